@@ -1,0 +1,18 @@
+import type { Role } from '../contract/plugin.ts'
+
+/** Whose things, and how much of them. No store handle, topic, file or index is had without one. */
+export interface Scope {
+  readonly org: string
+  readonly site: string
+  readonly role: Role
+}
+
+/** Who asks. */
+export interface Principal {
+  readonly kind: 'person' | 'device' | 'flows' | 'key'
+  readonly id: string
+  readonly name: string
+  readonly scope: Scope
+}
+
+export const HOME = { org: 'home', site: 'home' } as const

@@ -1,0 +1,71 @@
+/**
+ * Failures that were foreseen. Everything else is a bug and keeps its stack.
+ *
+ * One table says for each code what HTTP answers and whether the board tries the task again.
+ * A code without a second chance parks its task at the first fault: the same bytes would fail the same way.
+ */
+export const FAULTS = {
+  'access/unauthenticated': { status: 401, retry: false },
+  'access/denied': { status: 403, retry: false },
+  'access/limited': { status: 429, retry: true },
+  'input/invalid': { status: 400, retry: false },
+  'input/too-large': { status: 413, retry: false },
+  'output/invalid': { status: 500, retry: false },
+  'not-found': { status: 404, retry: false },
+  'task/unknown': { status: 404, retry: false },
+  'task/stale': { status: 409, retry: false }, // the lease belongs to somebody else by now
+  'task/cancelled': { status: 409, retry: true },
+  'stage/unknown': { status: 400, retry: false },
+  'stage/crashed': { status: 500, retry: true },
+  'stage/failed': { status: 500, retry: true }, // the stage threw something that nobody foresaw
+  'stage/memory': { status: 500, retry: true },
+  'stage/stalled': { status: 500, retry: true },
+  'tool/missing': { status: 500, retry: true },
+  'tool/failed': { status: 500, retry: true },
+  'model/missing': { status: 500, retry: true },
+  'model/invalid': { status: 500, retry: false },
+  'media/missing': { status: 404, retry: true },
+  'media/digest': { status: 409, retry: true },
+  'media/conflict': { status: 409, retry: false },
+  'media/full': { status: 507, retry: true },
+  'media/unmounted': { status: 503, retry: true },
+  'media/outside': { status: 400, retry: false }, // a path or symlink that leaves its folder
+  'media/unreadable': { status: 422, retry: true }, // the disk or the permissions, not the content
+  'media/changed': { status: 409, retry: true }, // the file changed while it was being read
+  'media/range': { status: 416, retry: false },
+  'clip/empty': { status: 422, retry: false },
+  'clip/truncated': { status: 422, retry: false },
+  'clip/unreadable': { status: 422, retry: false },
+  'clip/unsupported': { status: 415, retry: false },
+  'image/unreadable': { status: 422, retry: false },
+  'image/bomb': { status: 422, retry: false },
+  'track/unreadable': { status: 422, retry: false },
+  'config/invalid': { status: 400, retry: false },
+  'core/unreachable': { status: 503, retry: true },
+  'flows/unavailable': { status: 503, retry: true },
+} as const
+
+export type FaultCode = keyof typeof FAULTS
+
+export class Fault extends Error {
+  override readonly name = 'Fault'
+  readonly code: FaultCode
+
+  /** @param message A sentence for the person who can do something about it: what is so, and what to do. */
+  constructor(code: FaultCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+
+  toJSON(): FaultReport {
+    return { code: this.code, message: this.message }
+  }
+}
+
+/** How a fault travels: over HTTP, from a child, into a task's history. */
+export interface FaultReport {
+  readonly code: FaultCode
+  readonly message: string
+}
+
+export const isFaultCode = (code: string): code is FaultCode => Object.hasOwn(FAULTS, code)

@@ -1,0 +1,22 @@
+import { Type, type Static } from 'typebox'
+
+/** A file on a volume: enough to find it, and to know it is the right one. */
+export const MediaRef = Type.Object({
+  volume: Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$', description: 'Name of the volume' }),
+  path: Type.String({ minLength: 1, maxLength: 1024, description: 'Relative to the volume, `/` between parts' }),
+  bytes: Type.Integer({ minimum: 0, description: 'Size, bytes' }),
+  sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the content, hex' }),
+}, { additionalProperties: false })
+export type MediaRef = Static<typeof MediaRef>
+
+/** The only way a stage or a watcher touches files. */
+export interface Media {
+  /** A local path whose content has the digest: the mounted file itself, or a copy in scratch. Never written to.
+   *  Throws Fault `media/missing`, `media/digest`, `media/unmounted`. */
+  read(ref: MediaRef): Promise<string>
+  /** Puts a local file at `path` of a volume: copied and hashed in one pass, fsynced, renamed, folder fsynced.
+   *  In a stage the file is staged under its task and takes its place when the task completes; in a watcher at once.
+   *  Writing the same bytes twice is writing once. Throws Fault `media/conflict` when other bytes lie there,
+   *  `media/full`, `media/unmounted`, `media/outside`, `media/changed` (the source grew while it was read). */
+  write(volume: string, path: string, localPath: string): Promise<MediaRef>
+}

@@ -1,0 +1,113 @@
+import type { Static, TObject, TSchema } from 'typebox'
+import type { Media } from './media.ts'
+import type { AssetDoc, Doc, TrackDoc } from './records.ts'
+
+/** What a machine must offer before it may claim a stage. */
+export interface Needs {
+  readonly gpu_mib?: number
+  readonly scratch_mib?: number
+  readonly memory_mib?: number // cap of the child that runs it; default 1024
+  readonly tools?: readonly string[] // executables on PATH, such as `ffmpeg`
+}
+
+/** All that a running stage can touch: no store, no Koa, no broker. */
+export interface StageContext<Config, Options = unknown> {
+  readonly config: Config // of the plugin
+  readonly options: Options // of this node in the flow, fixed when the task was published
+  readonly media: Media
+  readonly scratch: string // a directory of this task alone, removed when it ends or the device restarts
+  readonly attempt: number // 1 on the first claim
+  readonly signal: AbortSignal // lease lost, task cancelled or host stopping
+  readonly progress: (done: number, what?: string) => void // 0 to 1; volatile
+}
+
+/** The half of a plugin that stays beside its device until `signal` aborts. */
+export interface WatchContext<Config, E extends Record<string, TSchema>> {
+  readonly config: Config
+  readonly media: Media
+  readonly signal: AbortSignal
+  /** Durable when it resolves; the same `key` twice is one event. */
+  readonly emit: <K extends keyof E & string>(event: K, key: string, payload: Static<E[K]>) => Promise<void>
+  /** Whether an event with this key was emitted before, in this life or an earlier one. */
+  readonly known: (event: keyof E & string, key: string) => Promise<boolean>
+}
+
+/** Read-only, and already bound to an org and site. */
+export interface Query {
+  get<T = unknown>(id: string): Promise<T | null>
+  list<T = unknown>(kind: string, range?: { from?: string; to?: string; limit?: number }): AsyncIterable<T>
+}
+
+export interface Run<I extends TSchema, O extends TSchema, Ctx> {
+  readonly run: (input: Static<I>, ctx: Ctx) => Promise<Static<O>>
+}
+
+/** Work that may be repeated on any machine with the same result. Becomes a task type, a form and a flow node. */
+export interface Stage<Config, I extends TSchema = TSchema, O extends TSchema = TSchema, P extends TSchema = TSchema> {
+  readonly title: string
+  readonly help: string // one or two sentences for the person who wires it
+  readonly version: number // raised when the same input would now give another output
+  readonly input: I // only the fields declared here are taken from a message, and only they name the work
+  readonly output: O
+  readonly options?: P // the node's form
+  readonly records?: (input: Static<I>, output: Static<O>) => readonly Doc[] // pure; runs inside the completion batch
+  readonly recordsOnly?: readonly (keyof Static<O> & string)[] // output fields for the records alone: they do not travel on in the flow
+  readonly needs?: Needs
+  readonly exclusive?: (input: Static<I>) => string // e.g. `exchange/AB12`: one at a time
+  readonly lease_s: number
+  readonly load: () => Promise<Run<I, O, StageContext<Config, Static<P>>>> // imported only where it runs
+}
+
+/** A quick question to the appliance. Becomes a route with OpenAPI and a typed method in the UI client. */
+export interface Call<Config, I extends TSchema = TSchema, O extends TSchema = TSchema> {
+  readonly input: I
+  readonly output: O
+  readonly role: Role
+  readonly load: () => Promise<Run<I, O, { readonly config: Config; readonly query: Query }>>
+}
+
+export const ROLES = ['viewer', 'operator', 'reviewer', 'admin', 'device'] as const
+export type Role = (typeof ROLES)[number]
+
+/** A rule by which core gathers assets, in time order, into a collection such as a drive. Pure. */
+export interface Grouping<Config> {
+  /** Assets with the same key may lie in one group; null: never grouped. */
+  readonly key: (asset: AssetDoc) => string | null
+  /** Assets of one key whose gap is shorter lie in one group. */
+  readonly gap_s: (config: Config) => number
+  /** What a group says of itself. Members in order of start; `track` null where none was recorded. */
+  readonly summarise: (members: readonly { asset: AssetDoc; track: TrackDoc | null }[]) => GroupSummary
+}
+
+export interface GroupSummary {
+  readonly start_ms: number // UTC epoch
+  readonly end_ms: number
+  readonly distance_m: number
+  readonly line: readonly (readonly [lat_deg: number, lon_deg: number])[] // simplified to what a map shows; a break is not drawn across
+}
+
+export interface Plugin<C extends TObject, E extends Record<string, TSchema>> {
+  readonly name: string
+  readonly title: string
+  readonly config: C
+  // Each entry was checked against its own schemas by stage() and call(); here their schemas no longer matter.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly stages?: Record<string, Stage<Static<C>, any, any, any>>
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly calls?: Record<string, Call<Static<C>, any, any>>
+  readonly events?: E // each is a topic, a flow trigger and a UI subscription
+  readonly drives?: Grouping<Static<C>>
+  readonly panel?: `./${string}.svelte` // when the generated form and task list are not enough
+  readonly watch?: () => Promise<{ run: (ctx: WatchContext<Static<C>, E>) => Promise<void> }>
+}
+
+/** Any plugin, for those who only list them. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyPlugin = Plugin<any, any>
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyStage = Stage<any, any, any, any>
+
+// Identities at run time; at compile time they tie each handler to its schemas.
+export const stage = <Config, I extends TSchema, O extends TSchema, P extends TSchema>(s: Stage<Config, I, O, P>) => s
+export const call = <Config, I extends TSchema, O extends TSchema>(c: Call<Config, I, O>) => c
+export const plugin = <C extends TObject, E extends Record<string, TSchema>>(p: Plugin<C, E>) => p

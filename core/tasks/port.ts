@@ -1,0 +1,118 @@
+/**
+ * The board as everybody sees it: the same in process and over HTTP (`board.contract.ts` runs against both).
+ * All payloads that cross HTTP are these types; the schemas beside them check the edge.
+ */
+import { Type, type Static } from 'typebox'
+import type { Scope } from '../access/scope.ts'
+import { MediaRef } from '../contract/media.ts'
+import type { FaultReport } from '../contract/fault.ts'
+
+/** Who waits for a piece of work: a node of the flow and the message it holds. */
+export const Waiter = Type.Object({
+  node: Type.String(),
+  message: Type.Record(Type.String(), Type.Unknown()), // JSON; `payload` is what the stage picks its input from
+  root: Type.Optional(Type.String()), // id of the outcome or event whose routing asked for it
+})
+export type Waiter = Static<typeof Waiter>
+
+export const Publication = Type.Object({
+  stage: Type.String(), // `clip.probe`
+  input: Type.Record(Type.String(), Type.Unknown()), // declared fields are picked and checked; others are ignored
+  options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  run: Type.Optional(Type.Integer({ minimum: 0 })), // raised to have finished work done again
+  priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })), // 0 is first; default 5
+  waiter: Type.Optional(Waiter), // none: nobody waits, the work is for its records
+})
+export type Publication = Static<typeof Publication>
+
+export interface Published { readonly id: string; readonly state: TaskState; readonly created: boolean }
+export type TaskState = 'pending' | 'complete' | 'parked'
+
+export interface Claim {
+  readonly id: string
+  readonly stage: string
+  readonly input: Record<string, unknown>
+  readonly options: Record<string, unknown>
+  readonly attempt: number // 1 on the first claim
+  readonly token: string // names this lease, and the folder its files are staged in
+  readonly lease_s: number
+  readonly scope: Pick<Scope, 'org' | 'site'>
+}
+
+/** A file that a stage wrote: staged under its task, moved to `ref.path` by core when the task completes. */
+export const StagedFile = Type.Object({ ref: MediaRef })
+export type StagedFile = Static<typeof StagedFile>
+
+export const Completion = Type.Object({
+  id: Type.String(),
+  token: Type.String(),
+  output: Type.Record(Type.String(), Type.Unknown()),
+  files: Type.Array(MediaRef, { maxItems: 10_000 }),
+})
+export type Completion = Static<typeof Completion>
+
+export interface Board {
+  /** One synced batch for all. Unknown stages and inputs that do not fit their schema throw Fault `stage/unknown`, `input/invalid` and nothing is published. */
+  publish(scope: Scope, publications: readonly Publication[]): Promise<readonly Published[]>
+  /** Up to `count` of the oldest pending tasks among `stages`; empty: nothing to do now. */
+  claim(device: string, scope: Scope, stages: readonly string[], count: number): Promise<readonly Claim[]>
+  /** Tokens that still hold their task; whoever is missing from the answer must stop. */
+  renew(device: string, leases: readonly { id: string; token: string }[]): Promise<readonly string[]>
+  /** `already`: somebody else's answer counts, nothing was written. Throws `output/invalid`, `task/unknown`, `media/conflict`. */
+  complete(device: string, completion: Completion): Promise<'complete' | 'already'>
+  /** The device cannot. Costs an attempt. `stale`: the task was no longer its own. */
+  fault(device: string, id: string, token: string, report: FaultReport & { readonly log?: string }): Promise<'counted' | 'stale'>
+  /** The device lets go of a task without a word against it (drained, stopped): offered again at once, costs nothing. */
+  release(device: string, id: string, token: string): Promise<void>
+}
+
+/** A completed task or a new event that the flow has not taken yet. */
+export interface Outcome {
+  readonly seq: string // sorts by age
+  readonly kind: 'outcome' | 'event'
+  readonly node: string | null // the waiting node; null for an event: every node of its type gets it
+  readonly type: string // stage (`clip.probe`) or event (`folder.arrived`)
+  readonly task: string | null
+  readonly scope: Pick<Scope, 'org' | 'site'>
+  readonly message: Record<string, unknown> // the waiter's message with the output laid over its payload
+}
+
+/** How the flow runtime sees the log. */
+export interface OutcomeLog {
+  /** Unrouted outcomes after `after` (exclusive), oldest first; waits up to `wait_ms` for the first one. */
+  outcomes(after: string | null, limit: number, wait_ms: number): Promise<readonly Outcome[]>
+  /** Routed: every message that came of it has ended. Unknown ones are ignored, so a repeated call is harmless. */
+  acknowledge(seqs: readonly string[]): Promise<void>
+  /** Its node is gone from the flow: recorded as such and taken off the list. */
+  gone(seqs: readonly string[], why: string): Promise<void>
+}
+
+export interface TaskView {
+  readonly id: string
+  readonly stage: string
+  readonly state: TaskState
+  readonly running: { device: string; since_ms: number; progress: number | null; what: string | null } | null
+  readonly input: Record<string, unknown>
+  readonly options: Record<string, unknown>
+  readonly output: Record<string, unknown> | null
+  readonly attempts: number
+  readonly interruptions: number
+  readonly not_before_ms: number
+  readonly faults: readonly { code: string; message: string; device: string; at_ms: number; log?: string }[]
+  readonly created_ms: number
+  readonly completed_ms: number | null
+  readonly device: string | null // who completed it
+  readonly made_by: readonly string[] // tasks whose outcome asked for it
+  readonly made: readonly string[]
+}
+
+export interface StageCount { readonly stage: string; readonly pending: number; readonly running: number; readonly complete: number; readonly parked: number }
+
+/** What a person may do and see. */
+export interface BoardDesk {
+  counts(scope: Scope): Promise<readonly StageCount[]>
+  tasks(scope: Scope, filter: { state?: TaskState | 'running'; stage?: string; limit: number; before?: string }): Promise<readonly TaskView[]>
+  task(scope: Scope, id: string): Promise<TaskView | null>
+  retry(scope: Scope, ids: readonly string[]): Promise<number>
+  cancel(scope: Scope, ids: readonly string[]): Promise<number>
+}

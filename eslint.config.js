@@ -1,0 +1,26 @@
+import svelte from 'eslint-plugin-svelte'
+import ts from 'typescript-eslint'
+
+/** Imports run one way (core/ARCHITECTURE.md): `ui → core/http/api.ts`, `appliance → all`, `flows → core`, `plugins → core/contract`, `core → nothing of ours`. */
+const oneWay = (files, patterns, message) => ({
+  files,
+  rules: { 'no-restricted-imports': ['error', { patterns: patterns.map((regex) => ({ regex, message })) }] },
+})
+
+export default ts.config(
+  { ignores: ['node_modules/', 'ui/dist/', '.viewshed/', '**/*.cjs'] },
+  ...ts.configs.recommended,
+  ...svelte.configs.recommended,
+  { files: ['**/*.svelte'], languageOptions: { parserOptions: { parser: ts.parser } } },
+  {
+    rules: {
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' }],
+      'no-empty': ['error', { allowEmptyCatch: false }],
+      eqeqeq: 'error',
+    },
+  },
+  oneWay(['core/**'], ['/(plugins|flows|appliance|ui)/[^/]*(/|\\.ts)', '^\\.\\./\\.\\./(plugins|flows|appliance|ui)/'], 'core imports nothing of ours above it'),
+  oneWay(['plugins/**/*.ts'], ['/core/(?!contract/)', '/(flows|appliance|ui)/'], 'a plugin imports core/contract only'),
+  oneWay(['flows/**/*.ts'], ['/(plugins|appliance|ui)/'], 'flows imports core only'),
+  oneWay(['ui/**'], ['/(plugins|flows|appliance)/', '/core/(?!http/api|contract/|store/port|tasks/port)'], 'the UI imports the typed API only'),
+)
