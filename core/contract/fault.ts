@@ -18,6 +18,7 @@ export const FAULTS = {
   'stage/unknown': { status: 400, retry: false },
   'stage/crashed': { status: 500, retry: true },
   'stage/failed': { status: 500, retry: true }, // the stage threw something that nobody foresaw
+  'stage/killed': { status: 500, retry: true }, // from outside: an interruption, not a failure of its own
   'stage/memory': { status: 500, retry: true },
   'stage/stalled': { status: 500, retry: true },
   'tool/missing': { status: 500, retry: true },
@@ -41,6 +42,8 @@ export const FAULTS = {
   'image/bomb': { status: 422, retry: false },
   'track/unreadable': { status: 422, retry: false },
   'config/invalid': { status: 400, retry: false },
+  'log/held': { status: 503, retry: true }, // another process has the log open
+  'log/failed': { status: 503, retry: true }, // its disk answered with an error
   'core/unreachable': { status: 503, retry: true },
   'flows/unavailable': { status: 503, retry: true },
 } as const

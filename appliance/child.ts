@@ -1,0 +1,78 @@
+/** A warm stage process: models stay loaded between tasks. Its agent gives it one task at a time. */
+import { mkdir } from 'node:fs/promises'
+import { Fault, isFaultCode } from '../core/contract/fault.ts'
+import type { AnyStage, Run, StageContext } from '../core/contract/plugin.ts'
+import { checked } from '../core/plugins/registry.ts'
+import { openVolumes } from '../core/store/volumes.ts'
+import plugins from '../plugins/index.ts'
+import type { FromChild, RunOrder, ToChild } from './child-protocol.ts'
+import { taskMedia } from './media.ts'
+
+const PROGRESS_EVERY_MS = 250
+
+const running = new Map<string, AbortController>()
+const loaded = new Map<string, Run<never, never, StageContext<unknown>>>()
+
+process.on('message', (message: ToChild) => {
+  if (message.kind === 'abort') running.get(message.task)?.abort(new Fault('task/cancelled', 'the lease was lost or the host is stopping'))
+  else void run(message)
+})
+process.on('disconnect', () => process.exit(0)) // its agent is gone
+say({ kind: 'ready' })
+
+async function run(order: RunOrder): Promise<void> {
+  const abort = new AbortController()
+  running.set(order.task, abort)
+  try {
+    const stage = stageOf(order.stage)
+    const input = checked(stage.input, order.input, 'input/invalid', `input of ${order.stage}`)
+    const handler = await load(order.stage, stage)
+    await mkdir(order.scratch, { recursive: true })
+    const media = taskMedia(await openVolumes(order.mounts, null), order.core, order, order.scratch, abort.signal)
+    let said_ms = 0
+    const output = await handler.run(input as never, {
+      config: order.config, options: order.options as never, media, scratch: order.scratch, attempt: order.attempt, signal: abort.signal,
+      progress(done, what) {
+        const now_ms = Date.now()
+        if (now_ms - said_ms < PROGRESS_EVERY_MS && done < 1) return
+        said_ms = now_ms
+        say({ kind: 'progress', task: order.task, done: Math.min(1, Math.max(0, done)), what: what ?? null })
+      },
+    })
+    say({ kind: 'done', task: order.task, output: checked(stage.output, output, 'output/invalid', `output of ${order.stage}`) as Record<string, unknown>, files: media.files })
+  } catch (e) {
+    const fault = asFault(e)
+    say({ kind: 'fault', task: order.task, report: fault.toJSON(), log: e instanceof Error ? (e.stack ?? null) : String(e) })
+  } finally {
+    running.delete(order.task)
+  }
+}
+
+function stageOf(name: string): AnyStage {
+  const dot = name.indexOf('.')
+  const stage = plugins.find((p) => p.name === name.slice(0, dot))?.stages?.[name.slice(dot + 1)]
+  if (!stage) throw new Fault('stage/unknown', `this machine has no stage ${name}: its version differs from the appliance's`)
+  return stage as AnyStage
+}
+
+async function load(name: string, stage: AnyStage): Promise<Run<never, never, StageContext<unknown>>> {
+  const there = loaded.get(name)
+  if (there) return there
+  const fresh = (await stage.load()) as Run<never, never, StageContext<unknown>>
+  loaded.set(name, fresh)
+  return fresh
+}
+
+function asFault(e: unknown): Fault {
+  if (e instanceof Fault) return e
+  if (e instanceof Error && 'code' in e && typeof e.code === 'string') {
+    if (isFaultCode(e.code)) return new Fault(e.code, e.message, { cause: e })
+    if (e.code === 'ENOSPC') return new Fault('media/full', `no room left: ${e.message}`, { cause: e })
+    if (e.code === 'ENOENT' && 'syscall' in e && String(e.syscall).startsWith('spawn')) return new Fault('tool/missing', `${e.message}: install it on this machine`, { cause: e })
+  }
+  return new Fault('stage/failed', e instanceof Error ? e.message : String(e), { cause: e })
+}
+
+function say(message: FromChild): void {
+  if (process.connected) process.send?.(message)
+}

@@ -1,0 +1,27 @@
+/** `viewshed <command>`. Each command is a file of its own, loaded when it is asked for. */
+import { Fault } from '../core/contract/fault.ts'
+
+const commands: Record<string, { readonly help: string; readonly run: (args: readonly string[]) => Promise<void> }> = {
+  serve: { help: 'the appliance: /config and /media, or VIEWSHED_CONFIG and VIEWSHED_MEDIA', run: async () => (await import('./serve.ts')).serveForReal() },
+  demo: { help: '[PATH…] [--once] [--json] [--port N]: a drive end to end, over the sample or your own files', run: async (args) => (await import('./demo.ts')).demo(args) },
+  agent: { help: 'runs stages for an appliance; its order comes on standard input', run: async () => (await import('./agent-main.ts')).agentMain() },
+  bench: { help: '[NAME]: one JSON line for each figure', run: async (args) => (await import('./bench.ts')).bench(args) },
+  crash: { help: '[--kills N]: kills processes at random and compares what is left with an undisturbed run', run: async (args) => (await import('./crash.ts')).crash(args) },
+  'setup-link': { help: 'a new one-time link to set the appliance up', run: async () => (await import('./door.ts')).setupLink() },
+  'reset-password': { help: 'NAME: a one-time link with which NAME gets a new password', run: async (args) => (await import('./door.ts')).resetPassword(args[0]) },
+}
+
+const [name, ...args] = process.argv.slice(2)
+const command = name === undefined ? undefined : commands[name]
+if (!command) {
+  const width = Math.max(...Object.keys(commands).map((word) => word.length))
+  process.stderr.write(`usage: viewshed COMMAND\n\n${Object.entries(commands).map(([word, { help }]) => `  ${word.padEnd(width)}  ${help}`).join('\n')}\n`)
+  process.exit(name === undefined || name === 'help' || name === '--help' ? 0 : 2)
+}
+try {
+  await command.run(args)
+} catch (e) {
+  if (!(e instanceof Fault)) throw e
+  process.stderr.write(`viewshed: ${e.message} (${e.code})\n`)
+  process.exit(1)
+}

@@ -1,0 +1,77 @@
+/** `viewshed.yaml` and the environment, read once. Everything has a default: an empty folder is a valid configuration. */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Type, type Static } from 'typebox'
+import { parse, YAMLParseError } from 'yaml'
+import { Fault } from '../core/contract/fault.ts'
+import { checked } from '../core/plugins/registry.ts'
+
+const File = Type.Object({
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'What the appliance is called in the UI' })),
+  tiles: Type.Optional(Type.Object({
+    url: Type.String({ pattern: '^https?://', description: 'Tile address with {z}, {x} and {y}' }),
+    attribution: Type.String({ minLength: 1 }),
+  }, { additionalProperties: false, description: 'Map tiles from the internet; left out: none are asked for' })),
+  volumes: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), Type.String({ minLength: 1 }))),
+  plugins: Type.Optional(Type.Record(Type.String(), Type.Record(Type.String(), Type.Unknown()))),
+}, { additionalProperties: false })
+type File = Static<typeof File>
+
+export interface Config {
+  readonly name: string
+  readonly folder: string // viewshed.yaml, the stores, Node-RED's flows, models
+  readonly host: string
+  readonly port: number // HTTP and WebSocket; 0: any free one
+  readonly mqttPort: number
+  readonly tiles: { readonly url: string; readonly attribution: string } | null
+  readonly volumes: Readonly<Record<string, string>> // name → absolute folder
+  readonly inbox: string
+  readonly plugins: Readonly<Record<string, Record<string, unknown>>>
+}
+
+/** @param env VIEWSHED_CONFIG, _MEDIA, _ARCHIVE, _INBOX, _HOST, _PORT, _MQTT_PORT. Throws `config/invalid` with file, field and what is expected. */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const folder = resolve(env.VIEWSHED_CONFIG ?? (existsSync('/config') ? '/config' : '.viewshed/config'))
+  const media = resolve(env.VIEWSHED_MEDIA ?? (existsSync('/media') && existsSync('/config') ? '/media' : '.viewshed/media'))
+  mkdirSync(folder, { recursive: true })
+  const file = readFile(join(folder, 'viewshed.yaml'))
+  const inbox = resolve(env.VIEWSHED_INBOX ?? join(media, 'inbox'))
+  const archive = env.VIEWSHED_ARCHIVE ?? file.volumes?.archive
+  const folderConfig = file.plugins?.folder ?? {}
+  return {
+    name: file.name ?? hostname(),
+    folder,
+    host: env.VIEWSHED_HOST ?? '0.0.0.0',
+    port: portOf(env.VIEWSHED_PORT, 8080, 'VIEWSHED_PORT'),
+    mqttPort: portOf(env.VIEWSHED_MQTT_PORT, 1883, 'VIEWSHED_MQTT_PORT'),
+    tiles: file.tiles ?? null,
+    volumes: { media, ...Object.fromEntries(Object.entries(file.volumes ?? {}).map(([name, path]) => [name, resolve(folder, path)])), ...(archive ? { archive: resolve(folder, archive) } : {}) },
+    inbox,
+    plugins: {
+      ...file.plugins,
+      folder: { inboxes: [{ path: inbox }], ...folderConfig },
+      inference: { models: join(folder, 'models'), ...file.plugins?.inference },
+      archive: { enabled: archive !== undefined, ...file.plugins?.archive },
+    },
+  }
+}
+
+function readFile(path: string): File {
+  if (!existsSync(path)) return {}
+  let found: unknown
+  try {
+    found = parse(readFileSync(path, 'utf8')) ?? {}
+  } catch (e) {
+    if (e instanceof YAMLParseError) throw new Fault('config/invalid', `${path} is not YAML: ${e.message}`, { cause: e })
+    throw e
+  }
+  return checked(File, found, 'config/invalid', path) as File
+}
+
+function portOf(given: string | undefined, otherwise: number, name: string): number {
+  if (given === undefined || given === '') return otherwise
+  const port = Number(given)
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Fault('config/invalid', `${name} is '${given}'; a port is a number from 0 to 65535`)
+  return port
+}

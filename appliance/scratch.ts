@@ -1,0 +1,52 @@
+/** An agent's scratch: one folder a task, all wiped when the next owner starts. A socket inside says that its owner is alive. */
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Fault } from '../core/contract/fault.ts'
+import { errno } from '../core/store/durable.ts'
+
+const LONGEST_SOCKET_PATH = 100 // the kernel's limit is 107
+
+export interface Scratch {
+  folder(task: string, token: string): string
+  drop(task: string, token: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Throws Fault `config/invalid` when another live agent works in it. */
+export async function openScratch(folder: string): Promise<Scratch> {
+  const root = resolve(folder)
+  await mkdir(root, { recursive: true })
+  const server = await lock(root)
+  for (const name of await readdir(root)) if (name !== 'lock') await rm(join(root, name), { recursive: true, force: true })
+  const folderOf = (task: string, token: string) => join(root, `${task}-${token}`)
+  return {
+    folder: folderOf,
+    drop: (task, token) => rm(folderOf(task, token), { recursive: true, force: true, maxRetries: 3 }),
+    close: () => new Promise((done) => server.close(() => done())),
+  }
+}
+
+async function lock(root: string) {
+  const inside = join(root, 'lock')
+  const path = process.platform === 'win32' ? `\\\\.\\pipe\\viewshed-${digest(root)}`
+    : inside.length <= LONGEST_SOCKET_PATH ? inside : join(tmpdir(), `viewshed-${digest(root)}.lock`)
+  for (let tries = 0; ; tries++) {
+    const server = createServer((socket) => socket.end())
+    const taken = await new Promise<boolean>((done, fail) => {
+      server.once('error', (e) => (errno(e) === 'EADDRINUSE' ? done(true) : fail(e)))
+      server.listen(path, () => done(false))
+    })
+    if (!taken) return server.unref()
+    if (tries > 0 || (await answers(path))) throw new Fault('config/invalid', `another agent works in ${root}: stop it, or give this one a scratch folder of its own`)
+    await rm(path, { force: true }) // left by an owner that was killed
+  }
+}
+
+const answers = (path: string) => new Promise<boolean>((done) => {
+  const socket = connect(path).once('connect', () => { socket.destroy(); done(true) }).once('error', () => done(false))
+})
+
+const digest = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16)

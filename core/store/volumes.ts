@@ -1,0 +1,205 @@
+/**
+ * Media volumes: folders under which people's files lie at readable paths. A volume is really there only when its
+ * marker is: an empty mount point is not an empty volume, and nothing is written to it or concluded from it.
+ */
+import { randomUUID } from 'node:crypto'
+import { link, lstat, readFile, realpath, rename, rm, statfs, unlink } from 'node:fs/promises'
+import { dirname, join, sep } from 'node:path'
+import { Type, type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import { Fault } from '../contract/fault.ts'
+import type { MediaRef } from '../contract/media.ts'
+import { crashPoint } from './crash.ts'
+import { copyHashed, errno, hashFile, makeFolders, syncFolder, writeDurable, writeFault } from './durable.ts'
+
+export interface VolumeSpec { readonly name: string; readonly root: string; readonly org: string }
+export interface VolumeState { readonly name: string; readonly mounted: boolean; readonly bytes_free: number | null; readonly bytes_total: number | null }
+
+/** Which volume was seen under a name before; kept in the log, so that a strange or empty disk is not taken for it. */
+export interface VolumeMemory { get(name: string): string | undefined; set(name: string, id: string): Promise<void> }
+
+const OWN = '.viewshed'
+const Marker = Type.Object({ id: Type.String(), name: Type.String(), created: Type.String() })
+
+export type Volumes = Awaited<ReturnType<typeof openVolumes>>
+
+/** @param memory null for a process that only uses volumes which core has opened (an agent): it never makes a marker. */
+export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMemory | null) {
+  const byName = new Map(specs.map((spec) => [spec.name, spec]))
+  if (memory) for (const spec of specs) await adopt(spec, memory)
+
+  async function root(volume: string): Promise<string> {
+    const spec = byName.get(volume)
+    if (!spec) throw new Fault('media/unmounted', `there is no volume named ${volume} here; see volumes in viewshed.yaml`)
+    const marker = await readMarker(spec.root)
+    if (!marker || marker.name !== volume || (memory && memory.get(volume) !== marker.id))
+      throw new Fault('media/unmounted', `volume ${volume} is not mounted at ${spec.root}: its marker ${OWN}/volume.json is ${marker ? 'that of another volume' : 'missing'}`)
+    return spec.root
+  }
+
+  const staging = async (volume: string, task: string, token: string) => join(await root(volume), OWN, 'staging', namePart(task), namePart(token))
+
+  /** The absolute path of a file that exists inside the volume. Links are not followed out of it. */
+  async function resolve(volume: string, path: string): Promise<string> {
+    const base = await root(volume)
+    const full = join(base, ...safeParts(path))
+    const real = await realpath(full).catch((e: unknown) => {
+      if (['ENOENT', 'ENOTDIR'].includes(errno(e))) throw new Fault('media/missing', `${path} is not on volume ${volume}`, { cause: e })
+      throw e
+    })
+    const realBase = await realpath(base)
+    if (real !== realBase && !real.startsWith(realBase + sep)) throw new Fault('media/outside', `${path} leads out of volume ${volume}`)
+    return real
+  }
+
+  /** Copies a local file into the task's staging folder; core places it when the task completes. */
+  async function stage(task: string, token: string, volume: string, path: string, localPath: string): Promise<MediaRef> {
+    const parts = safeParts(path)
+    const target = join(await staging(volume, task, token), ...parts)
+    await makeFolders(dirname(target))
+    const { bytes, sha256 } = await copyHashed(localPath, target)
+    await syncFolder(dirname(target))
+    crashPoint('volume.synced')
+    return { volume, path: parts.join('/'), bytes, sha256 }
+  }
+
+  const stagedPath = async (task: string, token: string, ref: Pick<MediaRef, 'volume' | 'path'>) =>
+    join(await staging(ref.volume, task, token), ...safeParts(ref.path))
+
+  /** Everything is staged, or lies in its place already; nothing else lies there. */
+  async function verify(task: string, token: string, refs: readonly MediaRef[]): Promise<void> {
+    for (const ref of refs) {
+      const staged = await sizeOf(await stagedPath(task, token, ref))
+      const target = join(await root(ref.volume), ...safeParts(ref.path))
+      const there = await sizeOf(target)
+      if (there !== null && (there !== ref.bytes || (await hashFile(target)) !== ref.sha256))
+        throw new Fault('media/conflict', `${ref.path} on volume ${ref.volume} holds other bytes; they are kept, the new file is not placed`)
+      if (there === null && staged !== ref.bytes)
+        throw new Fault('media/missing', `${ref.path} was not staged on volume ${ref.volume} by this lease`)
+    }
+  }
+
+  /** Moves staged files to where they belong. Repeating it changes nothing. */
+  async function place(task: string, token: string, refs: readonly MediaRef[]): Promise<void> {
+    for (const ref of refs) {
+      const target = join(await root(ref.volume), ...safeParts(ref.path))
+      await moveWithoutOverwrite(await stagedPath(task, token, ref), target, ref)
+      crashPoint('volume.placed')
+    }
+    await drop(task, token)
+  }
+
+  async function drop(task: string, token: string): Promise<void> {
+    for (const volume of byName.keys()) {
+      const own = await staging(volume, task, token).catch((e: unknown) => {
+        if (e instanceof Fault && e.code === 'media/unmounted') return null
+        throw e
+      })
+      if (own) await rm(own, { recursive: true, force: true })
+    }
+  }
+
+  /** A watcher's file: into its place at once. */
+  async function put(volume: string, path: string, localPath: string): Promise<MediaRef> {
+    const id = randomUUID()
+    const ref = await stage('put', id, volume, path, localPath)
+    try {
+      await moveWithoutOverwrite(await stagedPath('put', id, ref), join(await root(volume), ...safeParts(path)), ref)
+      crashPoint('volume.placed')
+    } finally {
+      await rm(await staging(volume, 'put', id), { recursive: true, force: true })
+    }
+    return ref
+  }
+
+  /** Staging folders of watchers that died; called before any watcher runs. */
+  async function sweep(): Promise<void> {
+    for (const spec of byName.values()) await rm(join(spec.root, OWN, 'staging', 'put'), { recursive: true, force: true })
+  }
+
+  async function states(): Promise<readonly VolumeState[]> {
+    return Promise.all([...byName.values()].map(async ({ name }) => {
+      try {
+        const fs = await statfs(await root(name))
+        return { name, mounted: true, bytes_free: fs.bavail * fs.bsize, bytes_total: fs.blocks * fs.bsize }
+      } catch (e) {
+        if (e instanceof Fault || errno(e) === 'ENOENT') return { name, mounted: false, bytes_free: null, bytes_total: null }
+        throw e
+      }
+    }))
+  }
+
+  /** Within an org only its own volumes have a name. */
+  const orgOf = (volume: string): string | null => byName.get(volume)?.org ?? null
+
+  return { names: [...byName.keys()], specs, orgOf, root, resolve, stage, stagedPath, verify, place, drop, put, sweep, states }
+}
+
+async function adopt(spec: VolumeSpec, memory: VolumeMemory): Promise<void> {
+  const known = memory.get(spec.name)
+  const marker = await readMarker(spec.root)
+  if (known) return // there or not: `root` says so each time it is asked
+  if (marker) return memory.set(spec.name, marker.id)
+  await makeFolders(join(spec.root, OWN))
+  const id = randomUUID()
+  await writeDurable(join(spec.root, OWN, 'volume.json'), JSON.stringify({ id, name: spec.name, created: new Date().toISOString() }, null, 2) + '\n')
+  await memory.set(spec.name, id)
+}
+
+async function readMarker(root: string): Promise<Static<typeof Marker> | null> {
+  try {
+    const found: unknown = JSON.parse(await readFile(join(root, OWN, 'volume.json'), 'utf8'))
+    return Value.Check(Marker, found) ? found : null
+  } catch (e) {
+    if (['ENOENT', 'ENOTDIR', 'EIO', 'ESTALE'].includes(errno(e)) || e instanceof SyntaxError) return null
+    throw e
+  }
+}
+
+/** The parts of a path inside a volume. Throws `media/outside` for what could mean another place. */
+export function safeParts(path: string): string[] {
+  const parts = path.split('/')
+  const bad = parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0') || Buffer.byteLength(part) > 255)
+  if (bad || parts[0] === OWN || (sep === '\\' && path.includes('\\')))
+    throw new Fault('media/outside', `'${path}' is no path inside a volume: parts are joined by '/', none is empty, '.', '..' or longer than 255 bytes, and ${OWN} is ours`)
+  return parts
+}
+
+const namePart = (id: string): string => {
+  if (!/^[A-Za-z0-9_-]{1,100}$/.test(id)) throw new Fault('input/invalid', `'${id}' is no task id or token`)
+  return id
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    const found = await lstat(path)
+    return found.isFile() ? found.size : -1
+  } catch (e) {
+    if (['ENOENT', 'ENOTDIR'].includes(errno(e))) return null
+    throw e
+  }
+}
+
+async function moveWithoutOverwrite(from: string, to: string, ref: MediaRef): Promise<void> {
+  await makeFolders(dirname(to))
+  const staged = await sizeOf(from)
+  if (staged === null) {
+    if ((await sizeOf(to)) === ref.bytes) return // moved before a crash
+    throw new Fault('media/missing', `${ref.path} is neither staged nor in its place on volume ${ref.volume}`)
+  }
+  try {
+    await link(from, to)
+    await unlink(from)
+  } catch (e) {
+    if (errno(e) === 'EEXIST') {
+      if ((await sizeOf(to)) !== ref.bytes || (await hashFile(to)) !== ref.sha256)
+        throw new Fault('media/conflict', `${ref.path} on volume ${ref.volume} holds other bytes; they are kept, the new file is not placed`, { cause: e })
+      await unlink(from)
+    } else if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errno(e))) {
+      // No hard links there (exFAT, SMB): the look before the rename is all there is.
+      if ((await sizeOf(to)) !== null) throw new Fault('media/conflict', `${ref.path} already exists on volume ${ref.volume}`, { cause: e })
+      await rename(from, to)
+    } else throw writeFault(e, to)
+  }
+  await syncFolder(dirname(to))
+}
