@@ -42,7 +42,7 @@ export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<
   const mounted = await openVolumes(order.mounts, null)
   const core = boardClient(order.core)
   const reaper = startReaper()
-  const children = openChildren(reaper.note)
+  const children = openChildren({ onGroup: reaper.note })
   const configs = await untilReached(() => askCore<Record<string, unknown>>(order.core, 'GET', '/api/plugins/config', undefined, signal), signal)
   const stages = runnable(capability)
   const bell = openBell()

@@ -1,14 +1,16 @@
 /** A warm stage process: models stay loaded between tasks. Its agent gives it one task at a time. */
 import { mkdir } from 'node:fs/promises'
 import { Fault, isFaultCode } from '../core/contract/fault.ts'
-import type { AnyStage, Run, StageContext } from '../core/contract/plugin.ts'
 import { checked } from '../core/plugins/registry.ts'
 import { openVolumes } from '../core/store/volumes.ts'
-import plugins from '../plugins/index.ts'
+import type { AnyPlugin, AnyStage, Run, StageContext } from '../core/contract/plugin.ts'
 import type { FromChild, RunOrder, ToChild } from './child-protocol.ts'
 import { taskMedia } from './media.ts'
 
 const PROGRESS_EVERY_MS = 250
+
+/** Which plugins: a module whose default export lists them. */
+const { default: plugins } = (await import(process.argv[2] ?? '../plugins/index.ts')) as { default: readonly AnyPlugin[] }
 
 const running = new Map<string, AbortController>()
 const loaded = new Map<string, Run<never, never, StageContext<unknown>>>()

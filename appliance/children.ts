@@ -16,6 +16,7 @@ const WATCH_EVERY_MS = 250
 const DATA_HEADROOM_MIB = 600
 const IDLE_STOP_MS = 60_000
 const TAIL_CHARS = 4000
+const LAST_WORDS_MS = 1000
 
 export interface Running {
   readonly result: Promise<Extract<FromChild, { kind: 'done' }>> // rejects with a Fault
@@ -24,8 +25,14 @@ export interface Running {
 
 export type Children = ReturnType<typeof openChildren>
 
-/** @param onGroup told of each process group when it starts and ends, so that somebody outlives us to end it */
-export function openChildren(onGroup: (change: '+' | '-', pgid: number) => void) {
+export interface ChildrenOptions {
+  /** Told of each process group when it starts and ends, so that somebody outlives us to end it. */
+  readonly onGroup: (change: '+' | '-', pgid: number) => void
+  /** Module whose default export lists the plugins; default: ours. */
+  readonly plugins?: string
+}
+
+export function openChildren({ onGroup, plugins }: ChildrenOptions) {
   const idle = new Map<string, Child[]>()
   const all = new Set<Child>()
   const deaths = new Map<string, ReturnType<typeof budget>>()
@@ -36,7 +43,7 @@ export function openChildren(onGroup: (change: '+' | '-', pgid: number) => void)
       clearTimeout(warm.idleTimer)
       return warm
     }
-    const child = new Child(plugin, cap_mib, onGroup)
+    const child = new Child(plugin, cap_mib, onGroup, plugins)
     all.add(child)
     child.process.once('exit', () => {
       all.delete(child)
@@ -87,10 +94,10 @@ class Child {
   #stopping = false
   readonly #waiting = new Map<string, { done: (m: Extract<FromChild, { kind: 'done' }>) => void; fail: (e: Fault) => void; progress: (done: number, what: string | null) => void }>()
 
-  constructor(plugin: string, cap_mib: number, onGroup: (change: '+' | '-', pgid: number) => void) {
+  constructor(plugin: string, cap_mib: number, onGroup: ChildrenOptions['onGroup'], plugins: string | undefined) {
     this.plugin = plugin
     const heap_mib = Math.max(128, Math.min(512, cap_mib))
-    const node = [process.execPath, `--max-old-space-size=${heap_mib}`, '--disable-warning=ExperimentalWarning', ENTRY]
+    const node = [process.execPath, `--max-old-space-size=${heap_mib}`, '--disable-warning=ExperimentalWarning', ENTRY, ...(plugins ? [plugins] : [])]
     const [command, ...args] = contained(node, cap_mib)
     this.process = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: process.platform !== 'win32', env: childEnv() })
     const pid = this.process.pid
@@ -103,13 +110,16 @@ class Child {
     this.process.on('message', (message: FromChild) => this.#hear(message))
     this.process.once('error', (e) => this.#gone(new Fault('stage/crashed', `its process did not start: ${e.message}`, { cause: e })))
     this.process.once('exit', (code, signal) => {
+      this.dead = true
       clearInterval(watch)
       clearTimeout(this.idleTimer)
       if (pid !== undefined) {
         killGroup(pid) // what the stage itself had started
         onGroup('-', pid)
       }
-      this.#gone(this.#fault(cap_mib, code, signal))
+      const last = () => this.#gone(this.#fault(cap_mib, code, signal))
+      const timer = setTimeout(last, LAST_WORDS_MS)
+      this.process.once('close', () => { clearTimeout(timer); last() }) // its last words have arrived
     })
   }
 
@@ -143,7 +153,6 @@ class Child {
   }
 
   #gone(fault: Fault): void {
-    this.dead = true
     this.died ||= this.#waiting.size > 0
     for (const waiter of this.#waiting.values()) waiter.fail(fault)
     this.#waiting.clear()

@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Fault } from '../core/contract/fault.ts'
+import { openChildren, type Children } from './children.ts'
+
+const ROGUES = fileURLToPath(new URL('./test/rogue-plugins.ts', import.meta.url))
+const linux = process.platform === 'linux'
+
+let dir: string
+let children: Children
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'children-'))
+  children = openChildren({ onGroup: () => undefined, plugins: ROGUES })
+})
+afterEach(async () => {
+  children.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+let count = 0
+const run = (stage: string, cap_mib = 128) => {
+  const task = `t${++count}`
+  return children.run('rogue', cap_mib, {
+    kind: 'run', task, token: 'lease', stage: `rogue.${stage}`, input: { text: 'hello' }, options: {}, config: {}, attempt: 1,
+    scratch: join(dir, task), mounts: [], core: { token: '' },
+  }, () => undefined)
+}
+const codeOf = (promise: Promise<unknown>) => promise.then(() => 'done', (e: unknown) => (e instanceof Fault ? e.code : e))
+const alive = (pid: number) => existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+
+test('a stage keeps its process from one task to the next', async () => {
+  const [first, second] = [await run('echo').result, await run('echo').result]
+  expect(first.output.text).toMatch(/^hello by \d+$/)
+  expect(second.output).toEqual(first.output)
+})
+
+test('whatever a stage throws or answers wrongly costs its task alone, with a code', async () => {
+  expect(await codeOf(run('throws').result)).toBe('stage/failed')
+  expect(await codeOf(run('wrong').result)).toBe('output/invalid')
+  expect(await codeOf(run('nowhere').result)).toBe('stage/unknown')
+  expect(await codeOf(run('echo').result)).toBe('done')
+})
+
+test('a native crash costs the process, and the next task gets another', async () => {
+  expect(await codeOf(run('abort').result)).toBe('stage/crashed')
+  expect(await codeOf(run('echo').result)).toBe('done')
+})
+
+test.runIf(linux)('memory without end is stopped at the cap, on the heap and beside it', async () => {
+  expect(await codeOf(run('heap').result)).toBe('stage/memory')
+  expect(await codeOf(run('native').result)).toBe('stage/memory')
+})
+
+test('a stage that hears no abort is killed', async () => {
+  const deaf = run('deaf')
+  await run('echo').result // another process; by now the deaf one spins
+  deaf.abort()
+  expect(await codeOf(deaf.result)).toBe('task/cancelled')
+})
+
+test.runIf(linux)('whoever kills a stage from outside interrupts it; what it had started ends with it', async () => {
+  const family = run('family')
+  const pidFile = join(dir, `t${count}`, 'pid')
+  await vi.waitFor(() => expect(readFileSync(pidFile, 'utf8')).toMatch(/^\d+$/), { timeout: 10_000 })
+  const grandchild = Number(readFileSync(pidFile, 'utf8'))
+  expect(alive(grandchild)).toBe(true)
+  process.kill(children.pids()[0]!, 'SIGKILL')
+  expect(await codeOf(family.result)).toBe('stage/killed')
+  await vi.waitFor(() => expect(alive(grandchild)).toBe(false), { timeout: 5_000 })
+})
+
+test.runIf(linux)('stage processes are gone when the process that started them is killed', async () => {
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', `
+    import { openChildren } from ${JSON.stringify(fileURLToPath(new URL('./children.ts', import.meta.url)))}
+    const children = openChildren({ onGroup: () => undefined, plugins: ${JSON.stringify(ROGUES)} })
+    children.run('rogue', 128, { kind: 'run', task: 't', token: 'l', stage: 'rogue.deaf', input: { text: '' }, options: {}, config: {}, attempt: 1, scratch: ${JSON.stringify(join(dir, 's'))}, mounts: [], core: { token: '' } }, () => undefined)
+    setTimeout(() => console.log(children.pids()[0]), 500)
+    setInterval(() => undefined, 1000)`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+  const child = Number(line.toString())
+  expect(alive(child)).toBe(true)
+  parent.kill('SIGKILL')
+  await vi.waitFor(() => expect(alive(child)).toBe(false), { timeout: 5_000 })
+})
