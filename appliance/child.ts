@@ -67,6 +67,7 @@ async function load(name: string, stage: AnyStage): Promise<Run<never, never, St
 
 function asFault(e: unknown): Fault {
   if (e instanceof Fault) return e
+  if (e instanceof Error && /allocation failed|Failed to allocate memory|Cannot create a Buffer larger/i.test(e.message)) return new Fault('stage/memory', `the stage was refused memory: ${e.message}`, { cause: e })
   if (e instanceof Error && 'code' in e && typeof e.code === 'string') {
     if (isFaultCode(e.code)) return new Fault(e.code, e.message, { cause: e })
     if (e.code === 'ENOSPC') return new Fault('media/full', `no room left: ${e.message}`, { cause: e })

@@ -162,7 +162,7 @@ class Child {
     const with_ = (fault: Fault) => Object.assign(fault, { log: this.#tail })
     if (this.#stopping) return with_(new Fault('task/cancelled', 'the stage was stopped'))
     if (this.#overMemory) return with_(new Fault('stage/memory', `the stage used more than its ${cap_mib} MiB`))
-    if (/heap out of memory|bad_alloc|Cannot allocate memory|Array buffer allocation failed/.test(this.#tail)) return with_(new Fault('stage/memory', `the stage was refused memory beyond its ${cap_mib} MiB`))
+    if (/out of memory|bad_alloc|Cannot allocate memory|Array buffer allocation failed/.test(this.#tail)) return with_(new Fault('stage/memory', `the stage was refused memory beyond its ${cap_mib} MiB`))
     if (signal === 'SIGKILL') return with_(new Fault('stage/killed', 'the stage was killed from outside'))
     return with_(new Fault('stage/crashed', `the stage's process ended by ${signal ?? `exit code ${code}`}`))
   }

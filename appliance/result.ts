@@ -60,8 +60,8 @@ export async function readResult(api: Client, asGiven: (absolute: string) => str
 
 async function allEvents(api: Client, type: string): Promise<Record<string, unknown>[]> {
   const all: Record<string, unknown>[] = []
-  for (let after: string | undefined; ;) {
-    const { events } = await api.events({ type, limit: PAGE, ...(after ? { after } : {}) })
+  for (let after = ''; ;) {
+    const { events } = await api.events({ type, limit: PAGE, after })
     all.push(...events.map((event) => event.payload))
     if (events.length < PAGE) return all
     after = events.at(-1)!.seq

@@ -2,6 +2,7 @@
 import { createHash, randomBytes, type Hash } from 'node:crypto'
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { Fault } from '../contract/fault.ts'
 import { crashPoint } from './crash.ts'
 
@@ -37,6 +38,28 @@ export async function copyHashed(from: string, to: string): Promise<{ bytes: num
   } finally {
     await source.close()
   }
+}
+
+/** A stream into a file: hashed as it comes, synced at its end. A stream that breaks off leaves nothing. */
+export async function receiveHashed(content: Readable, to: string): Promise<{ bytes: number; sha256: string }> {
+  const target = await open(to, 'w', 0o644).catch((e: unknown) => { throw writeFault(e, to) })
+  const hash = createHash('sha256')
+  let bytes = 0
+  try {
+    for await (const part of content) {
+      const chunk = part as Buffer
+      hash.update(chunk)
+      await writeAll(target, chunk, bytes).catch((e: unknown) => { throw writeFault(e, to) })
+      bytes += chunk.length
+    }
+    await target.datasync().catch((e: unknown) => { throw writeFault(e, to) })
+  } catch (e) {
+    await target.close()
+    await rm(to, { force: true })
+    throw e
+  }
+  await target.close()
+  return { bytes, sha256: hash.digest('hex') }
 }
 
 async function pump(source: FileHandle, target: FileHandle, hash: Hash, from: string, to: string): Promise<number> {

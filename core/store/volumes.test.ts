@@ -38,7 +38,7 @@ describe('a staged file', () => {
     await volumes.place('t1', 'lease1', [ref]) // as a replayed journal does
 
     expect(await readFile(await volumes.resolve('media', ref.path), 'utf8')).toBe('crop')
-    expect(await readdir(join(dir, 'media/.viewshed/staging/t1'))).toEqual([])
+    expect(await readdir(join(dir, 'media/.viewshed/staging'))).toEqual([])
   })
 
   test('of another lease is not taken for this one', async () => {

@@ -5,12 +5,13 @@
 import { randomUUID } from 'node:crypto'
 import { link, lstat, readFile, realpath, rename, rm, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
+import type { Readable } from 'node:stream'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
-import { copyHashed, errno, hashFile, makeFolders, syncFolder, writeDurable, writeFault } from './durable.ts'
+import { copyHashed, receiveHashed, errno, hashFile, makeFolders, syncFolder, writeDurable, writeFault } from './durable.ts'
 
 export interface VolumeSpec { readonly name: string; readonly root: string; readonly org: string }
 export interface VolumeState { readonly name: string; readonly mounted: boolean; readonly bytes_free: number | null; readonly bytes_total: number | null }
@@ -37,7 +38,8 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     return spec.root
   }
 
-  const staging = async (volume: string, task: string, token: string) => join(await root(volume), OWN, 'staging', namePart(task), namePart(token))
+  const staging = async (volume: string, task: string, token: string | null) =>
+    join(await root(volume), OWN, 'staging', namePart(task), ...(token === null ? [] : [namePart(token)]))
 
   /** The absolute path of a file that exists inside the volume. Links are not followed out of it. */
   async function resolve(volume: string, path: string): Promise<string> {
@@ -52,12 +54,12 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     return real
   }
 
-  /** Copies a local file into the task's staging folder; core places it when the task completes. */
-  async function stage(task: string, token: string, volume: string, path: string, localPath: string): Promise<MediaRef> {
+  /** Copies a local file, or a stream, into the task's staging folder; core places it when the task completes. */
+  async function stage(task: string, token: string, volume: string, path: string, from: string | Readable): Promise<MediaRef> {
     const parts = safeParts(path)
     const target = join(await staging(volume, task, token), ...parts)
     await makeFolders(dirname(target))
-    const { bytes, sha256 } = await copyHashed(localPath, target)
+    const { bytes, sha256 } = await (typeof from === 'string' ? copyHashed(from, target) : receiveHashed(from, target))
     await syncFolder(dirname(target))
     crashPoint('volume.synced')
     return { volume, path: parts.join('/'), bytes, sha256 }
@@ -86,10 +88,11 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
       await moveWithoutOverwrite(await stagedPath(task, token, ref), target, ref)
       crashPoint('volume.placed')
     }
-    await drop(task, token)
+    await drop(task, null)
   }
 
-  async function drop(task: string, token: string): Promise<void> {
+  /** What is staged under this token; with null, under every token of the task. */
+  async function drop(task: string, token: string | null): Promise<void> {
     for (const volume of byName.keys()) {
       const own = await staging(volume, task, token).catch((e: unknown) => {
         if (e instanceof Fault && e.code === 'media/unmounted') return null
