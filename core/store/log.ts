@@ -1,0 +1,148 @@
+import { mkdir, open, statfs } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { Level } from 'level'
+import { Fault } from '../contract/fault.ts'
+import { crashPoint, isBroken } from './crash.ts'
+
+export type LogOp = { readonly type: 'put'; readonly key: string; readonly value: string } | { readonly type: 'del'; readonly key: string }
+export interface LogRange { readonly gte?: string; readonly gt?: string; readonly lt: string; readonly limit?: number; readonly reverse?: boolean }
+
+/** The one store with a transaction over many keys. Whoever keeps something in it does so under a key prefix of its own. */
+export interface Log {
+  /** All or nothing, and on the disk when it resolves; many callers share one sync, in the order of their calls.
+   *  Throws Fault `media/full`, `log/failed`: then nothing of it is visible. */
+  commit(ops: readonly LogOp[]): Promise<void>
+  /** What was committed last; a commit under way is not seen. */
+  get(key: string): string | undefined
+  /** Keys in order of their UTF-8 bytes. */
+  range(range: LogRange): Promise<[key: string, value: string][]>
+  /** Waits for the commits under way. */
+  close(): Promise<void>
+  readonly syncs: number // batches written since it was opened
+}
+
+/** Above every key that starts with `prefix`. */
+export const past = (prefix: string): string => `${prefix}\uffff`
+
+/** LevelDB needs this much to open again: a new journal, a table of the old one, a manifest. */
+const MEND_BYTES = 64 << 20
+
+/**
+ * @param dir Made when it is not there. One process at a time: Fault `log/held` when another one has it.
+ * @param sync `false` writes without waiting for the disk: only for the broken build that a power cut test must catch.
+ */
+export async function openLog(dir: string, { sync = !isBroken('no-sync') }: { sync?: boolean } = {}): Promise<Log> {
+  await mkdir(dir, { recursive: true })
+  const parent = await open(dirname(resolve(dir)))
+  try {
+    await parent.sync() // or a power cut takes the folder with everything in it
+  } finally {
+    await parent.close()
+  }
+  const db = new Level<string, string>(dir, { writeBufferSize: 16 << 20, cacheSize: 16 << 20 })
+  await openDb(db, dir)
+  return new SyncedLog(db, dir, sync)
+}
+
+type Caller = { readonly done: () => void; readonly failed: (error: unknown) => void }
+
+class SyncedLog implements Log {
+  syncs = 0
+  readonly #db: Level<string, string>
+  readonly #dir: string
+  readonly #sync: boolean
+  #ops: LogOp[] = []
+  #callers: Caller[] = []
+  #writing: Promise<void> | null = null
+  #torn = false
+
+  constructor(db: Level<string, string>, dir: string, sync: boolean) {
+    this.#db = db
+    this.#dir = dir
+    this.#sync = sync
+  }
+
+  commit(ops: readonly LogOp[]): Promise<void> {
+    return new Promise((done, failed) => {
+      for (const op of ops) this.#ops.push(op)
+      this.#callers.push({ done, failed })
+      this.#writing ??= this.#write()
+    })
+  }
+
+  get(key: string): string | undefined {
+    return this.#db.getSync(key)
+  }
+
+  range({ gte, gt, lt, limit = -1, reverse = false }: LogRange): Promise<[string, string][]> {
+    return this.#db.iterator({ ...(gte === undefined ? {} : { gte }), ...(gt === undefined ? {} : { gt }), lt, limit, reverse }).all()
+  }
+
+  async close(): Promise<void> {
+    await this.#writing
+    await this.#db.close()
+  }
+
+  /** Writes until nobody waits. Whoever calls meanwhile shares the next batch. */
+  async #write(): Promise<void> {
+    await new Promise((turn) => setImmediate(turn)) // everybody of this turn joins the first batch
+    while (this.#callers.length > 0) {
+      const ops = this.#ops
+      const callers = this.#callers
+      this.#ops = []
+      this.#callers = []
+      try {
+        await this.#batch(ops)
+        for (const caller of callers) caller.done()
+      } catch (error) {
+        for (const caller of callers) caller.failed(error)
+      }
+    }
+    this.#writing = null
+  }
+
+  async #batch(ops: LogOp[]): Promise<void> {
+    if (this.#torn) await this.#mend()
+    if (ops.length === 0) return
+    crashPoint('log.before-sync')
+    try {
+      await this.#db.batch(ops, { sync: this.#sync })
+    } catch (error) {
+      this.#torn = true
+      throw failure(error, this.#dir)
+    }
+    this.syncs++
+    crashPoint('log.synced')
+  }
+
+  // A record that was cut off leaves LevelDB's journal out of step: what is appended after it would be dropped when it
+  // is read back, though it was synced and acknowledged. So nothing more goes into that journal; opening starts another.
+  async #mend(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#dir)
+    if (bavail * bsize < MEND_BYTES) throw full(this.#dir)
+    if (this.#db.status === 'open') await this.#db.close()
+    await openDb(this.#db, this.#dir)
+    this.#torn = false
+  }
+}
+
+async function openDb(db: Level<string, string>, dir: string): Promise<void> {
+  try {
+    await db.open()
+  } catch (error) {
+    throw failure(error, dir)
+  }
+}
+
+/** LevelDB gives a code for the lock and one for everything that the disk says; the words under it are the system's. */
+function failure(error: unknown, dir: string): unknown {
+  const [outer, inner] = [error, error instanceof Error ? error.cause : undefined].map((e) => (e instanceof Error ? { code: 'code' in e ? e.code : '', message: e.message } : { code: '', message: '' }))
+  const codes = [outer?.code, inner?.code]
+  const words = `${outer?.message} ${inner?.message}`
+  if (codes.includes('LEVEL_LOCKED')) return new Fault('log/held', `The log in ${dir} is in use by another process; stop that one first`, { cause: error })
+  if (/no space left|disk quota/i.test(words)) return full(dir, error)
+  if (codes.includes('LEVEL_IO_ERROR') || codes.includes('LEVEL_CORRUPTION')) return new Fault('log/failed', `The log in ${dir} could not be written: ${inner?.message || outer?.message}`, { cause: error })
+  return error
+}
+
+const full = (dir: string, cause?: unknown) => new Fault('media/full', `The disk that holds the log in ${dir} is full; free some space and it goes on by itself`, { cause })

@@ -1,0 +1,39 @@
+import type { Log, LogOp } from '../store/log.ts'
+
+/**
+ * What one commit changes in the log, and what follows in memory when it is there.
+ * Numbers of the sequence must be taken and committed within one turn, so that they become visible in their order.
+ */
+export class Batch {
+  readonly ops: LogOp[] = []
+  readonly #after: (() => void)[] = []
+  readonly #undo: (() => void)[] = []
+
+  put(key: string, value: unknown): void {
+    this.ops.push({ type: 'put', key, value: typeof value === 'string' ? value : JSON.stringify(value) })
+  }
+
+  del(key: string): void {
+    this.ops.push({ type: 'del', key })
+  }
+
+  /** Done when the batch is on the disk. */
+  after(act: () => void): void {
+    this.#after.push(act)
+  }
+
+  /** Takes back what was done in memory ahead of the disk. */
+  undo(act: () => void): void {
+    this.#undo.push(act)
+  }
+
+  async commit(log: Log): Promise<void> {
+    try {
+      await log.commit(this.ops)
+    } catch (error) {
+      for (const act of this.#undo) act()
+      throw error
+    }
+    for (const act of this.#after) act()
+  }
+}

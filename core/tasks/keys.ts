@@ -1,0 +1,41 @@
+/**
+ * Where the board's things lie in the log. `!` parts the words; no word contains it.
+ *
+ * t!task                                 the task
+ * p!org!site!stage!rank seq              pending, in the order in which it is offered → task
+ * l!org!site!state!stage!seq             every task by state, oldest first → task
+ * d!task!delivery                        who waits for it; after completion only that it was answered
+ * j!task                                 files that have a place and may not be there yet, with what they hold back
+ * m!parent!child, b!child!parent         which task's outcome asked for which
+ * n!org!site!stage                       how many are pending, complete, parked
+ * o!seq  r!seq                           outcomes not routed, projections not applied
+ * e!org!site!seq, y!org!site!type!seq    events; k!org!site!key: an event with that key is known
+ * s!next                                 no sequence number from here on was given out
+ */
+import { createHash } from 'node:crypto'
+import type { Scope } from '../access/scope.ts'
+
+export type Home = Pick<Scope, 'org' | 'site'>
+
+const word = (s: string) => encodeURIComponent(s).replaceAll('!', '%21')
+
+export const homeKey = ({ org, site }: Home): string => `${word(org)}!${word(site)}`
+export const taskKey = (task: string): string => `t!${task}`
+export const pendingPrefix = (home: Home, stage: string): string => `p!${homeKey(home)}!${word(stage)}!`
+export const listPrefix = (home: Home, state: string, stage: string): string => `l!${homeKey(home)}!${state}!${word(stage)}!`
+export const deliveryPrefix = (task: string): string => `d!${task}!`
+/** One delivery for each node and root, however often it is asked for. */
+export const deliveryKey = (task: string, node: string, root: string): string => `${deliveryPrefix(task)}${digest(`${node}\0${root}`).slice(0, 24)}`
+export const JOURNAL = 'j!'
+export const journalKey = (task: string): string => `${JOURNAL}${task}`
+export const madePrefix = (parent: string): string => `m!${parent}!`
+export const madeByPrefix = (child: string): string => `b!${child}!`
+export const countKey = (home: Home, stage: string): string => `n!${homeKey(home)}!${word(stage)}`
+export const OUTCOMES = 'o!'
+export const PROJECTIONS = 'r!'
+export const eventPrefix = (home: Home): string => `e!${homeKey(home)}!`
+export const eventTypePrefix = (home: Home, type: string): string => `y!${homeKey(home)}!${word(type)}!`
+export const knownKey = (home: Home, type: string, key: string): string => `k!${homeKey(home)}!${digest(`${type}\0${key}`).slice(0, 40)}`
+export const SEQUENCE = 's!next'
+
+const digest = (text: string) => createHash('sha256').update(text).digest('hex')

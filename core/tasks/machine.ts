@@ -1,0 +1,64 @@
+/**
+ * The life of one piece of work.
+ *
+ * Pure: time comes in, the next task goes out, nothing is read or written. The board stores what
+ * comes back in one synced batch. Leases are not here: they live in memory, and losing all of them
+ * must change nothing but speed.
+ */
+import type { TaskState } from './port.ts'
+
+export type Task = {
+  readonly state: TaskState
+  readonly attempts: number // faults that a device reported
+  readonly interruptions: number // leases that ended without a word
+  readonly not_before_ms: number // epoch; a pending task is not offered earlier
+  readonly faults: readonly FaultNote[] // newest last, one for each attempt
+}
+
+export type FaultNote = { readonly code: string; readonly message: string; readonly device: string; readonly at_ms: number; readonly log?: string }
+
+/** After this many faults a person has to look. */
+export const MAX_ATTEMPTS = 5
+
+/** Inputs that kill their worker never report; without a cap they would kill one worker after another for ever. */
+export const MAX_INTERRUPTIONS = 20
+
+/** First wait after a fault; doubles with each, up to an hour. */
+const BACKOFF_MS = 5_000
+const BACKOFF_MAX_MS = 3_600_000
+
+export const isOffered = (task: Task, now_ms: number): boolean => task.state === 'pending' && task.not_before_ms <= now_ms
+
+/** Null when the work was already complete: the later answer is thanked and dropped. A parked task completes, for the work is done. */
+export function complete<T extends Task>(task: T): T | null {
+  return task.state === 'complete' ? null : { ...task, state: 'complete' }
+}
+
+/**
+ * A device said that it cannot. Null when the task is no longer pending.
+ * @param again Whether another try might mend it; without that the first fault parks.
+ * @param spread 0 to 1, random; keeps tasks that failed together from coming back together.
+ */
+export function fault<T extends Task>(task: T, note: FaultNote, again: boolean, spread: number): T | null {
+  if (task.state !== 'pending') return null
+  const attempts = task.attempts + 1
+  const faults = [...task.faults, note]
+  if (!again || attempts >= MAX_ATTEMPTS) return { ...task, attempts, faults, state: 'parked' }
+  return { ...task, attempts, faults, not_before_ms: note.at_ms + backoff_ms(attempts, spread) }
+}
+
+/** A lease ended without a word. Costs no attempt: the device may have lost power, and the work may be fine. */
+export function interrupt<T extends Task>(task: T): T | null {
+  if (task.state !== 'pending') return null
+  const interruptions = task.interruptions + 1
+  return { ...task, interruptions, state: interruptions >= MAX_INTERRUPTIONS ? 'parked' : 'pending' }
+}
+
+/** A person tries again. The history stays for whoever looks next. Null unless parked. */
+export function retry<T extends Task>(task: T): T | null {
+  return task.state === 'parked' ? { ...task, state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0 } : null
+}
+
+function backoff_ms(attempts: number, spread: number): number {
+  return Math.round(Math.min(BACKOFF_MS * 2 ** (attempts - 1), BACKOFF_MAX_MS) * (1 + spread))
+}

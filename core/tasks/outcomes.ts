@@ -1,0 +1,117 @@
+import { crashPoint } from '../store/crash.ts'
+import type { Log } from '../store/log.ts'
+import type { Projection } from '../store/port.ts'
+import { Batch } from './batch.ts'
+import { noteEvent } from './event-record.ts'
+import { OUTCOMES, PROJECTIONS, type Home } from './keys.ts'
+import type { Outcome, OutcomeLog } from './port.ts'
+import { Queue } from './queue.ts'
+import { Sequence } from './sequence.ts'
+
+/** What completed work and new events leave behind for others: outcomes for the flow, projections for the catalogue. */
+export interface Outcomes extends OutcomeLog {
+  /** How many the flow has not taken yet. */
+  unrouted(): number
+  readonly projections: Projections
+  /** Those who wait get an empty answer. */
+  close(): void
+  /** For the board and the events, which write theirs into batches of their own. */
+  readonly queue: Queue<Omit<Outcome, 'seq'>>
+  readonly projected: Queue<Omit<Projection, 'seq'>>
+  readonly sequence: Sequence
+}
+
+/** Records of completed tasks that are not in the catalogue yet. */
+export interface Projections {
+  /** Oldest first. */
+  pending(limit: number): Promise<readonly Projection[]>
+  /** They are in the catalogue. Unknown ones are ignored. */
+  drop(seqs: readonly string[]): Promise<void>
+  /** Called for each new one; returns how to stop that. */
+  onNew(listener: () => void): () => void
+  waiting(): number
+}
+
+/** @param clock UTC epoch, ms. Open this before board and events: they share its sequence. */
+export async function openOutcomes({ log, clock }: { log: Log; clock: () => number }): Promise<Outcomes> {
+  const sequence = await Sequence.open(log)
+  const queue = await Queue.open<Omit<Outcome, 'seq'>>(log, sequence, OUTCOMES)
+  const projected = await Queue.open<Omit<Projection, 'seq'>>(log, sequence, PROJECTIONS)
+  const closed = new AbortController()
+
+  return {
+    queue,
+    projected,
+    sequence,
+    unrouted: () => queue.count,
+    close: () => closed.abort(),
+
+    async outcomes(after, limit, wait_ms) {
+      const read = async () => (await queue.read(after, limit)).map(([seq, entry]) => ({ seq, ...entry }))
+      const deadline = performance.now() + wait_ms
+      for (;;) {
+        const landed = arrival(queue, closed.signal) // listens before it reads, or one that comes in between is slept through
+        try {
+          const found = await read()
+          const left_ms = deadline - performance.now()
+          if (found.length > 0 || left_ms <= 0 || closed.signal.aborted) return found
+          await landed.within(left_ms)
+        } finally {
+          landed.stop()
+        }
+      }
+    },
+
+    async acknowledge(seqs) {
+      const batch = new Batch()
+      queue.drop(batch, seqs)
+      await batch.commit(log)
+      if (seqs.length > 0) crashPoint('outcome.acknowledged')
+    },
+
+    async gone(seqs, why) {
+      const batch = new Batch()
+      for (const seq of new Set(seqs)) {
+        const outcome = queue.get(seq)
+        if (outcome === null) continue
+        const home: Home = outcome.scope
+        noteEvent(batch, sequence, home, 'flow.node-gone', clock(), { seq, node: outcome.node, type: outcome.type, task: outcome.task, why })
+      }
+      queue.drop(batch, seqs)
+      await batch.commit(log)
+    },
+
+    projections: {
+      async pending(limit) {
+        return (await projected.read(null, limit)).map(([seq, entry]) => ({ seq, ...entry }))
+      },
+      async drop(seqs) {
+        const batch = new Batch()
+        projected.drop(batch, seqs)
+        await batch.commit(log)
+      },
+      onNew: (listener) => projected.listen(listener),
+      waiting: () => projected.count,
+    },
+  }
+}
+
+/** The next entry, the time or the end, whichever comes first. */
+function arrival(queue: Queue<Omit<Outcome, 'seq'>>, closed: AbortSignal): { within: (ms: number) => Promise<void>; stop: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const unlisten = queue.listen(resolve)
+  const wake = () => resolve()
+  closed.addEventListener('abort', wake)
+  let timer: NodeJS.Timeout | undefined
+  return {
+    within: (ms) => {
+      timer = setTimeout(resolve, ms)
+      return promise
+    },
+    stop: () => {
+      clearTimeout(timer)
+      unlisten()
+      closed.removeEventListener('abort', wake)
+    },
+  }
+}

@@ -1,0 +1,85 @@
+import { past, type Log } from '../store/log.ts'
+import type { Batch } from './batch.ts'
+import { countKey, homeKey, listPrefix, pendingPrefix, taskKey, type Home } from './keys.ts'
+import type { Task } from './machine.ts'
+
+/** A task as it lies in the log. */
+export interface TaskRecord extends Task, Home {
+  readonly id: string
+  readonly stage: string
+  readonly version: number // of the stage when it was published
+  readonly input: Record<string, unknown>
+  readonly options: Record<string, unknown>
+  readonly output: Record<string, unknown> | null
+  readonly priority: number
+  readonly seq: string // sorts by age
+  readonly order: string // sorts by turn
+  readonly created_ms: number
+  readonly completed_ms: number | null
+  readonly device: string | null // who completed it
+  readonly retired: string | null // token of the last fault: said once, it counts once
+}
+
+/** A task of the next priority has the turn of one that came so much earlier, so every task has its turn at last. */
+const AGEING_MS = 600_000
+
+export const orderOf = (now_ms: number, priority: number, seq: string): string =>
+  Math.max(0, Math.floor(now_ms) + priority * AGEING_MS).toString(36).padStart(9, '0') + seq
+
+export interface Count { readonly home: Home; readonly stage: string; pending: number; complete: number; parked: number }
+
+/** The tasks of the log with their indexes and counts, which follow from each change. */
+export class Tasks {
+  readonly #log: Log
+  readonly #counts: Map<string, Count>
+
+  private constructor(log: Log, counts: Map<string, Count>) {
+    this.#log = log
+    this.#counts = counts
+  }
+
+  static async open(log: Log): Promise<Tasks> {
+    const rows = await log.range({ gte: 'n!', lt: past('n!') })
+    return new Tasks(log, new Map(rows.map(([key, value]) => [key, JSON.parse(value) as Count])))
+  }
+
+  read(id: string): TaskRecord | null {
+    const value = this.#log.get(taskKey(id))
+    return value === undefined ? null : (JSON.parse(value) as TaskRecord)
+  }
+
+  counts(home: Home | null): readonly Readonly<Count>[] {
+    const all = [...this.#counts.values()]
+    return home === null ? all : all.filter((count) => homeKey(count.home) === homeKey(home))
+  }
+
+  /** Puts `after` in the place of `before`; null: it was not, or shall not be, there. */
+  write(batch: Batch, before: TaskRecord | null, after: TaskRecord | null): void {
+    const task = after ?? before
+    if (task === null) return
+    if (after === null) batch.del(taskKey(task.id))
+    else batch.put(taskKey(task.id), after)
+    if (before?.state === after?.state && before?.order === after?.order) return
+    const { org, site } = task
+    const home = { org, site }
+    if (before !== null) {
+      batch.del(listPrefix(home, before.state, before.stage) + before.seq)
+      if (before.state === 'pending') batch.del(pendingPrefix(home, before.stage) + before.order)
+      this.#count(batch, home, before, -1)
+    }
+    if (after !== null) {
+      batch.put(listPrefix(home, after.state, after.stage) + after.seq, after.id)
+      if (after.state === 'pending') batch.put(pendingPrefix(home, after.stage) + after.order, after.id)
+      this.#count(batch, home, after, 1)
+    }
+  }
+
+  #count(batch: Batch, home: Home, { stage, state }: TaskRecord, by: 1 | -1): void {
+    const key = countKey(home, stage)
+    const count = this.#counts.get(key) ?? { home, stage, pending: 0, complete: 0, parked: 0 }
+    this.#counts.set(key, count)
+    count[state] += by
+    batch.put(key, count)
+    batch.undo(() => { count[state] -= by })
+  }
+}

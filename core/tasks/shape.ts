@@ -1,0 +1,48 @@
+import type { TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import { Value } from 'typebox/value'
+
+/** What is wrong with `value`, in words, or null when it fits. Compiled schemas are kept as long as the schema lives. */
+export function misfit(schema: TSchema, value: unknown): string | null {
+  const check = compiled(schema)
+  if (check.Check(value)) return null
+  const [first] = check.Errors(value)
+  return first === undefined ? 'does not fit its schema' : `${first.instancePath || 'the whole'} ${first.message}`
+}
+
+/** Only the fields that the schema declares, as a value of its own; a schema that is no object takes everything. */
+export function pick(schema: TSchema, from: Record<string, unknown>): Record<string, unknown> {
+  const declared = properties(schema)
+  const fields = declared === null ? Object.entries(from) : declared.flatMap((name) => (Object.hasOwn(from, name) && from[name] !== undefined ? [[name, from[name]] as const] : []))
+  return structuredClone(Object.fromEntries(fields))
+}
+
+/** Fields that are absent get the default that their schema names. */
+export function withDefaults(schema: TSchema, value: Record<string, unknown>): Record<string, unknown> {
+  return Value.Default(schema, value) as Record<string, unknown>
+}
+
+/** JSON in which the order of fields says nothing: equal values give equal text. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonical(item ?? null)).join(',')}]`
+  if (value !== null && typeof value === 'object') {
+    const fields = Object.entries(value).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))
+    return `{${fields.map(([name, v]) => `${JSON.stringify(name)}:${canonical(v)}`).join(',')}}`
+  }
+  return JSON.stringify(value)
+}
+
+const cache = new WeakMap<TSchema, Validator>()
+
+function compiled(schema: TSchema): Validator {
+  const known = cache.get(schema)
+  if (known !== undefined) return known
+  const fresh = Compile(schema)
+  cache.set(schema, fresh)
+  return fresh
+}
+
+function properties(schema: TSchema): string[] | null {
+  const declared = 'properties' in schema ? schema.properties : undefined
+  return declared !== null && typeof declared === 'object' ? Object.keys(declared) : null
+}
