@@ -1,0 +1,34 @@
+import { STATUS_CODES } from 'node:http'
+import type { Middleware } from 'koa'
+import { Fault, FAULTS } from '../contract/fault.ts'
+import type { DoorState } from './pass.ts'
+
+/** As much of pino as the door needs. */
+export interface Log {
+  error(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  info(fields: object, message: string): void
+}
+
+/** Every failure becomes `{code, message}`: a Fault with its own words, anything else with none of its insides, which are in the log. */
+export function failures(log: Log): Middleware<DoorState> {
+  return async (ctx, next) => {
+    try {
+      await next()
+    } catch (error) {
+      const answered = ctx.res.headersSent
+      if (!(error instanceof Fault)) log.error({ err: error, method: ctx.method, path: ctx.path }, 'a request failed in a way that nobody foresaw')
+      if (answered) return void ctx.res.destroy()
+      const status = error instanceof Fault ? FAULTS[error.code].status : 500
+      for (const name of ['ETag', 'Last-Modified', 'Content-Disposition', 'Accept-Ranges', 'Content-Length', 'Content-Encoding']) ctx.remove(name)
+      ctx.set('Cache-Control', 'no-store')
+      if (status === 429) ctx.set('Retry-After', '60')
+      ctx.respond = true
+      ctx.status = status
+      ctx.type = 'json'
+      ctx.body = error instanceof Fault ? error.toJSON() : { code: 'internal', message: `${STATUS_CODES[status]}. The log of the appliance says more.` }
+      // What is left of a body that was refused half-way would be read as the next request.
+      if (!ctx.req.complete) ctx.set('Connection', 'close')
+    }
+  }
+}

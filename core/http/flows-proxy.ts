@@ -1,0 +1,122 @@
+/**
+ * `/flows`: Node-RED's editor, which listens on a unix socket only. Whoever has no session does not reach it; who has
+ * one is announced by a signed header on every request and on the WebSocket's upgrade, and neither cookie nor
+ * bearer token goes further than here.
+ */
+import { request, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Middleware } from 'koa'
+import { FLOW_TOKEN_HEADER, signFlowToken } from '../access/flow-token.ts'
+import { holds } from '../access/role.ts'
+import type { Principal } from '../access/scope.ts'
+import { Fault } from '../contract/fault.ts'
+import { demand, type DoorState } from './pass.ts'
+
+export interface FlowsProxy {
+  readonly middleware: Middleware<DoorState>
+  /** The editor's live feed, after the door has looked at origin and session. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, who: DoorState): void
+  /** Closes the editor's sockets of a session that ended. */
+  signedOut(session: string): void
+  close(): void
+}
+
+export interface FlowsProxyOptions {
+  readonly socketPath: string
+  readonly secret: string // shared with the node-red process
+  readonly clock?: () => number // epoch, ms
+}
+
+const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade']
+
+export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyOptions): FlowsProxy {
+  const sockets = new Map<Duplex, string | null>()
+
+  const onward = (req: IncomingMessage, principal: Principal): RequestOptions => {
+    const access = holds(principal.scope.role, 'admin') ? 'write' : 'read'
+    const headers: IncomingHttpHeaders = { ...req.headers, [FLOW_TOKEN_HEADER]: signFlowToken(secret, { name: principal.name, access }, clock()) }
+    delete headers.cookie
+    delete headers.authorization
+    return { socketPath, method: req.method, path: req.url, headers }
+  }
+
+  return {
+    async middleware(ctx, next) {
+      if (!/^\/flows(\/|$)/.test(ctx.path)) return next()
+      const principal = demand(ctx.state.principal, 'viewer')
+      if (ctx.method !== 'GET' && ctx.method !== 'HEAD') demand(principal, 'admin')
+      ctx.remove('Content-Security-Policy') // the editor is a page of its own make
+      ctx.set('Content-Security-Policy', "frame-ancestors 'self'")
+      const answer = await reach(ctx.req, onward(ctx.req, principal))
+      if (!answer) {
+        ctx.set('Retry-After', '2')
+        if (ctx.accepts('json', 'html') !== 'html') throw new Fault('flows/unavailable', 'The flows are starting again. Try in a moment.')
+        ctx.status = 503
+        ctx.type = 'html'
+        ctx.body = RESTARTING
+        return
+      }
+      ctx.respond = false
+      for (const [name, value] of Object.entries(answer.headers)) if (!HOP_BY_HOP.includes(name) && value !== undefined) ctx.res.setHeader(name, value)
+      ctx.res.writeHead(answer.statusCode!)
+      try {
+        await pipeline(answer, ctx.res)
+      } catch (error) {
+        ctx.res.destroy()
+        if (!['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+      }
+    },
+
+    upgrade(req, socket, head, { principal, session }) {
+      const end = (line: string) => socket.end(`HTTP/1.1 ${line}\r\nConnection: close\r\n\r\n`)
+      if (!principal || principal.scope.role === 'device') return void end(principal ? '403 Forbidden' : '401 Unauthorized')
+      const up = request(onward(req, principal))
+      socket.on('error', () => up.destroy())
+      up.on('error', () => end('503 Service Unavailable'))
+      up.on('response', (answer) => {
+        answer.resume()
+        end(`${answer.statusCode} ${answer.statusMessage}`)
+      })
+      up.on('upgrade', (answer, upstream, rest) => {
+        sockets.set(socket, session)
+        const lines: string[] = []
+        for (let i = 0; i < answer.rawHeaders.length; i += 2) lines.push(`${answer.rawHeaders[i]}: ${answer.rawHeaders[i + 1]}`)
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`)
+        if (rest.length > 0) socket.write(rest)
+        if (head.length > 0) upstream.write(head)
+        const stop = () => {
+          sockets.delete(socket)
+          upstream.destroy()
+          socket.destroy()
+        }
+        for (const end of [socket, upstream]) end.on('error', stop).on('close', stop)
+        upstream.pipe(socket).pipe(upstream)
+      })
+      up.end()
+    },
+
+    signedOut(session) {
+      for (const [socket, of] of sockets) if (of === session) socket.destroy()
+    },
+    close() {
+      for (const socket of sockets.keys()) socket.destroy()
+    },
+  }
+}
+
+/** The upstream's answer; null when nobody listens there, or it went away before it answered. */
+function reach(req: IncomingMessage, options: RequestOptions): Promise<IncomingMessage | null> {
+  return new Promise((answered) => {
+    const up = request(options, answered)
+    up.on('error', () => answered(null))
+    req.on('close', () => {
+      if (!req.complete) up.destroy()
+    })
+    req.pipe(up)
+  })
+}
+
+const RESTARTING = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>Flows</title>
+<body style="font:16px/1.5 system-ui;max-width:40rem;margin:15vh auto;padding:0 1rem">
+<h1>The flows are starting again.</h1><p>This page looks again by itself. Work that was under way is not lost.</p>`

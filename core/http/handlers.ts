@@ -1,0 +1,111 @@
+/** What the table's routes do, over the ports alone. */
+import type { Access, SignedIn } from '../access/access.ts'
+import type { Principal, Scope } from '../access/scope.ts'
+import { Fault } from '../contract/fault.ts'
+import type { Bounds, Catalogue, Index, Period } from '../store/port.ts'
+import type { BoardDesk } from '../tasks/port.ts'
+import type { Answer, DeviceView, EventView, SessionView, StatusView } from './api.ts'
+import type { Handlers, Visit } from './table.ts'
+
+export interface Rooms {
+  readonly access: Access
+  readonly index: (scope: Scope) => Index
+  readonly desk: BoardDesk
+  readonly catalogue: Pick<Catalogue, 'edit'>
+  /** The audit: newest first; `after` continues behind an entry. */
+  readonly events: (scope: Scope, filter: { type?: string; after?: string; limit: number }) => Promise<readonly EventView[]>
+  readonly devices: (scope: Scope) => readonly DeviceView[] | Promise<readonly DeviceView[]>
+  readonly status: (scope: Scope) => Promise<StatusView>
+  readonly work: (scope: Scope) => Promise<Answer<'work'>>
+}
+
+const LIMIT = 100
+const NEAR_LIMIT = 20
+
+export function makeHandlers({ access, index, desk, catalogue, events, devices, status, work }: Rooms): Handlers {
+  const come = (signedIn: SignedIn, visit: Visit): SessionView => {
+    visit.setCookie(signedIn.cookie)
+    return sessionView(access, signedIn.principal, signedIn.session)
+  }
+  return {
+    health: async () => ({ ok: true }),
+    setupState: async () => ({ needed: access.setupNeeded() }),
+    setup: async (ask, _who, visit) => come(await access.setUp(ask, visit.address), visit),
+    signIn: async (ask, _who, visit) => come(await access.signIn(ask, visit.address), visit),
+    session: async (_ask, who, visit) => {
+      visit.keepCookie()
+      return sessionView(access, who, visit.session)
+    },
+    signOut: async (_ask, _who, visit) => {
+      if (visit.session !== null) await access.signOut(visit.session)
+      visit.setCookie(null)
+      return {}
+    },
+
+    status: (_ask, who) => status(who.scope),
+    drives: async ({ from, to, bbox, limit = LIMIT }, who) => ({
+      drives: await index(who.scope).drives({ period: period(from, to), bounds: bbox === undefined ? null : bounds(bbox), limit }),
+    }),
+    drive: async ({ id }, who) => {
+      const here = index(who.scope)
+      const drive = found(await here.drive(id), `There is no drive ${id}.`)
+      const assets = await Promise.all(drive.assets.map((sha256) => here.asset(sha256)))
+      return { drive, assets: assets.filter((asset) => asset !== null) }
+    },
+    assets: async ({ from, to, limit = LIMIT }, who) => ({ assets: await index(who.scope).assets(period(from, to), limit) }),
+    asset: async ({ id }, who) => found(await index(who.scope).asset(id), `There is no clip or picture ${id}.`),
+    plates: async ({ q, mode = 'part', limit = LIMIT }, who) => {
+      const here = index(who.scope)
+      if (q === undefined || q.trim() === '') return { hits: await here.newestPlates(limit), counts: { exact: 0, part: 0, fuzzy: 0 } }
+      return here.plates({ text: q, mode, limit })
+    },
+    plate: async ({ id }, who) => {
+      const here = index(who.scope)
+      const plate = id.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
+      if (plate === '') throw new Fault('input/invalid', 'id: expected a plate, letters and digits.')
+      const [hits, near] = await Promise.all([here.plate(plate, 1000), here.plates({ text: plate, mode: 'fuzzy', limit: NEAR_LIMIT })])
+      return { plate, hits, near: near.hits.filter((hit) => hit.plate !== plate) }
+    },
+    view: ({ bbox, from, to, min = 0, limit = 1000 }, who) => index(who.scope).view({ bounds: bounds(bbox), period: period(from, to), min_confidence: min, limit }),
+    histogram: async ({ from, to, by }, who) => {
+      if (to < from) throw new Fault('input/invalid', 'to: expected a time not before `from`.')
+      return { bins: await index(who.scope).histogram({ period: { from_ms: from, to_ms: to }, by }) }
+    },
+    refusals: async (_ask, who) => ({ refusals: await index(who.scope).refusals(1000) }),
+
+    work: (_ask, who) => work(who.scope),
+    tasks: async ({ state, stage, before, limit = LIMIT }, who) => ({ tasks: await desk.tasks(who.scope, { state, stage, before, limit }) }),
+    task: async ({ id }, who) => found(await desk.task(who.scope, id), `There is no task ${id}.`),
+    retry: async ({ ids }, who) => ({ changed: await desk.retry(who.scope, ids) }),
+    cancel: async ({ ids }, who) => ({ changed: await desk.cancel(who.scope, ids) }),
+    devices: async (_ask, who) => ({ devices: await devices(who.scope) }),
+    events: async ({ type, after, limit = LIMIT }, who) => ({ events: await events(who.scope, { type, after, limit }) }),
+    edit: async ({ target, set }, who) => {
+      await catalogue.edit(who.scope, who.name, target, set)
+      return {}
+    },
+  }
+}
+
+/** A key or a process has no session, and no password for the live feed either: it uses its own token there. */
+const sessionView = (access: Access, who: Principal, session: string | null): SessionView => ({
+  name: who.name,
+  role: who.scope.role,
+  mqtt: session === null ? { username: '', password: '' } : access.mqttOf(who, session),
+})
+
+function found<T>(thing: T | null, message: string): T {
+  if (thing === null) throw new Fault('not-found', message)
+  return thing
+}
+
+const period = (from: number | undefined, to: number | undefined): Period | null =>
+  from === undefined && to === undefined ? null : { from_ms: from ?? 0, to_ms: to ?? Number.MAX_SAFE_INTEGER }
+
+function bounds(bbox: string): Bounds {
+  const [south, west, north, east] = bbox.split(',').map(Number) as [number, number, number, number]
+  if (![south, west, north, east].every(Number.isFinite) || south > north || south < -90 || north > 90) {
+    throw new Fault('input/invalid', 'bbox: expected south,west,north,east in degrees, south not above north.')
+  }
+  return { south, west, north, east }
+}

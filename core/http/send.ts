@@ -1,0 +1,108 @@
+import type { Stats } from 'node:fs'
+import { constants } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Fault } from '../contract/fault.ts'
+import type { DoorContext } from './pass.ts'
+import { isFresh, parseRange, rangeStillFits } from './range.ts'
+
+/** Whatever is not in here goes out as bytes to be saved, so that no file of a card runs as a page of ours. */
+const TYPES: Readonly<Record<string, string>> = {
+  mp4: 'video/mp4', m4v: 'video/mp4', mov: 'video/quicktime', ts: 'video/mp2t', mkv: 'video/x-matroska', webm: 'video/webm', avi: 'video/x-msvideo', '360': 'video/mp4', lrv: 'video/mp4',
+  jpg: 'image/jpeg', jpeg: 'image/jpeg', png: 'image/png', webp: 'image/webp', gif: 'image/gif', avif: 'image/avif', heic: 'image/heic', thm: 'image/jpeg',
+  vtt: 'text/vtt; charset=utf-8', srt: 'text/plain; charset=utf-8', txt: 'text/plain; charset=utf-8', nmea: 'text/plain; charset=utf-8',
+  gpx: 'application/gpx+xml', json: 'application/json', glb: 'model/gltf-binary', mp3: 'audio/mpeg', m4a: 'audio/mp4', wav: 'audio/wav',
+}
+
+/** The media type by the name's ending; null when a browser should only save it. */
+export const typeOf = (name: string): string | null => TYPES[extname(name).slice(1).toLowerCase()] ?? null
+
+/**
+ * Sends an open-able file: conditional, in part when asked, never faster than it is read, and gone when the client is.
+ * A file that shrinks meanwhile breaks the connection off, for its length is promised already.
+ * @throws Fault `media/missing`, `media/unreadable`, `media/range`.
+ */
+export async function sendFile(ctx: DoorContext, path: string, file: { name: string; immutable: boolean }): Promise<void> {
+  const handle = await openPlain(path)
+  let handed = false
+  try {
+    const stats = await handle.stat()
+    if (!stats.isFile()) throw new Fault('media/missing', `${file.name} is not a file.`)
+    const { etag, mtime_ms } = tag(stats)
+    ctx.set('ETag', etag)
+    ctx.set('Last-Modified', new Date(mtime_ms).toUTCString())
+    ctx.set('Accept-Ranges', 'bytes')
+    ctx.set('Cache-Control', file.immutable ? 'private, max-age=31536000, immutable' : 'private, no-cache')
+    if (isFresh(ctx.headers, etag, mtime_ms)) {
+      ctx.status = 304
+      return
+    }
+    const type = typeOf(file.name)
+    ctx.set('Content-Type', type ?? 'application/octet-stream')
+    ctx.set('Content-Disposition', disposition(file.name, type === null || ctx.query['download'] !== undefined))
+    ctx.set('Content-Security-Policy', "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; sandbox")
+    const range = ctx.method === 'GET' && rangeStillFits(ctx.get('If-Range') || undefined, etag, mtime_ms) ? parseRange(ctx.headers.range, stats.size) : null
+    if (range === 'unsatisfiable') {
+      ctx.set('Content-Range', `bytes */${stats.size}`)
+      throw new Fault('media/range', `${file.name} has ${stats.size} bytes.`)
+    }
+    const { start, end } = range ?? { start: 0, end: stats.size - 1 }
+    ctx.status = range ? 206 : 200
+    if (range) ctx.set('Content-Range', `bytes ${start}-${end}/${stats.size}`)
+    ctx.set('Content-Length', String(end - start + 1))
+    if (ctx.method === 'HEAD' || end < start) {
+      ctx.respond = false
+      ctx.res.writeHead(ctx.status).end()
+      return
+    }
+    handed = true
+    await stream(ctx, handle, start, end)
+  } finally {
+    if (!handed) await handle.close()
+  }
+}
+
+async function stream(ctx: DoorContext, handle: FileHandle, start: number, end: number): Promise<void> {
+  ctx.respond = false
+  ctx.res.writeHead(ctx.status)
+  let left = end - start + 1
+  const counted = new Transform({
+    transform(chunk: Buffer, _, done) {
+      left -= chunk.length
+      done(null, chunk)
+    },
+    flush: (done) => done(left === 0 ? null : new Error(`the file ended ${left} bytes early`)),
+  })
+  try {
+    await pipeline(handle.createReadStream({ start, end, highWaterMark: 256 << 10 }), counted, ctx.res)
+  } catch (error) {
+    ctx.res.destroy()
+    // A player that jumps elsewhere hangs up in the middle: nothing went wrong.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+  }
+}
+
+async function openPlain(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new Fault('media/missing', 'There is no such file.', { cause })
+    if (code === 'ELOOP') throw new Fault('media/outside', 'This is a link, not a file.', { cause })
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EIO') throw new Fault('media/unreadable', `The file cannot be read (${code}).`, { cause })
+    throw cause
+  }
+}
+
+function tag(stats: Stats): { etag: string; mtime_ms: number } {
+  return { etag: `"${stats.size.toString(36)}-${Math.floor(stats.mtimeMs * 1000).toString(36)}"`, mtime_ms: stats.mtimeMs }
+}
+
+/** RFC 6266: a plain name for old clients, with nothing in it that could end the field, and the true one as UTF-8. */
+export function disposition(name: string, save: boolean): string {
+  const plain = name.replaceAll(/[^\w. ()+-]/g, '_')
+  const exact = encodeURIComponent(name.toWellFormed()).replaceAll(/['()*!]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  return `${save ? 'attachment' : 'inline'}; filename="${plain}"; filename*=UTF-8''${exact}`
+}

@@ -1,0 +1,226 @@
+/**
+ * The broker: devices join over TCP or WebSocket, pages over WebSocket on the web port. It announces and remembers
+ * nothing that matters: claims, results and media go over HTTP.
+ */
+import { Aedes, type AuthenticateError, type Client } from 'aedes'
+import type { IncomingMessage } from 'node:http'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { createWebSocketStream, WebSocketServer } from 'ws'
+import type { Access, MqttClient } from '../access/access.ts'
+import type { Scope } from '../access/scope.ts'
+import type { DeviceView } from '../http/api.ts'
+import { limitFrames, MAX_FRAME_BYTES } from './frames.ts'
+import { parseSaid, roster } from './roster.ts'
+import { bridgeTopic, deviceTopic, mayHear, mayPublish, maySubscribe, mayWill, parseTopic } from './topics.ts'
+
+export interface Broker {
+  readonly port: number // of TCP
+  /** A WebSocket that arrived at `/mqtt`; its origin was looked at already. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  devices(scope: Pick<Scope, 'org' | 'site'>): readonly DeviceView[]
+  /** Tells pages what to fetch again; at most four times a second, in between kinds are gathered. */
+  announce(scope: Pick<Scope, 'org' | 'site'>, kinds: readonly string[]): void
+  /** Tells devices that there is work for `stages`; gathered in the same way. */
+  work(scope: Pick<Scope, 'org' | 'site'>, stages: readonly string[]): void
+  /** What was refused since the start, by reason. */
+  readonly refused: Readonly<Record<Refusal, number>>
+  close(): Promise<void>
+}
+
+export type Refusal = 'connect' | 'will' | 'publish' | 'subscribe' | 'payload' | 'size'
+
+export interface BrokerOptions {
+  readonly port: number // TCP; 0: any free one
+  readonly host: string
+  readonly access: Pick<Access, 'principalOfMqtt' | 'onSignOut'>
+  readonly log: { warn(fields: object, message: string): void }
+  readonly clock?: () => number // epoch, ms
+  readonly registry?: Registry
+}
+
+export const MAX_PAYLOAD_BYTES = 256 * 1024
+const ANNOUNCE_EVERY_MS = 250
+const CONNECT_TIMEOUT_MS = 10_000
+
+export async function startBroker({ port, host, access, log, clock = Date.now, registry }: BrokerOptions): Promise<Broker> {
+  const refused: Record<Refusal, number> = { connect: 0, will: 0, publish: 0, subscribe: 0, payload: 0, size: 0 }
+  const refusals = registry && new Counter({ name: 'viewshed_mqtt_refused_total', help: 'Refused by the broker', labelNames: ['reason'] as const, registers: [registry] })
+  const refuse = (reason: Refusal, client: Client, detail: string): Error => {
+    refused[reason] += 1
+    refusals?.inc({ reason })
+    log.warn({ client: client.id, reason, detail: detail.slice(0, 200) }, 'refused at the broker')
+    return new Error(`${reason} refused`)
+  }
+
+  const devices = roster(clock)
+  const joined = new Map<Client, MqttClient>()
+  const nameOf = new WeakMap<Client, string>()
+
+  const aedes = await Aedes.createBroker({
+    maxClientsIdLength: 128, connectTimeout: CONNECT_TIMEOUT_MS, maxTopicLevels: 8, maxInflightInbound: 100,
+
+    preConnect(client, packet, done) {
+      const { username } = packet
+      if (typeof username !== 'string' || packet.clientId.length > 100) return done(refuse('connect', client, 'no user name'), false)
+      // A second client of the same id throws the first one out, so ids live below the name that is about to be proven.
+      if (packet.clientId !== username && !packet.clientId.startsWith(`${username}:`)) packet.clientId = `${username}:${packet.clientId}`
+      packet.clean = true // nothing is kept for who is away: the log is our memory
+      if (packet.will) nameOf.set(client, packet.will.topic)
+      if (packet.will && packet.will.payload.length > MAX_PAYLOAD_BYTES) return done(refuse('size', client, 'will'), false)
+      done(null, true)
+    },
+
+    authenticate(client, username, password, done) {
+      access.principalOfMqtt(username ?? '', password?.toString() ?? '').then((found) => {
+        const willTopic = nameOf.get(client)
+        if (!found) return done(badLogin(refuse('connect', client, username ?? '')), false)
+        if (willTopic !== undefined && !mayWill(found.principal, willTopic)) return done(badLogin(refuse('will', client, willTopic)), false)
+        joined.set(client, found)
+        if (found.principal.kind === 'device') devices.joined(found.principal.id, found.principal.scope)
+        done(null, true)
+      }, (error: unknown) => {
+        log.warn({ err: error }, 'the broker could not ask who this is')
+        done(badLogin(new Error('access cannot be checked now')), false)
+      })
+    },
+
+    authorizePublish(client, packet, done) {
+      const who = client && joined.get(client)
+      if (!client || !who) return done(new Error('publish refused'))
+      if (!mayPublish(who.principal, packet.topic)) return done(refuse('publish', client, packet.topic))
+      if (packet.payload.length > MAX_PAYLOAD_BYTES) return done(refuse('size', client, packet.topic))
+      const about = parseTopic(packet.topic)
+      const said = about?.of === 'device' ? parseSaid(about.kind, Buffer.from(packet.payload)) : null
+      if (!said) {
+        refuse('payload', client, packet.topic)
+        packet.topic = DROPPED // a device with one bad sentence stays connected; nobody hears the sentence
+        packet.retain = false
+        return done()
+      }
+      packet.retain = said.kind !== 'progress' // it is the topic that says what is kept
+      devices.heard(who.principal.id, said)
+      done()
+    },
+
+    authorizeSubscribe(client, subscription, done) {
+      const who = joined.get(client)
+      if (who && maySubscribe(who.principal, subscription.topic)) return done(null, subscription)
+      refuse('subscribe', client, subscription.topic)
+      done(null, null) // answered with failure, as the protocol has it; the rest of the packet stands
+    },
+
+    authorizeForward(client, packet) {
+      const who = joined.get(client)
+      return who && mayHear(who.principal, packet.topic, devices.scopeOf) ? packet : null
+    },
+  })
+
+  aedes.on('clientDisconnect', (client) => {
+    const who = joined.get(client)
+    joined.delete(client)
+    if (who?.principal.kind !== 'device') return
+    const { id } = who.principal
+    if ([...joined.values()].some(({ principal }) => principal.kind === 'device' && principal.id === id)) return
+    // Whoever leaves with a farewell has no last will.
+    if (devices.isOnline(id)) aedes.publish(message(deviceTopic(id, 'availability'), 'offline', true), warnOf('availability'))
+    devices.left(id)
+  })
+  aedes.on('clientError', (client, error) => log.warn({ client: client.id, reason: error.message }, 'an MQTT client was disconnected'))
+  aedes.on('connectionError', (_client, error) => log.warn({ reason: error.message }, 'an MQTT connection was closed'))
+  access.onSignOut((session) => {
+    for (const [client, who] of joined) if (who.session === session) client.close()
+  })
+
+  const warnOf = (what: string) => (error?: Error) => {
+    if (error) log.warn({ err: error }, `${what} could not be announced`)
+  }
+  const gather = (kind: 'changed' | 'work', field: 'kinds' | 'stages') =>
+    gathered((scope, words) => aedes.publish(message(bridgeTopic(scope, kind), JSON.stringify({ [field]: words }), false), warnOf(kind)))
+  const changed = gather('changed', 'kinds')
+  const work = gather('work', 'stages')
+
+  const sockets = new Set<Socket>()
+  const tcp = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    socket.setNoDelay(true)
+    aedes.handle(limitFrames(socket))
+  })
+  await new Promise<void>((listening, failed) => {
+    tcp.once('error', failed)
+    tcp.listen(port, host, () => {
+      tcp.off('error', failed)
+      listening()
+    })
+  })
+
+  const ws = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false, handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false) })
+  if (registry) new Gauge({ name: 'viewshed_mqtt_clients', help: 'Connected MQTT clients', registers: [registry], collect() { this.set(joined.size) } })
+
+  return {
+    port: (tcp.address() as AddressInfo).port,
+    refused,
+    devices: devices.views,
+    announce: changed.add,
+    work: work.add,
+    upgrade(req, socket, head) {
+      if (!String(req.headers['sec-websocket-protocol'] ?? '').split(',').some((protocol) => protocol.trim() === 'mqtt')) {
+        return void socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+      }
+      ws.handleUpgrade(req, socket, head, (peer) => aedes.handle(limitFrames(createWebSocketStream(peer)), req))
+    },
+    async close() {
+      changed.stop()
+      work.stop()
+      const closed = new Promise<void>((done) => tcp.close(() => done()))
+      await new Promise<void>((done) => aedes.close(done))
+      for (const peer of ws.clients) peer.terminate()
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+
+/** Heard by nobody: no filter that may be subscribed to matches it. */
+const DROPPED = 'viewshed-dropped'
+
+const message = (topic: string, payload: string, retain: boolean) => ({ cmd: 'publish', topic, payload, qos: retain ? 1 : 0, retain, dup: false }) as const
+
+const badLogin = (error: Error): AuthenticateError => Object.assign(error, { returnCode: 4 })
+
+/** Says words at once, and those that come within the next quarter second together after it. */
+function gathered(say: (scope: Pick<Scope, 'org' | 'site'>, words: readonly string[]) => void) {
+  const waiting = new Map<string, { scope: Pick<Scope, 'org' | 'site'>; words: Set<string>; timer: NodeJS.Timeout }>()
+  let stopped = false
+  function open(scope: Pick<Scope, 'org' | 'site'>, key: string): void {
+    const timer = setTimeout(() => {
+      const { words } = waiting.get(key)!
+      waiting.delete(key)
+      if (words.size === 0) return
+      open(scope, key)
+      say(scope, [...words])
+    }, ANNOUNCE_EVERY_MS)
+    timer.unref()
+    waiting.set(key, { scope, words: new Set(), timer })
+  }
+  return {
+    add({ org, site }: Pick<Scope, 'org' | 'site'>, words: readonly string[]): void {
+      if (stopped || words.length === 0) return
+      const key = `${org}/${site}`
+      const held = waiting.get(key)
+      if (held) {
+        for (const word of words) held.words.add(word)
+        return
+      }
+      open({ org, site }, key)
+      say({ org, site }, [...new Set(words)])
+    },
+    stop(): void {
+      stopped = true
+      for (const { timer } of waiting.values()) clearTimeout(timer)
+      waiting.clear()
+    },
+  }
+}
