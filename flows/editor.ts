@@ -1,0 +1,121 @@
+/** The palette as a package that Node-RED loads: for each plugin one `.js` that registers its nodes and one `.html` for the editor. */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Field, Palette, PaletteNode, Port } from './palette.ts'
+
+/**
+ * Makes `directory` hold exactly the palette. A file that already says the same is not touched.
+ * Nothing here needs a sync: it is made anew at every start.
+ */
+export async function writePalette(directory: string, palette: Palette): Promise<void> {
+  const files = packageOf(palette)
+  await mkdir(directory, { recursive: true })
+  for (const name of await readdir(directory)) if (!files.has(name)) await rm(join(directory, name), { recursive: true })
+  for (const [name, content] of files) {
+    const path = join(directory, name)
+    if ((await readOrNull(path)) !== content) await writeFile(path, content)
+  }
+}
+
+/** File name → content. */
+export function packageOf(palette: Palette): Map<string, string> {
+  const plugins = Map.groupBy(palette, (node) => node.plugin)
+  const nodes = Object.fromEntries([...plugins.keys()].map((plugin) => [plugin, `${plugin}.js`]))
+  const files = new Map([['package.json', `${JSON.stringify({ name: 'node-red-contrib-viewshed', version: '1.0.0', type: 'commonjs', 'node-red': { version: '>=5.0.0', nodes } }, null, 2)}\n`]])
+  for (const [plugin, list] of plugins) {
+    files.set(`${plugin}.js`, `module.exports = (RED) => RED.settings.viewshedPalette(RED, ${JSON.stringify(plugin)})\n`)
+    files.set(`${plugin}.html`, htmlOf(list))
+  }
+  return files
+}
+
+async function readOrNull(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+const htmlOf = (nodes: readonly PaletteNode[]): string => [
+  `<script type="text/javascript">\n(${registerAll.toString()})(${json(nodes)})\n</script>`,
+  ...nodes.flatMap((node) => [
+    `<script type="text/html" data-template-name="${text(node.type)}">\n${formOf(node)}\n</script>`,
+    `<script type="text/html" data-help-name="${text(node.type)}">\n${helpOf(node)}\n</script>`,
+  ]),
+].join('\n')
+
+interface EditorField { typedInput(what: string | Record<string, unknown>): void }
+declare const RED: { nodes: { registerType(type: string, definition: Record<string, unknown>): void } }
+declare const $: (selector: string) => EditorField
+
+/** Runs in the editor, printed as it stands: nothing outside it is known there. */
+function registerAll(nodes: readonly PaletteNode[]): void {
+  for (const node of nodes) {
+    const lines = (ports: readonly Port[]) => ports.map((port) => `${port.name}: ${port.type}`).join('\n')
+    const fits = (field: Field) => (value: unknown) => {
+      if (value === '' || value === null || value === undefined) return !field.required || field.default !== null || `${field.label} is needed`
+      if (field.kind === 'json') {
+        try {
+          return JSON.parse(String(value)) !== undefined
+        } catch {
+          return `${field.label} is not JSON`
+        }
+      }
+      if (field.kind !== 'number' && field.kind !== 'integer') return true
+      const number = Number(value)
+      if (Number.isNaN(number) || (field.kind === 'integer' && !Number.isInteger(number))) return `${field.label} must be ${field.kind === 'integer' ? 'a whole number' : 'a number'}`
+      if (field.min !== null && number < field.min) return `${field.label} must be at least ${field.min}`
+      if (field.max !== null && number > field.max) return `${field.label} must be at most ${field.max}`
+      return true
+    }
+    const first = (field: Field) => (field.default === null ? (field.kind === 'switch' ? false : '') : field.kind === 'json' ? JSON.stringify(field.default) : field.default)
+    RED.nodes.registerType(node.type, {
+      category: node.category,
+      color: node.color,
+      defaults: { name: { value: '' }, ...Object.fromEntries(node.fields.map((field) => [field.name, { value: first(field), validate: fits(field) }])) },
+      inputs: node.kind === 'stage' ? 1 : 0,
+      outputs: 1,
+      icon: node.kind === 'stage' ? 'font-awesome/fa-cog' : 'font-awesome/fa-bolt',
+      paletteLabel: node.title,
+      label(this: { name?: string }) { return this.name || node.title },
+      labelStyle(this: { name?: string }) { return this.name ? 'node_label_italic' : '' },
+      inputLabels: lines(node.takes),
+      outputLabels: lines(node.gives),
+      oneditprepare() {
+        for (const field of node.fields) if (field.kind === 'json') $(`#node-input-${field.name}`).typedInput({ type: 'json', types: ['json'] })
+      },
+    })
+  }
+}
+
+const formOf = (node: PaletteNode): string => [
+  '<div class="form-row"><label for="node-input-name"><i class="fa fa-tag"></i> Name</label><input type="text" id="node-input-name"></div>',
+  ...node.fields.map((field) => `<div class="form-row"><label for="node-input-${text(field.name)}" title="${text(field.help)}">${text(field.label)}</label>${inputOf(field)}${field.help ? `<div class="form-tips" style="margin-top:4px">${text(field.help)}</div>` : ''}</div>`),
+].join('\n')
+
+function inputOf(field: Field): string {
+  const id = `id="node-input-${text(field.name)}"`
+  switch (field.kind) {
+    case 'choice': return `<select ${id}>${field.choices.map((choice) => `<option value="${text(String(choice))}">${text(String(choice))}</option>`).join('')}</select>`
+    case 'switch': return `<input type="checkbox" ${id} style="width:auto">`
+    case 'number': case 'integer':
+      return `<input type="number" ${id} step="${field.kind === 'integer' ? '1' : 'any'}"${field.min === null ? '' : ` min="${field.min}"`}${field.max === null ? '' : ` max="${field.max}"`}>`
+    case 'text': case 'json': return `<input type="text" ${id}>`
+  }
+}
+
+const helpOf = (node: PaletteNode): string => [
+  `<p>${text(node.help)}</p>`,
+  portHelp('Takes from the payload', node.takes),
+  portHelp(node.kind === 'stage' ? 'Adds to the payload' : 'Payload', node.gives),
+  node.fields.length === 0 ? '' : `<h3>Options</h3><dl class="message-properties">${node.fields.map((field) => `<dt>${text(field.label)}</dt><dd>${text(field.help)}</dd>`).join('')}</dl>`,
+].filter((part) => part !== '').join('\n')
+
+const portHelp = (title: string, ports: readonly Port[]): string => ports.length === 0 ? '' :
+  `<h3>${title}</h3><dl class="message-properties">${ports.map((port) => `<dt${port.required ? '' : ' class="optional"'}>${text(port.name)} <span class="property-type">${text(port.type)}</span></dt><dd>${text(port.help)}</dd>`).join('')}</dl>`
+
+const text = (raw: string): string => raw.replaceAll(/[&<>"']/g, (char) => `&#${char.codePointAt(0)};`)
+/** JSON that may stand inside a script element. */
+const json = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')

@@ -1,0 +1,78 @@
+/** The flow file and the key beside it, as Node-RED finds them at its start. */
+import { randomBytes } from 'node:crypto'
+import { copyFile, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { FlowEntry } from './red.ts'
+
+/** What was found: a broken file is kept aside, and what it said is not run until a person has looked. */
+export type FlowFile = 'there' | 'installed' | 'restored' | 'broken'
+
+/**
+ * Installs the shipped flow where there is none yet. A file that is no flow is kept as `flows.broken-<time>.json` and
+ * replaced by Node-RED's own backup of the deploy before (`restored`); without one, nothing may run (`broken`): a flow
+ * that lost its nodes would call every outcome that waits for them gone.
+ */
+export async function installFlow(userDir: string, shipped: readonly FlowEntry[], now_ms: number): Promise<FlowFile> {
+  await mkdir(userDir, { recursive: true, mode: 0o700 })
+  const path = join(userDir, 'flows.json')
+  const text = await readOrNull(path)
+  if (text === null) {
+    await writeDurably(path, `${JSON.stringify(shipped, null, 4)}\n`)
+    return 'installed'
+  }
+  if (isFlow(text)) return 'there'
+  const aside = join(userDir, `flows.broken-${now_ms}.json`)
+  await copyFile(path, aside)
+  const backup = await readOrNull(join(userDir, '.flows.json.backup'))
+  if (backup === null || !isFlow(backup)) return 'broken'
+  await writeDurably(path, backup)
+  return 'restored'
+}
+
+/** The key by which Node-RED encrypts what nodes keep secret; made once, readable by its owner alone. */
+export async function credentialKey(path: string): Promise<string> {
+  const known = await readOrNull(path)
+  if (known !== null && known.trim() !== '') return known.trim()
+  const key = randomBytes(32).toString('hex')
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await writeDurably(path, `${key}\n`)
+  return key
+}
+
+function isFlow(text: string): boolean {
+  try {
+    const entries: unknown = JSON.parse(text)
+    return Array.isArray(entries) && entries.every((entry) => typeof entry === 'object' && entry !== null && typeof entry.id === 'string' && typeof entry.type === 'string')
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
+}
+
+async function readOrNull(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const fresh = `${path}.new`
+  const file = await open(fresh, 'w', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(fresh, path)
+  // The folder too: after a power cut a renamed file whose folder was not synced may be gone.
+  const folder = await open(dirname(path))
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

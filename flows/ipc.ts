@@ -1,0 +1,39 @@
+/** What core and its Node-RED process say to each other over the pipe between them. Closed pipe: the child ends itself. */
+import type { Palette } from './palette.ts'
+import type { StageCount } from '../core/tasks/port.ts'
+
+/** All that the child is told at its start; secrets are never in its arguments or environment. */
+export interface Begin {
+  readonly kind: 'begin'
+  readonly userDir: string
+  readonly socketPath: string // where its editor listens
+  readonly coreSocket: string // where core listens
+  readonly token: string // by which core knows it
+  readonly secret: string // with which core signs who stands before the editor
+  readonly credentialKey: string // with which Node-RED encrypts what its nodes must keep secret
+  readonly palette: Palette
+  readonly safeMode: boolean
+}
+
+export type ToChild =
+  | Begin
+  | { readonly kind: 'counts'; readonly counts: readonly StageCount[] }
+  | { readonly kind: 'resend' | 'dismiss'; readonly seqs: readonly string[] }
+
+export type FromChild =
+  | { readonly kind: 'loaded' } // from here on its event loop has no reason to stand still
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'flows'; readonly running: boolean } // deployed and started, or stopped
+  | { readonly kind: 'beat'; readonly rss_bytes: number; readonly held: Held }
+  | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
+
+/** Outcomes that were sent out and have not ended. */
+export interface Held { readonly total: number; readonly oldest: readonly HeldOutcome[] } // at most 100
+export interface HeldOutcome {
+  readonly seq: string
+  readonly type: string
+  readonly node: string | null // that it left from
+  readonly since_ms: number // UTC epoch
+  readonly last: string // the node that was entered last, `join:abc123`; empty: none
+  readonly why: 'not ended' | 'node disabled'
+}

@@ -1,0 +1,196 @@
+/**
+ * Keeps the Node-RED process: started again when it ends, killed when it stands still, begun in safe mode (editor, no flows)
+ * when it stood still or crashes again and again, so that the flow that did it can be mended.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { StageCount } from '../core/tasks/port.ts'
+import { credentialKey, installFlow } from './install.ts'
+import type { Begin, FromChild, Held, ToChild } from './ipc.ts'
+import type { Palette } from './palette.ts'
+import type { FlowEntry } from './red.ts'
+
+export interface FlowsOptions {
+  readonly userDir: string // flows.json, Node-RED's settings, the generated palette
+  readonly socketPath: string // where Node-RED listens; at most 107 bytes on Linux
+  readonly credentialKeyPath: string // made when it is not there; best outside the volume that userDir is on
+  readonly coreSocket: string // where core answers the board's HTTP port
+  readonly token: string // by which core knows it
+  readonly secret: string // of signFlowToken
+  readonly palette: Palette
+  readonly defaultFlow: readonly FlowEntry[]
+  readonly logger: { info(what: string): void; warn(what: string): void; error(what: string): void }
+  readonly onReady?: (state: FlowsState) => void // the editor answers; after every start
+  readonly onExit?: (why: string) => void
+  readonly maxHeap_mib?: number
+  readonly hang_ms?: number // silence after which its event loop counts as standing still
+  readonly nodePath?: string
+  readonly entry?: string // of the process, where its work is not asked of core
+}
+
+export interface FlowsState {
+  readonly ready: boolean // the editor answers
+  readonly running: boolean // flows are deployed and started
+  readonly safe: { readonly since_ms: number; readonly why: 'stalled' | 'crashing' | 'broken flow file' } | null // for the banner; over with the next deploy
+  readonly starts: number
+  readonly pid: number | null
+  readonly rss_bytes: number | null
+  readonly held: Held
+}
+
+export interface Flows {
+  ready(): boolean
+  readonly safeMode: boolean
+  state(): FlowsState
+  held(): Held
+  /** Shown beneath the stages in the editor. */
+  count(counts: readonly StageCount[]): void
+  resend(seqs: readonly string[]): void
+  dismiss(seqs: readonly string[]): void
+  /** Ends safe mode, too. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Loading a few hundred modules from a slow disk; no flow runs yet. */
+const LOAD_MS = 120_000
+const STOP_MS = 5_000
+/** This many exits within a minute: it is the flows. */
+const CRASHES = 4
+const CRASHES_WITHIN_MS = 60_000
+const BACKOFF_MS = 250
+const BACKOFF_MAX_MS = 30_000
+const NOTHING_HELD: Held = { total: 0, oldest: [] }
+const SETPRIV = '/usr/bin/setpriv'
+
+export async function startFlows(options: FlowsOptions): Promise<Flows> {
+  const { logger, hang_ms = 10_000 } = options
+  const key = await credentialKey(options.credentialKeyPath)
+  let child: ChildProcess | null = null
+  let heard_ms = 0 // of performance.now()
+  let patience_ms = LOAD_MS
+  let stalled = false
+  let stopping = false
+  let exits: number[] = []
+  let again: NodeJS.Timeout | undefined
+  let state: FlowsState = { ready: false, running: false, safe: null, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
+  const set = (change: Partial<FlowsState>) => { state = { ...state, ...change } }
+
+  async function start(): Promise<void> {
+    const file = await installFlow(options.userDir, options.defaultFlow, Date.now())
+    if (file === 'restored') logger.warn('flows.json was no flow: it is kept aside as flows.broken-*.json, and the deploy before it was restored')
+    if (file === 'broken' && !state.safe) {
+      logger.error('flows.json is no flow and there is no backup: it is kept aside as flows.broken-*.json, and nothing is routed until flows are deployed')
+      set({ safe: { since_ms: Date.now(), why: 'broken flow file' } })
+    }
+    if (stopping) return
+    const started = launch(options)
+    child = started
+    heard_ms = performance.now()
+    patience_ms = LOAD_MS
+    set({ starts: state.starts + 1, pid: started.pid ?? null, ready: false, running: false })
+    lines(started, logger)
+    started.on('message', (message: FromChild) => hear(message))
+    started.once('error', (error) => logger.error(`Node-RED could not be started: ${error.message}`))
+    started.once('close', (code, signal) => closed(code, signal))
+    tell({
+      kind: 'begin', userDir: options.userDir, socketPath: options.socketPath, coreSocket: options.coreSocket,
+      token: options.token, secret: options.secret, credentialKey: key, palette: options.palette, safeMode: state.safe !== null,
+    })
+  }
+
+  function hear(message: FromChild): void {
+    heard_ms = performance.now()
+    switch (message.kind) {
+      case 'loaded':
+        patience_ms = hang_ms
+        return
+      case 'ready':
+        set({ ready: true })
+        return options.onReady?.(state)
+      case 'flows': // in safe mode nothing starts until somebody deployed
+        return set({ running: message.running, ...(message.running ? { safe: null } : {}) })
+      case 'beat':
+        return set({ rss_bytes: message.rss_bytes, held: message.held })
+      case 'log':
+        return logger[message.level](message.text)
+    }
+  }
+
+  function closed(code: number | null, signal: NodeJS.Signals | null): void {
+    child = null
+    set({ ready: false, running: false, pid: null, rss_bytes: null, held: NOTHING_HELD })
+    const why = stalled ? `stood still for ${hang_ms / 1000} s` : signal ? `ended by ${signal}` : `ended with ${code}`
+    options.onExit?.(why)
+    if (stopping) return
+    const now_ms = Date.now()
+    exits = [...exits.filter((at_ms) => at_ms > now_ms - CRASHES_WITHIN_MS), now_ms]
+    if (stalled) set({ safe: { since_ms: now_ms, why: 'stalled' } })
+    else if (exits.length >= CRASHES && !state.safe) set({ safe: { since_ms: now_ms, why: 'crashing' } })
+    const wait_ms = stalled ? 0 : Math.min(BACKOFF_MS * 2 ** (exits.length - 1), BACKOFF_MAX_MS)
+    stalled = false
+    logger.warn(`Node-RED ${why}; started again in ${wait_ms / 1000} s${state.safe ? `, in safe mode (${state.safe.why}): the editor works, no flow runs until the next deploy` : ''}`)
+    again = setTimeout(() => void start(), wait_ms)
+  }
+
+  const watchdog = setInterval(() => {
+    if (!child || stalled || performance.now() - heard_ms < patience_ms) return
+    stalled = true
+    child.kill('SIGKILL')
+  }, Math.min(1_000, hang_ms / 4))
+  watchdog.unref()
+
+  const tell = (message: ToChild) => {
+    if (child?.connected) child.send(message, (error) => { if (error) logger.warn(`Node-RED did not hear “${message.kind}”: ${error.message}`) })
+  }
+
+  async function end(): Promise<void> {
+    clearTimeout(again)
+    const ending = child
+    if (!ending) return
+    const closed = new Promise<void>((resolve) => ending.once('close', () => resolve()))
+    ending.kill('SIGTERM')
+    const late = setTimeout(() => ending.kill('SIGKILL'), STOP_MS)
+    await closed
+    clearTimeout(late)
+  }
+
+  await start()
+  return {
+    ready: () => state.ready,
+    get safeMode() { return state.safe !== null },
+    state: () => state,
+    held: () => state.held,
+    count: (counts) => tell({ kind: 'counts', counts }),
+    resend: (seqs) => tell({ kind: 'resend', seqs }),
+    dismiss: (seqs) => tell({ kind: 'dismiss', seqs }),
+    async restart() {
+      stopping = true
+      await end()
+      stopping = false
+      exits = []
+      set({ safe: null })
+      await start()
+    },
+    async stop() {
+      stopping = true
+      clearInterval(watchdog)
+      await end()
+    },
+  }
+}
+
+/** Secrets go over the pipe, never into arguments or environment. Where the kernel can, it kills the child with us; else the closed pipe tells it. */
+function launch({ maxHeap_mib = 256, nodePath = process.execPath, entry = fileURLToPath(new URL('./child.ts', import.meta.url)) }: FlowsOptions): ChildProcess {
+  const command = [nodePath, `--max-old-space-size=${maxHeap_mib}`, '--disable-warning=ExperimentalWarning', entry]
+  const bound = process.platform === 'linux' && existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--', ...command] : command
+  const { PATH, HOME, TZ, LANG, NODE_EXTRA_CA_CERTS, VIEWSHED_BREAK } = process.env
+  return spawn(bound[0]!, bound.slice(1), { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { PATH, HOME, TZ, LANG, NODE_EXTRA_CA_CERTS, VIEWSHED_BREAK } })
+}
+
+function lines(child: ChildProcess, logger: FlowsOptions['logger']): void {
+  createInterface({ input: child.stdout! }).on('line', (line) => logger.info(line))
+  createInterface({ input: child.stderr! }).on('line', (line) => logger.warn(line))
+}

@@ -1,0 +1,197 @@
+/**
+ * Sends what was completed, and what happened, out of its node by the wires that are deployed at that moment,
+ * and tells the log when all that came of it has ended.
+ *
+ * All it knows is in memory. After a crash or a deploy it begins at the oldest outcome that was not acknowledged; the same
+ * message asks for the same work by the same name, so nothing doubles.
+ */
+import { HOME, type Scope } from '../core/access/scope.ts'
+import { Fault } from '../core/contract/fault.ts'
+import type { Outcome, OutcomeLog } from '../core/tasks/port.ts'
+import type { Held, HeldOutcome } from './ipc.ts'
+import { outgoing, portable, readRoot, rootOf } from './message.ts'
+import type { Ask, LiveNodes } from './nodes.ts'
+import type { Persist, Publisher } from './publisher.ts'
+import type { FlowEntry, Hooks, Message } from './red.ts'
+import { track } from './tracker.ts'
+
+export type Home = Pick<Scope, 'org' | 'site'>
+
+export interface Router {
+  readonly ask: Ask
+  /** Flows run: everything that is not acknowledged is sent. */
+  started(deployed: readonly FlowEntry[]): void
+  /** Flows end: messages under way are forgotten. */
+  stopping(): void
+  held(): Held
+  /** Sent once more, by the wires of now. */
+  resend(seqs: readonly string[]): void
+  /** A person says that it has ended. */
+  dismiss(seqs: readonly string[]): void
+}
+
+/** Read at once. */
+const PAGE = 256
+/** Under way at once, not counting those that are held: what waits for a slow node is in the log, not in memory. */
+const WINDOW = 1024
+/** Not ended after this is called held, and shown. */
+const HELD_MS = 5_000
+/** A question to the log may hang for this long; then the list is read again from its head, for one that became visible late. */
+const WAIT_MS = 5_000
+
+interface Open { readonly outcome: Pick<Outcome, 'seq' | 'type' | 'node'>; readonly root: string | null; readonly since_ms: number; readonly asked: Map<string, number> }
+
+export function createRouter({ log, publisher, persist, hooks, nodes, clone, breakage }: {
+  log: OutcomeLog
+  publisher: Publisher
+  persist: Persist
+  hooks: Hooks
+  nodes: () => LiveNodes
+  clone: (message: Message) => Message
+  breakage?: string | undefined // `ack-early`: the fault that the crash harness must notice
+}): Router {
+  const tracker = track(hooks, { onEnded: (root) => end(readRoot(root)!.seq) })
+  const open = new Map<string, Open>() // by seq: sent, not ended
+  const ended = new Map<string, number>() // ended → page that was asked for when the log knew it; Infinity: it does not yet
+  const toAcknowledge: string[] = []
+  let acknowledging = false
+  let deployed = new Set<string>() // ids of all entries of the flow file, also disabled ones
+  let epoch = 0
+  let running = false
+  let sendings = 0
+  let pages = 0
+  let wake = (): void => undefined
+
+  async function pull(mine: number): Promise<void> {
+    let cursor: string | null = null
+    let fromHead_ms = performance.now()
+    while (mine === epoch) {
+      const room = WINDOW - (open.size - held().total)
+      if (room <= 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+          setTimeout(resolve, HELD_MS)
+        })
+        continue
+      }
+      const limit = Math.min(PAGE, room)
+      const page = ++pages
+      const outcomes = await persist(() => log.outcomes(cursor, limit, WAIT_MS))
+      if (mine !== epoch) return
+      for (const outcome of outcomes) if (!open.has(outcome.seq) && !ended.has(outcome.seq)) route(outcome)
+      for (const [seq, known] of ended) if (known < page) ended.delete(seq)
+      cursor = outcomes.at(-1)?.seq ?? cursor
+      if (outcomes.length < limit && performance.now() - fromHead_ms > WAIT_MS) {
+        cursor = null
+        fromHead_ms = performance.now()
+      }
+    }
+  }
+
+  function route(outcome: Outcome): void {
+    const targets = outcome.kind === 'event' ? nodes().ofEvent(outcome.type) : [nodes().get(outcome.node!)].filter((node) => node?.type === outcome.type)
+    if (targets.length === 0) {
+      if (outcome.kind === 'event') return end(outcome.seq)
+      if (isDeployed(outcome.node!)) return note(outcome, null)
+      return gone(outcome)
+    }
+    const root = rootOf(++sendings, outcome.scope, outcome.seq)
+    note(outcome, root)
+    const message = outgoing(outcome.seq, outcome.type, outcome.message)
+    tracker.run(root, () => targets.forEach((node) => node!.send(clone(message))))
+    if (breakage === 'ack-early') end(outcome.seq)
+  }
+
+  const note = ({ seq, type, node }: Outcome, root: string | null): void => void open.set(seq, { outcome: { seq, type, node }, root, since_ms: Date.now(), asked: new Map() })
+
+  /** A node inside a subflow is called after its instances, `instance-node`. */
+  const isDeployed = (node: string) => deployed.has(node) || node.split('-').every((part) => deployed.has(part))
+
+  function end(seq: string): void {
+    open.delete(seq)
+    if (ended.has(seq)) return
+    ended.set(seq, Infinity)
+    toAcknowledge.push(seq)
+    wake()
+    if (acknowledging) return
+    acknowledging = true
+    setImmediate(() => void acknowledge())
+  }
+
+  async function acknowledge(): Promise<void> {
+    while (toAcknowledge.length > 0) {
+      const seqs = toAcknowledge.splice(0)
+      await persist(() => log.acknowledge(seqs))
+      for (const seq of seqs) ended.set(seq, pages)
+    }
+    acknowledging = false
+  }
+
+  function gone({ seq, node, type }: Outcome): void {
+    ended.set(seq, Infinity)
+    void persist(() => log.gone([seq], `node ${node} (${type}) is no longer in the flow`)).then(() => ended.set(seq, pages))
+  }
+
+  function held(): Held {
+    const last = new Map(tracker.held(Date.now() - HELD_MS).map((root) => [root.root, root.last]))
+    const all = [...open.values()].flatMap(({ outcome, root, since_ms }): HeldOutcome[] =>
+      root === null ? [{ ...outcome, since_ms, last: '', why: 'node disabled' }]
+      : last.has(root) ? [{ ...outcome, since_ms, last: last.get(root)!, why: 'not ended' }] : [])
+    return { total: all.length, oldest: all.slice(0, 100) }
+  }
+
+  return {
+    async ask(node, stage, options, message) {
+      const { payload } = message
+      if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) throw new Fault('input/invalid', `${stage.type} takes an object as msg.payload, and got ${payload === null ? 'null' : Array.isArray(payload) ? 'an array' : `a ${typeof payload}`}.`)
+      const kept = portable(message)
+      const input = kept['payload'] as Record<string, unknown>
+      const name = tracker.rootsOf(message)[0]
+      const root = name === undefined ? null : readRoot(name)
+      const sent = root === null ? undefined : open.get(root.seq)
+      const work = JSON.stringify([stage.takes.map((port) => input[port.name]), options])
+      const part = sent && sent.root === name ? nth(sent.asked, `${node.id} ${work}`) : 0
+      const { org, site } = root?.home ?? HOME
+      await publisher.publish({ org, site, role: 'operator' }, {
+        stage: stage.type, input, options,
+        waiter: { node: node.id, message: kept, ...(root === null ? {} : { root: root.seq }), ...(part === 0 ? {} : { part }) },
+      })
+    },
+    started(entries) {
+      deployed = new Set(entries.map(({ id }) => id))
+      running = true
+      void pull(++epoch)
+    },
+    stopping() {
+      running = false
+      epoch++
+      tracker.forget()
+      open.clear()
+      wake()
+    },
+    held,
+    resend(seqs) {
+      for (const seq of seqs) {
+        const root = open.get(seq)?.root
+        if (root) tracker.forget(root)
+        open.delete(seq)
+      }
+      if (running) void pull(++epoch)
+    },
+    dismiss(seqs) {
+      for (const seq of seqs) {
+        const held = open.get(seq)
+        if (!held) continue
+        if (held.root) tracker.forget(held.root)
+        end(seq)
+      }
+    },
+  }
+}
+
+/** How often this was asked before. Two messages of one root may ask one node for the same work, and both go on when it is done. */
+function nth(asked: Map<string, number>, what: string): number {
+  const n = asked.get(what) ?? 0
+  asked.set(what, n + 1)
+  return n
+}

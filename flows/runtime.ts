@@ -1,0 +1,129 @@
+/** Node-RED, set up as ours and listening on a unix socket. Lives in a process of its own: a flow may loop, leak or crash. */
+import { chmod, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { FLOW_TOKEN_HEADER, verifyFlowToken } from '../core/access/flow-token.ts'
+import type { Board, OutcomeLog } from '../core/tasks/port.ts'
+import { writePalette } from './editor.ts'
+import type { Begin, FromChild, ToChild } from './ipc.ts'
+import { createNodes, type LiveNodes } from './nodes.ts'
+import { createPersist, createPublisher } from './publisher.ts'
+import { loadRed, type NodeApi } from './red.ts'
+import { createRouter } from './router.ts'
+
+export type Core = Pick<Board, 'publish'> & OutcomeLog
+
+export interface Runtime {
+  tell(message: Exclude<ToChild, Begin>): void
+  stop(): Promise<void>
+}
+
+const BEAT_MS = 1_000
+
+/** Resolves when the editor answers; flows start on their own, and may crash the process while they do. */
+export async function runFlows(begin: Begin, core: Core, say: (message: FromChild) => void): Promise<Runtime> {
+  const { red, express } = loadRed()
+  const paletteDir = join(begin.userDir, 'palette')
+  await writePalette(paletteDir, begin.palette)
+
+  const persist = createPersist((why) => say(why === null
+    ? { kind: 'log', level: 'info', text: 'core answers again' }
+    : { kind: 'log', level: 'warn', text: `core does not answer, waiting for it: ${String(why)}` }))
+  const router = createRouter({
+    log: core, publisher: createPublisher(core, persist), persist,
+    hooks: red.hooks, nodes: () => nodes, clone: red.util.cloneMessage, breakage: process.env['VIEWSHED_BREAK'],
+  })
+  const nodes: LiveNodes = createNodes(begin.palette, router.ask)
+
+  const app = express()
+  const server = createServer(app)
+  red.init(server, settingsOf(begin, paletteDir, nodes, say))
+  app.use('/flows', red.httpAdmin)
+
+  red.events.on('flows:started', ({ config }) => {
+    router.started(config.flows)
+    say({ kind: 'flows', running: true })
+  })
+  red.events.on('flows:stopping', () => {
+    router.stopping()
+    say({ kind: 'flows', running: false })
+  })
+
+  const beat = setInterval(() => say({ kind: 'beat', rss_bytes: process.memoryUsage.rss(), held: router.held() }), BEAT_MS)
+  say({ kind: 'loaded' })
+  await red.start()
+  await rm(begin.socketPath, { force: true })
+  server.listen(begin.socketPath)
+  await once(server, 'listening')
+  await chmod(begin.socketPath, 0o600)
+  say({ kind: 'ready' })
+
+  return {
+    tell(message) {
+      switch (message.kind) {
+        case 'counts': return nodes.count(message.counts)
+        case 'resend': return router.resend(message.seqs)
+        case 'dismiss': return router.dismiss(message.seqs)
+      }
+    },
+    async stop() {
+      clearInterval(beat)
+      await red.stop()
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
+
+function settingsOf(begin: Begin, paletteDir: string, nodes: LiveNodes, say: (message: FromChild) => void): Record<string, unknown> {
+  return {
+    userDir: begin.userDir,
+    flowFile: 'flows.json',
+    flowFilePretty: true,
+    credentialSecret: begin.credentialKey,
+    nodesDir: paletteDir,
+    viewshedPalette: (api: NodeApi, plugin: string) => nodes.register(api, plugin),
+    httpAdminRoot: '/flows',
+    httpNodeRoot: false, // no doors of the flows' own: everything comes in through core
+    safeMode: begin.safeMode,
+    runtimeState: { enabled: true, ui: true },
+    diagnostics: { enabled: true, ui: true },
+    telemetry: { enabled: false, updateNotification: false },
+    externalModules: { autoInstall: false, palette: { allowInstall: false, allowUpdate: false, allowUpload: false }, modules: { allowInstall: false } },
+    functionExternalModules: false,
+    functionGlobalContext: {},
+    exportGlobalContextKeys: false,
+    adminAuth: {
+      type: 'credentials',
+      tokenHeader: FLOW_TOKEN_HEADER,
+      tokens: async (token: string) => {
+        const user = verifyFlowToken(begin.secret, token, Date.now())
+        return user && { username: user.name, permissions: user.access === 'write' ? '*' : '*.read' }
+      },
+      // Nobody signs in here: core did that, and says so in the header.
+      users: async () => null,
+      authenticate: async () => null,
+    },
+    editorTheme: {
+      projects: { enabled: false },
+      tours: false,
+      userMenu: false,
+      page: { title: 'Viewshed flows' },
+      header: { title: 'Viewshed flows', url: '/' },
+      codeEditor: { lib: 'monaco' },
+    },
+    logging: {
+      console: { level: 'off', metrics: false, audit: false },
+      core: { level: 'info', metrics: false, audit: false, handler: () => (entry: LogEntry) => say(logLine(entry)) },
+    },
+  }
+}
+
+interface LogEntry { readonly level: number; readonly msg?: unknown; readonly type?: string; readonly id?: string; readonly name?: string }
+
+/** Levels of Node-RED: 10 fatal, 20 error, 30 warn, 40 info. */
+function logLine({ level, msg, type, id, name }: LogEntry): FromChild {
+  const text = msg instanceof Error ? (msg.stack ?? msg.message) : typeof msg === 'string' ? msg.trim() : JSON.stringify(msg)
+  return { kind: 'log', level: level <= 20 ? 'error' : level === 30 ? 'warn' : 'info', text: type ? `[${type}:${name ?? id ?? ''}] ${text}` : text }
+}
