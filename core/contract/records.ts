@@ -68,7 +68,7 @@ export const TrackDoc = Type.Object({
   kind: Type.Literal('track'),
   asset: Sha256,
   source: Type.String(), // 'gpmf', 'freegps', 'rmc', 'side-car nmea' …
-  at_ms: Type.Array(Type.Number()), // UTC epoch
+  at_ms: Type.Array(Nullable(Type.Number())), // UTC epoch; null while nothing tells when the clip began
   t_s: Type.Array(Type.Number()), // seconds into the clip; may be below 0 or beyond its end
   lat_deg: Type.Array(Type.Number({ minimum: -90, maximum: 90 })),
   lon_deg: Type.Array(Type.Number({ minimum: -180, maximum: 180 })),

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { Fault } from '../../core/contract/fault.ts'
+
+export interface Ended {
+  readonly code: number | null // null: killed, by the limit or a signal
+  readonly timedOut: boolean
+  readonly stdout: Buffer
+  readonly stderr: string // its last 16 kB
+}
+
+const MOST_STDOUT_BYTES = 64 * 2 ** 20
+const MOST_STDERR_CHARS = 16_384
+
+/**
+ * Runs a tool to its end. What it says of its input is for the caller to judge; throws Fault `tool/missing` only,
+ * and the signal's reason when the task was given up. It is killed at the limit: a malformed file must hold nobody up.
+ */
+export function command(tool: string, args: readonly string[], limits: { limit_ms: number; signal: AbortSignal; onStderr?: (text: string) => void }): Promise<Ended> {
+  const { limit_ms, signal, onStderr } = limits
+  signal.throwIfAborted()
+  return new Promise((resolve, reject) => {
+    const child = spawn(tool, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const out: Buffer[] = []
+    let bytes = 0
+    let stderr = ''
+    let timedOut = false
+    const kill = () => child.kill('SIGKILL')
+    const timer = setTimeout(() => {
+      timedOut = true
+      kill()
+    }, limit_ms)
+    signal.addEventListener('abort', kill, { once: true })
+    child.stdout.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > MOST_STDOUT_BYTES) kill()
+      else out.push(chunk)
+    })
+    child.stderr.on('data', (chunk: Buffer) => {
+      const text = chunk.toString()
+      stderr = (stderr + text).slice(-MOST_STDERR_CHARS)
+      onStderr?.(text)
+    })
+    const settle = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', kill)
+    }
+    child.on('error', (cause: NodeJS.ErrnoException) => {
+      settle()
+      reject(cause.code === 'ENOENT' ? new Fault('tool/missing', `${tool} is not installed on this machine. Install ffmpeg; ffprobe comes with it.`, { cause }) : cause)
+    })
+    child.on('close', (code) => {
+      settle()
+      if (signal.aborted) reject(signal.reason as Error)
+      else resolve({ code, timedOut, stdout: Buffer.concat(out), stderr })
+    })
+  })
+}
+
+/** Names of files are data: without a scheme `-i` would take `concat:…` or a leading dash for something else. */
+export const fileUrl = (path: string) => `file:${path}`
+
+/** Of ffmpeg's stderr, the last line that says something, for a person. */
+export const lastWord = (stderr: string) => stderr.trim().split('\n').at(-1)?.replace(/^\[[^\]]*\] */, '').slice(0, 200) ?? ''

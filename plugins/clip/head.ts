@@ -1,0 +1,12 @@
+import { open } from 'node:fs/promises'
+
+/** The first 64 kB of a file, or all of it. */
+export async function headOf(path: string): Promise<Buffer> {
+  const file = await open(path)
+  try {
+    const head = Buffer.alloc(65_536)
+    return head.subarray(0, (await file.read(head, 0, head.length, 0)).bytesRead)
+  } finally {
+    await file.close()
+  }
+}

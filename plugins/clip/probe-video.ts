@@ -1,0 +1,67 @@
+import { Fault } from '../../core/contract/fault.ts'
+import type { Found, ProbeContext, SideCar } from './found.ts'
+import { readBlocks } from './telemetry/blocks.ts'
+import { clean } from './telemetry/clean.ts'
+import { bakedZone_ms, reconcile, timeline, type CameraClock } from './telemetry/clock.ts'
+import { embedded } from './telemetry/documents.ts'
+import { readTags } from './telemetry/exiftool.ts'
+import type { Reading } from './telemetry/fix.ts'
+import { readSidecar } from './telemetry/sidecar.ts'
+import { videoFacts, type VideoFacts } from './video.ts'
+
+/** `-ee3` reads embedded streams to their end; `-G3` names the sample that each value is of. */
+const EXIFTOOL_ARGS = ['-ee3', '-G3', '-a', '-n']
+
+/** Throws Fault `clip/truncated`, `clip/unreadable` when neither picture nor telemetry can be had. */
+export async function probeVideo(ctx: ProbeContext, container: 'mp4' | 'ts' | 'other', sidecars: readonly SideCar[]): Promise<Found> {
+  const [facts, tags] = await Promise.all([videoFacts(ctx.path, container === 'mp4', ctx.signal), readTags(ctx.path, EXIFTOOL_ARGS)])
+  const inside = embedded(tags ?? {})
+  const camera: CameraClock = { name_ms: ctx.name_ms, container_ms: inside.created_ms, zone_ms: ctx.zone_ms }
+  const reading = await bestReading(ctx, inside.reading)
+  const notes: string[] = tags === null ? ['metadata could not be read'] : []
+
+  const shift_ms = reading ? bakedZone_ms(reading.points, camera.name_ms) : 0
+  if (shift_ms !== 0) notes.push(`the camera writes its zone into the GPS time: ${shift_ms / 3_600_000} h were taken off`)
+  const placed = timeline((reading?.points ?? []).map((p) => (p.fixed && p.at_ms !== null ? { ...p, at_ms: p.at_ms - shift_ms } : p)))
+  const own = clean(placed.points, inside.statics)
+
+  const beside = own.fixes.length > 0 ? null : sidecars.map((s) => readSidecar(s, ctx, facts.duration_s, camera)).find((s) => s !== null && s.cleaned.fixes.length > 0)
+  const cleaned = beside ? beside.cleaned : own
+  const source = beside ? beside.source : (reading?.source ?? '')
+
+  const picture = facts.picture && facts.wholeness === 'whole'
+  if (!picture && own.fixes.length === 0 && (own.dropped.no_fix === 0 || facts.wholeness !== 'whole')) throw refusal(facts)
+  if (!picture) notes.push(`only the telemetry can be had: ${missing(facts)}`)
+
+  return {
+    media_kind: 'video',
+    start: reconcile(beside ? beside.start_ms : placed.start_ms, camera),
+    duration_s: facts.duration_s,
+    width_px: facts.width_px,
+    height_px: facts.height_px,
+    fps: facts.fps,
+    codec: facts.codec,
+    audio: facts.audio,
+    playable: picture && facts.playable,
+    track: { source, ...cleaned },
+    notes,
+  }
+}
+
+/** exiftool knows nearly every maker; what it finds nothing in may still hold blocks without an index. */
+async function bestReading(ctx: ProbeContext, found: Reading | null): Promise<Reading | null> {
+  if (found?.points.some((p) => p.fixed)) return found
+  return (await readBlocks(ctx.path, ctx.signal)) ?? found
+}
+
+function missing(facts: VideoFacts): string {
+  if (facts.wholeness === 'cut') return 'the file is shorter than its index says'
+  if (facts.wholeness === 'unfinished') return 'the recording was never finished'
+  return 'there is no picture in it'
+}
+
+function refusal(facts: VideoFacts): Fault {
+  if (facts.wholeness === 'cut') return new Fault('clip/truncated', 'The clip is cut off: the file is shorter than its own index says. Copy it from the camera again.')
+  if (facts.wholeness === 'unfinished') return new Fault('clip/truncated', 'The recording was never finished: its index is missing, as after a loss of power. A repair tool such as untrunc may save it.')
+  return new Fault('clip/unreadable', `No picture can be decoded from the clip${facts.why === '' ? '' : ` (ffprobe: ${facts.why})`}. Copy it from the camera again.`)
+}
