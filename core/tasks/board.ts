@@ -17,7 +17,7 @@ import type { Board, BoardDesk, Claim, Completion, Outcome, Publication, Publish
 import { orderOf, Tasks, type TaskRecord } from './record.ts'
 import { canonical, misfit, pick, withDefaults } from './shape.ts'
 import type { StagedFiles } from './staged.ts'
-import { Stock } from './stock.ts'
+import { Stock, type Offer } from './stock.ts'
 
 /** What the board must know of a stage; a declaration of a plugin is one. */
 export interface StageRules {
@@ -70,6 +70,9 @@ export interface OpenBoard extends Board, BoardDesk {
 interface Journal { readonly token: string; readonly files: readonly MediaRef[]; readonly outcomes: readonly Omit<Outcome, 'seq'>[]; readonly projection: { readonly org: string; readonly site: string; readonly docs: readonly Doc[] } | null }
 interface Delivery { readonly node: string; readonly root: string | null; readonly message: Record<string, unknown> | null } // null: answered
 
+/** A volume that is away stays away for a while. */
+const PLACE_AGAIN_MS = 15_000
+
 /** Replays the journal before it resolves. */
 export async function openBoard(parts: BoardParts): Promise<OpenBoard> {
   const board = new TaskBoard(parts, await Tasks.open(parts.log))
@@ -88,16 +91,20 @@ class TaskBoard implements OpenBoard {
   readonly #exclusiveFrom = new Map<string, number>()
   readonly #timer: NodeJS.Timeout | undefined
   #sweeping: Promise<void> | null = null
+  #placeFrom_ms = 0
 
   constructor(parts: BoardParts, tasks: Tasks) {
     this.#parts = parts
     this.#tasks = tasks
     this.#stock = new Stock(parts.log, (id) => this.#leases.has(id))
     this.#desk = openDesk({
-      log: parts.log, outcomes: parts.outcomes, volumes: parts.volumes, clock: parts.clock, stageNames: parts.stageNames,
+      log: parts.log, outcomes: parts.outcomes, clock: parts.clock, stageNames: parts.stageNames,
       tasks, lanes: this.#lanes, leases: this.#leases,
       offered: (task) => this.#offer([task]),
-      removed: (task) => this.#let(task.id),
+      removed: async (task) => {
+        this.#let(task.id)
+        await this.#clear(task.id, null)
+      },
       changed: (home) => parts.onChange?.(home),
     })
     // Whoever held a resource when core ended may still be at it, and says so within one lease.
@@ -210,7 +217,7 @@ class TaskBoard implements OpenBoard {
     while (claims.length < count) {
       const offer = await this.#stock.next(home, open)
       if (offer === null) break
-      const task = this.#tasks.read(offer.id)
+      const task = this.#readOffered(offer)
       const rules = this.#parts.stages(offer.stage)
       if (task === null || rules === null || task.state !== 'pending' || task.order !== offer.order) continue
       if (!machine.isOffered(task, now_ms)) {
@@ -228,6 +235,16 @@ class TaskBoard implements OpenBoard {
     }
     if (claims.length > 0) this.#parts.onChange?.(home)
     return claims
+  }
+
+  /** What was taken from the stock must not be lost when the log cannot be read just now. */
+  #readOffered(offer: Offer): TaskRecord | null {
+    try {
+      return this.#tasks.read(offer.id)
+    } catch (error) {
+      this.#stock.offer(offer)
+      throw error
+    }
   }
 
   async renew(device: string, leases: readonly { id: string; token: string }[]): Promise<readonly string[]> {
@@ -284,7 +301,7 @@ class TaskBoard implements OpenBoard {
   }
 
   async fault(device: string, id: string, token: string, { code, message, log: output }: FaultReport & { readonly log?: string }): Promise<'counted' | 'stale'> {
-    const { log, clock, random = Math.random, volumes, onChange } = this.#parts
+    const { log, clock, random = Math.random, onChange } = this.#parts
     return this.#lanes.alone([id], async () => {
       const task = this.#tasks.read(id)
       if (task === null || task.retired === token || !this.#mayAnswer(task, token)) return 'stale'
@@ -297,7 +314,7 @@ class TaskBoard implements OpenBoard {
       crashPoint('board.fault.committed')
       this.#let(id)
       if (next.state === 'pending') this.#stock.delay(next, next.not_before_ms)
-      await volumes.drop(id, token)
+      await this.#clear(id, token)
       onChange?.(task)
       return 'counted'
     })
@@ -308,8 +325,8 @@ class TaskBoard implements OpenBoard {
       if (this.#leases.get(id)?.token !== token) return
       const task = this.#tasks.read(id)
       this.#let(id)
-      await this.#parts.volumes.drop(id, token)
       if (task?.state === 'pending') this.#offer([task])
+      await this.#clear(id, token)
     })
   }
 
@@ -347,6 +364,8 @@ class TaskBoard implements OpenBoard {
     this.#announce(this.#stock.due(now_ms))
     const lost = this.#leases.all().filter((lease) => lease.until_ms <= now_ms)
     await Promise.all(lost.map((lease) => this.#interrupt(lease)))
+    if (now_ms < this.#placeFrom_ms) return
+    this.#placeFrom_ms = now_ms + PLACE_AGAIN_MS
     for (const id of this.#unplaced) await this.#lanes.alone([id], () => this.#place(id))
   }
 
@@ -393,9 +412,19 @@ class TaskBoard implements OpenBoard {
       await batch.commit(log)
       crashPoint('board.journal.dropped')
       this.#unplaced.delete(id)
-      await volumes.drop(id, null)
     } catch (error) {
       onTrouble?.(error, id) // the work is complete and safe in the journal
+      return
+    }
+    await this.#clear(id, null)
+  }
+
+  /** Removes what is staged and not wanted. That it could not is no reason to refuse an answer. */
+  async #clear(id: string, token: string | null): Promise<void> {
+    try {
+      await this.#parts.volumes.drop(id, token)
+    } catch (error) {
+      this.#parts.onTrouble?.(error, id)
     }
   }
 
@@ -424,7 +453,7 @@ class TaskBoard implements OpenBoard {
   async #refuse(id: string, token: string): Promise<'already'> {
     const journal = this.#journal(id)
     if (journal !== null) this.#unplaced.add(id)
-    if (journal?.token !== token) await this.#parts.volumes.drop(id, token) // the winner's may still be needed
+    if (journal?.token !== token) await this.#clear(id, token) // the winner's may still be needed
     return 'already'
   }
 

@@ -10,26 +10,24 @@ import * as machine from './machine.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { BoardDesk, TaskState, TaskView } from './port.ts'
 import { orderOf, type TaskRecord, type Tasks } from './record.ts'
-import type { StagedFiles } from './staged.ts'
 
 interface DeskParts {
   readonly log: Log
   readonly outcomes: Outcomes
-  readonly volumes: StagedFiles
   readonly clock: () => number
   readonly stageNames: readonly string[]
   readonly tasks: Tasks
   readonly lanes: Lanes
   readonly leases: Leases
   readonly offered: (task: TaskRecord) => void
-  readonly removed: (task: TaskRecord) => void
+  readonly removed: (task: TaskRecord) => Promise<void>
   readonly changed: (home: Home) => void
 }
 
 const STATES: readonly TaskState[] = ['pending', 'complete', 'parked']
 
 /** The board as a person sees it, within their org and site. */
-export function openDesk({ log, outcomes, volumes, clock, stageNames, tasks, lanes, leases, offered, removed, changed }: DeskParts): BoardDesk {
+export function openDesk({ log, outcomes, clock, stageNames, tasks, lanes, leases, offered, removed, changed }: DeskParts): BoardDesk {
   const held = (scope: Scope) => leases.all().filter((lease) => homeKey(lease) === homeKey(scope))
 
   const find = (scope: Scope, id: string): TaskRecord | null => {
@@ -105,8 +103,7 @@ export function openDesk({ log, outcomes, volumes, clock, stageNames, tasks, lan
       noteEvent(batch, outcomes.sequence, scope, 'task.cancelled', clock(), { task: id, stage: task.stage, input: task.input })
       await batch.commit(log)
       crashPoint('event.committed')
-      removed(task)
-      await volumes.drop(id, null)
+      await removed(task)
       changed(task)
       return true
     }),

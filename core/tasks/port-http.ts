@@ -114,9 +114,9 @@ function json(body: string): unknown {
 }
 
 async function text(stream: IncomingMessage, max_bytes: number): Promise<string> {
-  const chunks: Buffer[] = []
+  const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
     bytes += chunk.length
     if (bytes > max_bytes) throw new Fault('input/too-large', `The body has more than ${max_bytes} bytes`)
     chunks.push(chunk)
@@ -130,6 +130,9 @@ function number(name: string, given: string | string[] | undefined, otherwise: n
   return value
 }
 
+/** Where a core listens: a URL, or a unix socket on the same machine. */
+export interface CoreDoor { readonly token: string; readonly baseUrl?: string; readonly socketPath?: string }
+
 export interface BoardClient extends Board, OutcomeLog, EventDoor {
   /** Drops the connections; calls under way fail with `core/unreachable`. */
   close(): void
@@ -140,7 +143,7 @@ export interface BoardClient extends Board, OutcomeLog, EventDoor {
  * but for `publish`, which the flow runtime does for others.
  * Throws the faults of the other side, and `core/unreachable`.
  */
-export function boardClient(where: { readonly token: string } & ({ readonly baseUrl: string } | { readonly socketPath: string })): BoardClient {
+export function boardClient(where: CoreDoor): BoardClient {
   const ask = caller(where)
   return {
     publish: async (scope, publications) => (await ask<{ published: Published[] }>('POST', '/api/board/publish', { scope: home(scope), publications })).published,
@@ -168,7 +171,7 @@ const TIMEOUT_MS = MAX_WAIT_MS + 60_000
 
 type Caller = { <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T>; close: () => void }
 
-function caller(where: { readonly token: string; readonly baseUrl?: string; readonly socketPath?: string }): Caller {
+function caller(where: CoreDoor): Caller {
   const base = new URL(where.baseUrl ?? 'http://core')
   const secure = base.protocol === 'https:'
   const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })

@@ -10,6 +10,7 @@ export class Queue<T> {
   readonly #listeners = new Set<() => void>()
   readonly #dropping = new Set<string>()
   #count: number
+  #first = '' // nothing below it is left; reading from the head would wade through what was deleted
 
   private constructor(log: Log, sequence: Sequence, prefix: string, count: number) {
     this.#log = log
@@ -51,8 +52,11 @@ export class Queue<T> {
   }
 
   async read(after: string | null, limit: number): Promise<(readonly [seq: string, entry: T])[]> {
-    const rows = await this.#log.range({ gt: `${this.#prefix}${after ?? ''}`, lt: past(this.#prefix), limit })
-    return rows.map(([key, value]) => [key.slice(this.#prefix.length), JSON.parse(value) as T])
+    if (this.#count === 0) return []
+    const from = after !== null && after >= this.#first ? { gt: this.#prefix + after } : { gte: this.#prefix + this.#first }
+    const rows = (await this.#log.range({ ...from, lt: past(this.#prefix), limit })).map(([key, value]) => [key.slice(this.#prefix.length), JSON.parse(value) as T] as const)
+    if (after === null && rows[0] !== undefined) this.#first = rows[0][0]
+    return rows
   }
 
   /** Marks what of `seqs` is still there as dropped with the batch. Those that are gone already are ignored. */

@@ -11,7 +11,7 @@ export class Stock {
   readonly #log: Log
   readonly #isLeased: (id: string) => boolean
   readonly #windows = new Map<string, Window>()
-  readonly #aside = new Set<string>()
+  readonly #aside = new Set<string>() // by order, which a task that is offered anew does not keep
   readonly #later = new Later<Offer>()
   readonly #blocked = new Map<string, Offer[]>()
 
@@ -33,22 +33,22 @@ export class Stock {
       }
       const entry = best?.window.take()
       if (best === null || entry === undefined) return null
-      if (this.#isLeased(entry.id) || this.#aside.has(entry.id)) continue
+      if (this.#isLeased(entry.id) || this.#aside.has(entry.order)) continue
       return { ...entry, org: home.org, site: home.site, stage: best.stage }
     }
   }
 
   offer(offer: Offer): void {
-    if (!this.#aside.has(offer.id)) this.#window(offer, offer.stage).offer({ order: offer.order, id: offer.id })
+    if (!this.#aside.has(offer.order)) this.#window(offer, offer.stage).offer({ order: offer.order, id: offer.id })
   }
 
   delay(offer: Offer, until_ms: number): void {
-    this.#aside.add(offer.id)
+    this.#aside.add(offer.order)
     this.#later.add(until_ms, offer)
   }
 
   block(offer: Offer, resource: string): void {
-    this.#aside.add(offer.id)
+    this.#aside.add(offer.order)
     const blocked = this.#blocked.get(resource)
     if (blocked === undefined) this.#blocked.set(resource, [offer])
     else blocked.push(offer)
@@ -68,7 +68,7 @@ export class Stock {
 
   #back(offers: readonly Offer[]): readonly Offer[] {
     for (const offer of offers) {
-      this.#aside.delete(offer.id)
+      this.#aside.delete(offer.order)
       if (!this.#isLeased(offer.id)) this.offer(offer)
     }
     return offers
@@ -78,7 +78,7 @@ export class Stock {
     const key = `${homeKey(home)}!${stage}`
     const known = this.#windows.get(key)
     if (known !== undefined) return known
-    const fresh = new Window(this.#log, pendingPrefix(home, stage), (id) => this.#isLeased(id) || this.#aside.has(id))
+    const fresh = new Window(this.#log, pendingPrefix(home, stage), ({ id, order }) => this.#isLeased(id) || this.#aside.has(order))
     this.#windows.set(key, fresh)
     return fresh
   }

@@ -13,7 +13,7 @@ export const WINDOW = 512
 export class Window {
   readonly #log: Log
   readonly #prefix: string
-  readonly #isHeld: (id: string) => boolean
+  readonly #isHeld: (entry: Entry) => boolean
   #ready: Entry[] = []
   #tail = ''
   #more = true
@@ -21,7 +21,7 @@ export class Window {
   #late: Entry[] = [] // offered while a read was under way, which may or may not have seen them
 
   /** @param isHeld Tasks that are leased or put aside: whoever holds them offers them again. */
-  constructor(log: Log, prefix: string, isHeld: (id: string) => boolean) {
+  constructor(log: Log, prefix: string, isHeld: (entry: Entry) => boolean) {
     this.#log = log
     this.#prefix = prefix
     this.#isHeld = isHeld
@@ -70,7 +70,7 @@ export class Window {
       this.#more = rows.length === WINDOW
       const last = rows.at(-1)
       if (last !== undefined) this.#tail = last[0].slice(this.#prefix.length)
-      this.#ready = rows.map(([key, id]) => ({ order: key.slice(this.#prefix.length), id })).filter(({ id }) => !this.#isHeld(id))
+      this.#ready = rows.map(([key, id]) => ({ order: key.slice(this.#prefix.length), id })).filter((entry) => !this.#isHeld(entry))
     } finally {
       this.#filling = null
       const late = this.#late

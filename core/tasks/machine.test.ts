@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { complete, fault, interrupt, isOffered, MAX_ATTEMPTS, MAX_INTERRUPTIONS, retry, type Task } from './machine.ts'
+
+const fresh: Task = { state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [] }
+const note = { code: 'media/missing', message: 'raw/front/a.mp4 is not there', device: 'gpu-pc', at_ms: 1_000 }
+const times = (n: number, step: (t: Task) => Task | null) => Array.from({ length: n }).reduce<Task>((t) => step(t) ?? t, fresh)
+const done: Task = { ...fresh, state: 'complete' }
+const parked: Task = { ...fresh, state: 'parked', attempts: 5, faults: [note, note, note, note, note] }
+
+describe('every state and every event', () => {
+  const failing: Task = { ...fresh, attempts: 4, faults: [note, note, note, note], not_before_ms: 90_000 }
+  const dying: Task = { ...fresh, interruptions: 19 }
+  test.each<[string, Task | null, Task | null]>([
+    ['pending, completed', complete(fresh), done],
+    ['pending, faulted', fault(fresh, note, true, 0), { ...fresh, attempts: 1, faults: [note], not_before_ms: 6_000 }],
+    ['pending, faulted for good', fault(fresh, note, false, 0), { ...fresh, state: 'parked', attempts: 1, faults: [note] }],
+    ['pending, faulted the fifth time', fault(failing, note, true, 0), { ...failing, state: 'parked', attempts: 5, faults: [note, note, note, note, note] }],
+    ['pending, interrupted', interrupt(fresh), { ...fresh, interruptions: 1 }],
+    ['pending, interrupted the twentieth time', interrupt(dying), { ...fresh, state: 'parked', interruptions: 20 }],
+    ['pending, retried', retry(fresh), null],
+    ['complete, completed', complete(done), null],
+    ['complete, faulted', fault(done, note, true, 0), null],
+    ['complete, faulted for good', fault(done, note, false, 0), null],
+    ['complete, interrupted', interrupt(done), null],
+    ['complete, retried', retry(done), null],
+    ['parked, completed: the work is done', complete(parked), { ...parked, state: 'complete' }],
+    ['parked, faulted', fault(parked, note, true, 0), null],
+    ['parked, faulted for good', fault(parked, note, false, 0), null],
+    ['parked, interrupted', interrupt(parked), null],
+    ['parked, retried: counted anew, the history stays', retry(parked), { ...fresh, faults: [note, note, note, note, note] }],
+  ])('%s', (_, got, expected) => expect(got).toEqual(expected))
+})
+
+test('a fault waits twice as long each time, and the fifth parks with all five notes', () => {
+  const waits = [1, 2, 3, 4].map((n) => times(n, (t) => fault(t, note, true, 0)).not_before_ms - note.at_ms)
+  expect(waits).toEqual([5_000, 10_000, 20_000, 40_000])
+  expect(times(MAX_ATTEMPTS, (t) => fault(t, note, true, 0))).toMatchObject({ state: 'parked', attempts: 5, faults: Array(5).fill(note) })
+})
+
+test('tasks that failed together come back spread over as long again', () => {
+  expect([0, 0.5, 1].map((spread) => fault(fresh, note, true, spread)?.not_before_ms)).toEqual([6_000, 8_500, 11_000])
+})
+
+test('a lost lease costs no attempt, until an input has killed twenty workers', () => {
+  expect(times(19, interrupt)).toEqual({ ...fresh, interruptions: 19 })
+  expect(times(MAX_INTERRUPTIONS, interrupt)).toMatchObject({ state: 'parked', attempts: 0 })
+})
+
+test('what it was given stays as it was, and fields that are not its own travel on', () => {
+  const task = Object.freeze({ ...fresh, id: 't', faults: Object.freeze([]) })
+  expect(fault(task, note, true, 0)).toMatchObject({ id: 't', attempts: 1 })
+  expect(task).toEqual({ ...fresh, id: 't' })
+})
+
+describe.each([
+  ['pending, due', fresh, 0, true],
+  ['pending, not yet', { ...fresh, not_before_ms: 6_000 }, 5_999, false],
+  ['pending, just due', { ...fresh, not_before_ms: 6_000 }, 6_000, true],
+  ['complete', done, 0, false],
+  ['parked', parked, 1e12, false],
+] as const)('%s', (_, task, now_ms, offered) => {
+  test(offered ? 'is offered' : 'is not offered', () => expect(isOffered(task, now_ms)).toBe(offered))
+})
