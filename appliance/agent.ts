@@ -49,6 +49,7 @@ export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<
   const client = order.mqtt ? join(order, capability, [...stages.keys()], bell.ring) : null
   const running = new Map<string, { claim: Claim; run: Running; cap_mib: number }>()
   const slots = Math.max(2, capability.cores)
+  const home = { org: order.org, site: order.site }
 
   /** Stages whose children may start now, given what already runs. */
   const open = (): string[] => {
@@ -92,7 +93,7 @@ export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<
     while (!signal.aborted) {
       const free = slots - running.size
       const may = free > 0 ? open() : []
-      const claims = may.length ? await untilReached(() => core.claim(order.device, { org: order.org, site: order.site, role: 'device' }, may, 1), signal) : []
+      const claims = may.length ? await untilReached(() => core.claim(order.device, { ...home, role: 'device' }, may, 1), signal) : []
       for (const claim of claims) start(claim)
       if (claims.length === 0) await bell.wait(IDLE_WAIT_MS, signal)
     }
@@ -118,13 +119,13 @@ export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<
     const { run } = await plugin.watch!()
     const ctx: WatchContext<Static<TObject>, Record<string, TSchema>> = {
       config: configs[plugin.name] as Static<TObject>, media: watcherMedia(mounted), signal,
-      emit: (event, key, payload) => untilReached(() => core.emit(`${plugin.name}.${event}`, key, payload as Record<string, unknown>), signal).then(() => undefined),
-      known: (event, key) => untilReached(() => core.known(`${plugin.name}.${event}`, key), signal),
+      emit: (event, key, payload) => untilReached(() => core.emit(home, `${plugin.name}.${event}`, key, payload as Record<string, unknown>), signal).then(() => undefined),
+      known: (event, key) => untilReached(() => core.known(home, `${plugin.name}.${event}`, key), signal),
     }
     for (let rest_ms = RETRY_MS; !signal.aborted; rest_ms = Math.min(60_000, rest_ms * 2)) {
       try {
         await run(ctx)
-        client?.publish(`viewshed/${order.device}/watch`, JSON.stringify({ plugin: plugin.name, done: true }), { qos: 1, retain: true })
+        await untilReached(() => askCore(order.core, 'POST', '/api/plugins/watched', { plugin: plugin.name }, signal), signal)
         return
       } catch (e) {
         if (signal.aborted) return

@@ -1,0 +1,33 @@
+/** What `/api/status` says. */
+import type { Scope } from '../core/access/scope.ts'
+import type { StatusView } from '../core/http/api.ts'
+import type { Indexes } from '../core/store/index/index.ts'
+import type { Projector } from '../core/store/projector.ts'
+import type { Volumes } from '../core/store/volumes.ts'
+import type { OpenBoard } from '../core/tasks/board.ts'
+import type { Outcomes } from '../core/tasks/outcomes.ts'
+import type { Config } from './config.ts'
+import manifest from '../package.json' with { type: 'json' }
+
+export interface Rooms {
+  readonly config: Config
+  readonly board: OpenBoard
+  readonly outcomes: Outcomes
+  readonly projector: Projector
+  readonly indexes: Indexes
+  readonly volumes: Volumes
+  readonly watched: ReadonlySet<string>
+}
+
+export const statusOf = ({ config, board, outcomes, projector, indexes, volumes, watched }: Rooms) => async (scope: Scope): Promise<StatusView> => {
+  const [counts, states] = await Promise.all([board.counts(scope), volumes.states()])
+  const tasks = { pending: 0, running: 0, complete: 0, parked: 0 }
+  for (const count of counts) for (const key of ['pending', 'running', 'complete', 'parked'] as const) tasks[key] += count[key]
+  const once = (config.plugins.folder?.inboxes as readonly { once?: boolean }[] | undefined)?.some((inbox) => inbox.once) ?? false
+  const looking = once && !watched.has('folder')
+  const settling = looking || outcomes.unrouted() > 0 || board.unplaced() > 0 || !projector.idle() || !indexes.isCaughtUp(scope)
+  return {
+    version: manifest.version, box: config.name, tasks, totals: await indexes.index(scope).totals(), settling, tiles: config.tiles,
+    volumes: states, inbox: { path: config.inbox, seen: 0, busy: looking ? 'looking for files' : null },
+  }
+}
