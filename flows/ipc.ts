@@ -35,5 +35,5 @@ export interface HeldOutcome {
   readonly node: string | null // that it left from
   readonly since_ms: number // UTC epoch
   readonly last: string // the node that was entered last, `join:abc123`; empty: none
-  readonly why: 'not ended' | 'node disabled'
+  readonly why: 'not ended' | 'node not running'
 }

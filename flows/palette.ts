@@ -37,7 +37,7 @@ export interface Field {
 /** One field of the message's payload that a node takes or gives. */
 export interface Port { readonly name: string; readonly type: string; readonly help: string; readonly required: boolean }
 
-export function paletteOf(plugins: readonly AnyPlugin[]): Palette {
+export function makePalette(plugins: readonly AnyPlugin[]): Palette {
   return plugins.flatMap((plugin) => [
     ...Object.entries<TSchema>(plugin.events ?? {}).map(([name, payload]) => eventNode(plugin, name, payload)),
     ...Object.entries<AnyStage>(plugin.stages ?? {}).map(([name, stage]) => stageNode(plugin, name, stage)),

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { StageCount } from '../core/tasks/port.ts'
 import { credentialKey, installFlow } from './install.ts'
-import type { Begin, FromChild, Held, ToChild } from './ipc.ts'
+import type { FromChild, Held, ToChild } from './ipc.ts'
 import type { Palette } from './palette.ts'
 import type { FlowEntry } from './red.ts'
 

@@ -36,8 +36,8 @@ const PAGE = 256
 const WINDOW = 1024
 /** Not ended after this is called held, and shown. */
 const HELD_MS = 5_000
-/** A question to the log may hang for this long; then the list is read again from its head, for one that became visible late. */
-const WAIT_MS = 5_000
+/** A question to the log hangs for this long when there is nothing new. */
+const WAIT_MS = 25_000
 
 interface Open { readonly outcome: Pick<Outcome, 'seq' | 'type' | 'node'>; readonly root: string | null; readonly since_ms: number; readonly asked: Map<string, number> }
 
@@ -56,6 +56,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
   const toAcknowledge: string[] = []
   let acknowledging = false
   let deployed = new Set<string>() // ids of all entries of the flow file, also disabled ones
+  let sources = new Map<string, number>() // type → how many of its nodes should run: a tab may fail to start
   let epoch = 0
   let running = false
   let sendings = 0
@@ -64,7 +65,6 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
 
   async function pull(mine: number): Promise<void> {
     let cursor: string | null = null
-    let fromHead_ms = performance.now()
     while (mine === epoch) {
       const room = WINDOW - (open.size - held().total)
       if (room <= 0) {
@@ -74,22 +74,18 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
         })
         continue
       }
-      const limit = Math.min(PAGE, room)
       const page = ++pages
-      const outcomes = await persist(() => log.outcomes(cursor, limit, WAIT_MS))
+      const outcomes = await persist(() => log.outcomes(cursor, Math.min(PAGE, room), WAIT_MS))
       if (mine !== epoch) return
       for (const outcome of outcomes) if (!open.has(outcome.seq) && !ended.has(outcome.seq)) route(outcome)
       for (const [seq, known] of ended) if (known < page) ended.delete(seq)
       cursor = outcomes.at(-1)?.seq ?? cursor
-      if (outcomes.length < limit && performance.now() - fromHead_ms > WAIT_MS) {
-        cursor = null
-        fromHead_ms = performance.now()
-      }
     }
   }
 
   function route(outcome: Outcome): void {
     const targets = outcome.kind === 'event' ? nodes().ofEvent(outcome.type) : [nodes().get(outcome.node!)].filter((node) => node?.type === outcome.type)
+    if (outcome.kind === 'event' && targets.length < (sources.get(outcome.type) ?? 0)) return note(outcome, null)
     if (targets.length === 0) {
       if (outcome.kind === 'event') return end(outcome.seq)
       if (isDeployed(outcome.node!)) return note(outcome, null)
@@ -120,7 +116,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
 
   async function acknowledge(): Promise<void> {
     while (toAcknowledge.length > 0) {
-      const seqs = toAcknowledge.splice(0)
+      const seqs = toAcknowledge.splice(0, 1_000)
       await persist(() => log.acknowledge(seqs))
       for (const seq of seqs) ended.set(seq, pages)
     }
@@ -135,7 +131,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
   function held(): Held {
     const last = new Map(tracker.held(Date.now() - HELD_MS).map((root) => [root.root, root.last]))
     const all = [...open.values()].flatMap(({ outcome, root, since_ms }): HeldOutcome[] =>
-      root === null ? [{ ...outcome, since_ms, last: '', why: 'node disabled' }]
+      root === null ? [{ ...outcome, since_ms, last: '', why: 'node not running' }]
       : last.has(root) ? [{ ...outcome, since_ms, last: last.get(root)!, why: 'not ended' }] : [])
     return { total: all.length, oldest: all.slice(0, 100) }
   }
@@ -159,6 +155,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
     },
     started(entries) {
       deployed = new Set(entries.map(({ id }) => id))
+      sources = runningTypes(entries)
       running = true
       void pull(++epoch)
     },
@@ -187,6 +184,14 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
       }
     },
   }
+}
+
+/** How many nodes of each type lie enabled on an enabled tab. */
+function runningTypes(entries: readonly FlowEntry[]): Map<string, number> {
+  const tabs = new Set(entries.filter(({ type, disabled }) => type === 'tab' && !disabled).map(({ id }) => id))
+  const types = new Map<string, number>()
+  for (const { type, z, d } of entries) if (!d && z !== undefined && tabs.has(z)) types.set(type, (types.get(type) ?? 0) + 1)
+  return types
 }
 
 /** How often this was asked before. Two messages of one root may ask one node for the same work, and both go on when it is done. */

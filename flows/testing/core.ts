@@ -11,6 +11,7 @@ export interface FakeCore {
   emit(type: string, payload: Record<string, unknown>): string
   readonly published: { readonly seq: string | null; readonly stage: string; readonly work: string; readonly node: string; readonly input: Record<string, unknown> }[]
   readonly acknowledged: Map<string, number> // seq → how often
+  readonly early: string[] // acknowledged, and asked for work afterwards
   readonly gone: Map<string, string>
   readonly unrouted: Map<string, Outcome>
   /** How work of a stage ends; by default with nothing. `null`: never. */
@@ -38,7 +39,7 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
   }
 
   const core: FakeCore = {
-    published: [], acknowledged: new Map(), gone: new Map(), unrouted: new Map(), complete: new Map(), away: false,
+    published: [], acknowledged: new Map(), early: [], gone: new Map(), unrouted: new Map(), complete: new Map(), away: false,
     emit: (type, payload) => add({ kind: 'event', node: null, type, task: null, scope: { org: 'home', site: 'home' }, message: { payload } }),
     settled: () => core.until(() => core.unrouted.size === 0),
     until: (what) => new Promise((resolve) => {
@@ -61,6 +62,7 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
     const picked = Object.fromEntries(fields[stage]!.map((name) => [name, input[name]]))
     const work = JSON.stringify([stage, picked, options])
     const delivery = JSON.stringify([work, waiter!.node, waiter!.root, waiter!.part])
+    if (waiter!.root !== undefined && core.acknowledged.has(waiter!.root)) core.early.push(waiter!.root)
     core.published.push({ seq: waiter!.root ?? null, stage, work, node: waiter!.node, input: picked })
     const output = (core.complete.get(stage) ?? (() => ({})))(picked)
     if (output !== null && (waiter!.root === undefined || !deliveries.has(delivery)))

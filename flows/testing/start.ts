@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { Type } from 'typebox'
 import { FLOW_TOKEN_HEADER, signFlowToken } from '../../core/access/flow-token.ts'
 import { plugin, stage } from '../../core/contract/plugin.ts'
-import { paletteOf } from '../palette.ts'
+import { makePalette } from '../palette.ts'
 import { startFlows, type Flows, type FlowsOptions } from '../process.ts'
 import type { FlowEntry } from '../red.ts'
 import { fakeCore, type FakeCore } from './core.ts'
@@ -51,7 +51,7 @@ export async function bench(flow: readonly FlowEntry[], options: Partial<FlowsOp
   const line = (text: string) => void log.push(text)
   const flows = await startFlows({
     userDir: join(folder, 'user'), socketPath, coreSocket: join(folder, 'core.sock'), credentialKeyPath: join(folder, 'key'),
-    token: 'of the process', secret: SECRET, palette: paletteOf([testPlugin]), defaultFlow: flow,
+    token: 'of the process', secret: SECRET, palette: makePalette([testPlugin]), defaultFlow: flow,
     logger: { info: line, warn: line, error: line }, entry: fileURLToPath(new URL('./child.ts', import.meta.url)), ...options,
   })
   const until = async (what: () => boolean) => {
