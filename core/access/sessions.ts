@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { Fault } from '../contract/fault.ts'
 import { entries, type AccessLog } from './store.ts'
 import { sha256 } from './tokens.ts'
 
@@ -69,7 +70,14 @@ export async function openSessions(log: AccessLog, clock: () => number): Promise
       if (expires_ms - session.expires_ms < SLIDE_EVERY_MS) return session
       const slid = { ...session, expires_ms }
       live.set(session.id, slid)
-      await log.commit([put(slid)])
+      try {
+        await log.commit([put(slid)])
+      } catch (error) {
+        // A full disk must not lock out the person who comes to make room: the session is as good as before.
+        if (!(error instanceof Fault)) throw error
+        live.set(session.id, session)
+        return session
+      }
       return slid
     },
     async end(id) {

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { Fault } from '../contract/fault.ts'
 
+const PATIENCE_MS = 30_000
+
 /**
  * The JSON a request carries; `{}` for an empty body.
  * @throws Fault `input/too-large` as soon as `max_bytes` are passed, `input/invalid` when it is not JSON.
@@ -12,11 +14,17 @@ export async function readJson(req: IncomingMessage, max_bytes: number): Promise
   // A form of another site can send a body without asking first, but not as JSON.
   if (type !== undefined && !/^application\/([\w.-]+\+)?json\b/i.test(type)) throw new Fault('input/invalid', `The body must be application/json, not ${type.slice(0, 80)}.`)
   const chunks: Buffer[] = []
+  // Whoever drips a body in byte by byte would hold it for ever.
+  const impatience = setTimeout(() => req.destroy(new Fault('input/invalid', `The body did not arrive within ${PATIENCE_MS / 1000} s.`)), PATIENCE_MS)
   let bytes = 0
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > max_bytes) throw tooLarge()
-    chunks.push(chunk)
+  try {
+    for await (const chunk of req as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > max_bytes) throw tooLarge()
+      chunks.push(chunk)
+    }
+  } finally {
+    clearTimeout(impatience)
   }
   if (bytes === 0) return {}
   try {

@@ -3,7 +3,7 @@
  * one is announced by a signed header on every request and on the WebSocket's upgrade, and neither cookie nor
  * bearer token goes further than here.
  */
-import { request, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http'
+import { request, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Middleware } from 'koa'
@@ -38,7 +38,8 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
     const headers: IncomingHttpHeaders = { ...req.headers, [FLOW_TOKEN_HEADER]: signFlowToken(secret, { name: principal.name, access }, clock()) }
     delete headers.cookie
     delete headers.authorization
-    return { socketPath, method: req.method, path: req.url, headers }
+    // No kept connection: after a restart of the flows it would be one to nobody.
+    return { socketPath, method: req.method, path: req.url, headers, agent: false }
   }
 
   return {
@@ -48,7 +49,9 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') demand(principal, 'admin')
       ctx.remove('Content-Security-Policy') // the editor is a page of its own make
       ctx.set('Content-Security-Policy', "frame-ancestors 'self'")
-      const answer = await reach(ctx.req, onward(ctx.req, principal))
+      const ask = onward(ctx.req, principal)
+      for (const name of HOP_BY_HOP) delete (ask.headers as IncomingHttpHeaders)[name]
+      const answer = await reach(ctx.req, ctx.res, ask)
       if (!answer) {
         ctx.set('Retry-After', '2')
         if (ctx.accepts('json', 'html') !== 'html') throw new Fault('flows/unavailable', 'The flows are starting again. Try in a moment.')
@@ -106,13 +109,11 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
 }
 
 /** The upstream's answer; null when nobody listens there, or it went away before it answered. */
-function reach(req: IncomingMessage, options: RequestOptions): Promise<IncomingMessage | null> {
+function reach(req: IncomingMessage, res: ServerResponse, options: RequestOptions): Promise<IncomingMessage | null> {
   return new Promise((answered) => {
     const up = request(options, answered)
     up.on('error', () => answered(null))
-    req.on('close', () => {
-      if (!req.complete) up.destroy()
-    })
+    res.on('close', () => up.destroy()) // sent, or nobody waits for it any more
     req.pipe(up)
   })
 }

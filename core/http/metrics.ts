@@ -4,7 +4,7 @@ import { demand, type DoorState } from './pass.ts'
 
 /** Request times by kind of path and status, and what Node says of itself, at `/metrics`: for an admin, or a scraper on this machine. */
 export function metrics(registry: Registry): { measure: Middleware<DoorState>; page: Middleware<DoorState> } {
-  collectDefaultMetrics({ register: registry, prefix: 'viewshed_' })
+  collectDefaultMetrics({ register: registry, prefix: 'viewshed_', eventLoopMonitoringPrecision: 100 })
   const seconds = new Histogram({
     name: 'viewshed_http_request_seconds', help: 'Time to the end of the answer, seconds', registers: [registry],
     labelNames: ['method', 'area', 'status'] as const, buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],

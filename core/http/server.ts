@@ -24,7 +24,7 @@ export interface Door {
   readonly log: Log
   readonly handlers: Handlers
   /** Further routes, such as the board's; they find who asks in `ctx.state.principal` and demand a role themselves. */
-  readonly routers?: readonly Middleware<DoorState>[]
+  readonly routers?: readonly ((ctx: never, next: Koa.Next) => unknown)[]
   readonly media?: MediaSource
   readonly staging?: Staging
   readonly ui?: string // folder of the built pages
@@ -47,6 +47,7 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
   const { access, log } = door
   const app = new Koa<DoorState>()
   app.proxy = door.trustProxy ?? false
+  app.maxIpsCount = 1 // the proxy adds the last address; whatever stands before it came from the client
   app.on('error', (error: NodeJS.ErrnoException) => {
     // Clients hang up in the middle of an answer; that is theirs to do.
     if (!['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ECANCELED'].includes(error.code ?? '')) log.error({ err: error }, 'an answer could not be sent')
@@ -65,7 +66,7 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
   })
   app.use(measured.page)
   app.use(table(door.handlers))
-  for (const router of door.routers ?? []) app.use(router)
+  for (const router of door.routers ?? []) app.use(router as Middleware<DoorState>)
   if (door.media) app.use(media(door.media))
   if (door.staging) app.use(staging(door.staging))
   if (proxy) app.use(proxy.middleware)

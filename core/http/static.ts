@@ -19,10 +19,11 @@ export function pages(dist: string): Middleware<DoorState> {
   return async (ctx, next) => {
     if ((ctx.method !== 'GET' && ctx.method !== 'HEAD') || isOurs(ctx.path)) return next()
     const parts = ctx.path.split('/').filter((part) => part !== '')
+    const isPage = parts.length === 0 || (parts[0] !== 'assets' && ctx.get('Accept').includes('text/html'))
     const name = join(dist, ...(parts.length === 0 ? ['index.html'] : pathParts(parts.join('/'))))
     if (await send(ctx, name, parts[0] === 'assets')) return
     // A page navigation inside the app; a missing picture or script stays missing.
-    if (extname(ctx.path) !== '' || !ctx.accepts('html')) return next()
+    if (!isPage) return next()
     if (await send(ctx, join(dist, 'index.html'), false)) return
     ctx.status = 503
     ctx.type = 'html'

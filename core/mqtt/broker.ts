@@ -3,6 +3,7 @@
  * nothing that matters: claims, results and media go over HTTP.
  */
 import { Aedes, type AuthenticateError, type Client } from 'aedes'
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -55,8 +56,11 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   }
 
   const devices = roster(clock)
-  const joined = new Map<Client, MqttClient>()
-  const nameOf = new WeakMap<Client, string>()
+  // Who somebody is must outlast the connection: a last will is looked at after it.
+  const joined = new WeakMap<Client, MqttClient>()
+  const willOf = new WeakMap<Client, string>()
+  const live = new Set<Client>()
+  const ended = new Set<string>() // sessions that ended while a client of theirs was just coming in
 
   const aedes = await Aedes.createBroker({
     maxClientsIdLength: 128, connectTimeout: CONNECT_TIMEOUT_MS, maxTopicLevels: 8, maxInflightInbound: 100,
@@ -67,14 +71,14 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
       // A second client of the same id throws the first one out, so ids live below the name that is about to be proven.
       if (packet.clientId !== username && !packet.clientId.startsWith(`${username}:`)) packet.clientId = `${username}:${packet.clientId}`
       packet.clean = true // nothing is kept for who is away: the log is our memory
-      if (packet.will) nameOf.set(client, packet.will.topic)
+      if (packet.will) willOf.set(client, packet.will.topic)
       if (packet.will && packet.will.payload.length > MAX_PAYLOAD_BYTES) return done(refuse('size', client, 'will'), false)
       done(null, true)
     },
 
     authenticate(client, username, password, done) {
       access.principalOfMqtt(username ?? '', password?.toString() ?? '').then((found) => {
-        const willTopic = nameOf.get(client)
+        const willTopic = willOf.get(client)
         if (!found) return done(badLogin(refuse('connect', client, username ?? '')), false)
         if (willTopic !== undefined && !mayWill(found.principal, willTopic)) return done(badLogin(refuse('will', client, willTopic)), false)
         joined.set(client, found)
@@ -119,18 +123,25 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
 
   aedes.on('clientDisconnect', (client) => {
     const who = joined.get(client)
-    joined.delete(client)
+    live.delete(client)
     if (who?.principal.kind !== 'device') return
     const { id } = who.principal
-    if ([...joined.values()].some(({ principal }) => principal.kind === 'device' && principal.id === id)) return
+    if ([...live].some((other) => joined.get(other)?.principal.id === id && joined.get(other)?.principal.kind === 'device')) return
     // Whoever leaves with a farewell has no last will.
     if (devices.isOnline(id)) aedes.publish(message(deviceTopic(id, 'availability'), 'offline', true), warnOf('availability'))
     devices.left(id)
   })
   aedes.on('clientError', (client, error) => log.warn({ client: client.id, reason: error.message }, 'an MQTT client was disconnected'))
   aedes.on('connectionError', (_client, error) => log.warn({ reason: error.message }, 'an MQTT connection was closed'))
+  ;(aedes as EventEmitter).on('error', (error: Error) => log.warn({ err: error }, 'the broker stumbled'))
+  aedes.on('client', (client) => {
+    live.add(client)
+    const session = joined.get(client)?.session
+    if (session && ended.has(session)) client.close()
+  })
   access.onSignOut((session) => {
-    for (const [client, who] of joined) if (who.session === session) client.close()
+    ended.add(session)
+    for (const client of live) if (joined.get(client)?.session === session) client.close()
   })
 
   const warnOf = (what: string) => (error?: Error) => {
@@ -157,7 +168,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   })
 
   const ws = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false, handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false) })
-  if (registry) new Gauge({ name: 'viewshed_mqtt_clients', help: 'Connected MQTT clients', registers: [registry], collect() { this.set(joined.size) } })
+  if (registry) new Gauge({ name: 'viewshed_mqtt_clients', help: 'Connected MQTT clients', registers: [registry], collect() { this.set(live.size) } })
 
   return {
     port: (tcp.address() as AddressInfo).port,
