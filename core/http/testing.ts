@@ -1,0 +1,61 @@
+/** A real door on loopback for tests: real log, real access, real sockets; the rooms behind it are given. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openAccess, type Access } from '../access/access.ts'
+import type { Principal, Scope } from '../access/scope.ts'
+import type { Role } from '../contract/plugin.ts'
+import { openLog } from '../store/log.ts'
+import type { Log } from './failure.ts'
+import { makeHandlers, type Rooms } from './handlers.ts'
+import { startHttp, type Door, type OpenDoor } from './server.ts'
+
+export const SITE = { org: 'home', site: 'home' } as const
+export const PASSWORD = 'correct horse battery'
+
+export interface TestDoor extends OpenDoor {
+  readonly dir: string
+  readonly access: Access
+  readonly lines: readonly { level: string; message: string }[]
+  /** A bearer header for somebody of this role. */
+  bearer(role: Role, id?: string): { authorization: string }
+  /** The cookie of an admin who used the setup link. */
+  admin(name?: string): Promise<{ cookie: string; name: string }>
+  passTime(ms: number): void
+}
+
+const nobodyHome = () => {
+  throw new Error('this room is not open in this test')
+}
+
+export async function openTestDoor({ rooms = {}, ...door }: Partial<Door> & { rooms?: Partial<Rooms>; dir?: string } = {}): Promise<TestDoor> {
+  const dir = await mkdtemp(join(tmpdir(), 'viewshed-door-'))
+  let now_ms = Date.UTC(2026, 0, 1)
+  const log = await openLog(join(dir, 'log'))
+  const access = await openAccess({ log, clock: () => now_ms })
+  const lines: { level: string; message: string }[] = []
+  const write = (level: string) => (_fields: object, message: string) => void lines.push({ level, message })
+  const pino: Log = { error: write('error'), warn: write('warn'), info: write('info') }
+  const desk = { counts: nobodyHome, tasks: nobodyHome, task: nobodyHome, retry: nobodyHome, cancel: nobodyHome }
+  const handlers = makeHandlers({ access, index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices: nobodyHome, status: nobodyHome, work: nobodyHome, ...rooms })
+  const open = await startHttp({ port: 0, host: '127.0.0.1', access, log: pino, handlers, ...door })
+  return {
+    ...open, dir, access, lines,
+    bearer: (role, id = role) => ({ authorization: `Bearer ${access.mint(somebody(role, id))}` }),
+    async admin(name = 'Ann') {
+      const { cookie } = await access.setUp({ token: await access.setupToken(), name, password: PASSWORD }, 'test')
+      return { cookie: `viewshed_session=${cookie}`, name }
+    },
+    passTime: (ms) => {
+      now_ms += ms
+    },
+    async close() {
+      await open.close()
+      await log.close()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+export const somebody = (role: Role, id: string = role, scope: Omit<Scope, 'role'> = SITE): Principal =>
+  ({ kind: role === 'device' ? 'device' : 'person', id, name: id, scope: { ...scope, role } })
