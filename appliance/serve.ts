@@ -4,11 +4,13 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Middleware } from 'koa'
 import { pino } from 'pino'
 import { openAccess, type Access } from '../core/access/access.ts'
 import { HOME, type Principal, type Scope } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
+import type { DoorState } from '../core/http/pass.ts'
 import { startHttp } from '../core/http/server.ts'
 import { startBroker } from '../core/mqtt/broker.ts'
 import { createRegistry } from '../core/plugins/registry.ts'
@@ -83,7 +85,7 @@ export async function serve(config: Config): Promise<Appliance> {
   const coreSocket = join(run, 'core.sock')
   const flowsSocket = join(run, 'flows.sock')
   const watched = new Set<string>()
-  const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched, scope: SCOPE })
+  const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched })
   const enter = new Map<string, string>() // one-time tickets → cookie
 
   const door = await startHttp({
@@ -102,7 +104,7 @@ export async function serve(config: Config): Promise<Appliance> {
         }
       },
     }),
-    routers: [boardRoutes({ board, outcomes, events }).routes(), ownRoutes({ registry, watched, enter }), doorRoutes({ access, url: () => door.url })],
+    routers: [boardRoutes({ board, outcomes, events }).routes() as unknown as Middleware<DoorState>, ownRoutes({ registry, watched, enter }), doorRoutes({ access, url: () => door.url })],
     media: { open: async (scope, volume, path) => {
       if (volumes.orgOf(volume) !== scope.org) throw new Fault('media/missing', `there is no volume ${volume}`)
       return volumes.resolve(volume, path)
@@ -119,7 +121,7 @@ export async function serve(config: Config): Promise<Appliance> {
   const userDir = join(config.folder, 'node-red')
   async function currentLinks(): Promise<readonly { from: string; to: string }[]> {
     const text = await readFile(join(userDir, 'flows.json'), 'utf8').catch(() => null)
-    return linksOf(text === null ? defaultFlow : JSON.parse(text), registry.stages.map((stage) => stage.name))
+    return linksOf(text === null ? defaultFlow : JSON.parse(text), new Set(registry.stages.map((stage) => stage.name)))
   }
   const flows = await startFlows({
     userDir, socketPath: flowsSocket, credentialKeyPath: join(config.folder, 'node-red.key'), coreSocket, secret,
