@@ -16,8 +16,9 @@ const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(t: T) => T
 
 export const CHANNELS = ['front', 'rear', 'interior', 'telephoto', 'unknown'] as const
 export const EVENTS = ['normal', 'locked', 'parking', 'event', 'manual'] as const
-export const Channel = Type.Union(CHANNELS.map((c) => Type.Literal(c)))
-export const RecordingEvent = Type.Union(EVENTS.map((e) => Type.Literal(e)))
+// Member by member: of a mapped array the types of the literals would be lost.
+export const Channel = Type.Union([Type.Literal('front'), Type.Literal('rear'), Type.Literal('interior'), Type.Literal('telephoto'), Type.Literal('unknown')])
+export const RecordingEvent = Type.Union([Type.Literal('normal'), Type.Literal('locked'), Type.Literal('parking'), Type.Literal('event'), Type.Literal('manual')])
 
 /** By how much the camera's clock was wrong, and how we know. `start = camera time + offset_s`. */
 export const Clock = Type.Object({

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import type { MediaRef } from '../../core/contract/media.ts'
 import type { StageContext } from '../../core/contract/plugin.ts'
 import type { AssetDoc, PicturesDoc } from '../../core/contract/records.ts'
@@ -40,7 +40,7 @@ export async function run(input: Input, ctx: Ctx): Promise<{ thumbs: PicturesDoc
 }
 
 /** Turned as its EXIF says, and no larger than the widest thumbnail needs. */
-async function imageOf(path: string): Promise<sharp.Sharp> {
+async function imageOf(path: string): Promise<Sharp> {
   const kind = kindOf(await headOf(path))
   if (kind.kind === 'image' && kind.format === 'heif') {
     const meta = await sharp(path, { failOn: 'none' }).metadata().catch(() => null) // sharp cannot name every HEIC; heic-decode says what is wrong
@@ -54,9 +54,9 @@ async function imageOf(path: string): Promise<sharp.Sharp> {
   return sharp(small)
 }
 
-async function frameOf(path: string, ctx: Ctx): Promise<sharp.Sharp | null> {
+async function frameOf(path: string, ctx: Ctx): Promise<Sharp | null> {
   const duration_s = await durationOf(path, ctx.signal)
-  let darkest: sharp.Sharp | null = null
+  let darkest: Sharp | null = null
   for (const part of MOMENTS) {
     const frame = await frameAt(path, part * duration_s, ctx.signal)
     if (!frame) continue
