@@ -1,5 +1,13 @@
-import { afterEach, expect, test } from 'vitest'
-import { bench, type Bench } from './testing/start.ts'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, statSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, test } from 'vitest'
+import { bench, tokenOf, type Bench } from './testing/start.ts'
+import type { FlowEntry } from './red.ts'
 
 let red: Bench | null = null
 afterEach(async () => {
@@ -7,15 +15,207 @@ afterEach(async () => {
   red = null
 })
 
-test('an event leaves its node, the stage asks for its work, and the event is acknowledged', async () => {
-  red = await bench([
-    { id: 'tab', type: 'tab', label: 'Test' },
-    { id: 'came', type: 'test.came', z: 'tab', x: 0, y: 0, wires: [['first']] },
-    { id: 'first', type: 'test.first', z: 'tab', x: 0, y: 0, wires: [['second']] },
-    { id: 'second', type: 'test.second', z: 'tab', x: 0, y: 0, width_px: '640', wires: [[]] },
+const node = (id: string, type: string, wires: readonly string[], more: Partial<FlowEntry> = {}): FlowEntry => ({ id, type, z: 'tab', x: 0, y: 0, wires: [wires], ...more })
+const fn = (id: string, func: string, wires: readonly string[]) => node(id, 'function', wires, { func, outputs: 1, initialize: '', finalize: '' })
+const TAB: FlowEntry = { id: 'tab', type: 'tab', label: 'Test' }
+const CHAIN = [TAB, node('came', 'test.came', ['first']), node('first', 'test.first', ['second']), node('second', 'test.second', [], { width_px: '640' })]
+
+async function open(flow: readonly FlowEntry[], options: Parameters<typeof bench>[1] = {}): Promise<Bench> {
+  red = await bench(flow, options)
+  await red.until(() => red!.flows.state().running && red!.flows.ready())
+  return red
+}
+
+test('an event passes two stages; options come from the form in the types of the schema, and all three outcomes are acknowledged', async () => {
+  const { core } = await open(CHAIN)
+  core.emit('test.came', { n: 1, extra: 'kept' })
+  await core.settled()
+  expect(core.published).toEqual([
+    { seq: '0000000001', stage: 'test.first', work: '["test.first",{"n":1},{}]', node: 'first', input: { n: 1 } },
+    { seq: '0000000002', stage: 'test.second', work: '["test.second",{"n":1},{"width_px":640}]', node: 'second', input: { n: 1 } },
   ])
-  await red.until(() => red!.flows.state().running)
-  red.core.emit('test.came', { n: 1, extra: 'kept' })
-  await red.core.settled()
-  expect(red.core.published.length).toBe(2)
+  expect([...core.acknowledged].sort()).toEqual([['0000000001', 1], ['0000000002', 1], ['0000000003', 1]])
 })
+
+test('Node-RED killed again and again: nothing is lost, and the same work always has the same name', async () => {
+  const { core, flows, until } = await open([
+    TAB, node('came', 'test.came', ['fresh', 'switch']),
+    fn('fresh', 'await new Promise((r) => setTimeout(r, 5)); return { payload: { n: msg.payload.n } }', ['first']),
+    node('switch', 'switch', ['change'], { property: 'payload.n', propertyType: 'msg', rules: [{ t: 'lte', v: '100', vt: 'num' }], checkall: 'true', repair: false, outputs: 1 }),
+    node('change', 'change', ['second'], { rules: [{ t: 'set', p: 'payload.n', pt: 'msg', to: 'payload.n + 1000', tot: 'jsonata' }] }),
+    node('first', 'test.first', ['second']), node('second', 'test.second', []),
+  ])
+  const emitted = new Set<string>()
+  let n = 0
+  for (let kill = 0; kill < 10; kill++) {
+    for (let i = 0; i < 20; i++) emitted.add(core.emit('test.came', { n: ++n }))
+    const before = core.published.length
+    await core.until(() => core.published.length >= before + 1 + kill) // somewhere in the middle of it
+    const starts = flows.state().starts
+    process.kill(flows.state().pid!, 'SIGKILL')
+    await until(() => flows.state().starts > starts)
+    await until(() => flows.state().running)
+  }
+  await core.settled()
+  expect([...emitted].filter((seq) => core.acknowledged.get(seq) !== 1)).toEqual([])
+  expect(core.early).toEqual([])
+  const works = new Set(core.published.map(({ work }) => work))
+  const wanted = new Set(Array.from({ length: 200 }, (_, i) => i + 1).flatMap((n) => [
+    `["test.first",{"n":${n}},{}]`, `["test.second",{"n":${n}},{"width_px":320}]`, ...(n <= 100 ? [`["test.second",{"n":${n + 1000}},{"width_px":320}]`] : []),
+  ]))
+  expect(works).toEqual(wanted)
+})
+
+test('deploys during a run: each outcome leaves by the wires of the moment, and nothing is lost', async () => {
+  const { core, deploy } = await open(CHAIN)
+  const direct = [TAB, node('came', 'test.came', ['second']), node('first', 'test.first', []), node('second', 'test.second', [])]
+  const seqs: string[] = []
+  for (let i = 0; i < 12; i++) {
+    for (let n = 0; n < 10; n++) seqs.push(core.emit('test.came', { n: i * 10 + n }))
+    await deploy(i % 2 ? CHAIN : direct, i % 3 === 0 ? 'full' : 'nodes')
+  }
+  await core.settled()
+  expect(seqs.filter((seq) => core.acknowledged.get(seq) !== 1)).toEqual([])
+  const second = new Set(core.published.filter(({ stage, seq }) => stage === 'test.second' && seqs.includes(seq!)).map(({ input }) => input['n']))
+  const first = new Set(core.published.filter(({ stage }) => stage === 'test.first').map(({ input }) => input['n']))
+  expect(new Set([...first, ...second]).size).toBe(120)
+})
+
+test('an outcome whose node was removed is gone, with the reason; one whose node is disabled waits until it is enabled', async () => {
+  const { core, deploy, flows, until } = await open(CHAIN)
+  await deploy([TAB, node('came', 'test.came', ['first']), node('first', 'test.first', ['second'], { d: true }), node('second', 'test.second', [])])
+  const removed = core.finish('removed', 'test.first', { n: 4 })
+  const disabled = core.finish('first', 'test.first', { n: 5 })
+  core.emit('test.unknown', {}) // no node of its type: nothing to do
+  await core.until(() => core.gone.size === 1 && core.unrouted.size === 1)
+  expect([...core.gone]).toEqual([[removed, 'node removed (test.first) is no longer in the flow']])
+  await until(() => flows.held().total === 1)
+  expect(flows.held().oldest[0]).toMatchObject({ seq: disabled, node: 'first', why: 'node not running' })
+  await deploy(CHAIN)
+  await core.settled()
+  expect(core.published.at(-1)).toMatchObject({ stage: 'test.second', input: { n: 5 } })
+})
+
+test('a function that loops: the process is killed, begun in safe mode where the editor answers, and the mended flow drains the queue', async () => {
+  const { core, flows, ask, deploy, until } = await open([TAB, node('came', 'test.came', ['loop']), fn('loop', 'while (true) {}', ['first']), node('first', 'test.first', [])], { hang_ms: 1_500 })
+  const seq = core.emit('test.came', { n: 1 })
+  await until(() => flows.safeMode && flows.ready())
+  expect(flows.state()).toMatchObject({ running: false, safe: { why: 'stalled' } })
+  expect((await ask('GET', '/flows/flows')).status).toBe(200)
+  expect(core.acknowledged.size).toBe(0)
+  await deploy([TAB, node('came', 'test.came', ['loop']), fn('loop', 'return msg', ['first']), node('first', 'test.first', [])])
+  await core.settled()
+  expect(core.acknowledged.get(seq)).toBe(1)
+  expect(flows.safeMode).toBe(false)
+})
+
+test('flows that crash it again and again end in safe mode', async () => {
+  const { core, flows, until } = await open([TAB, node('came', 'test.came', ['bomb']), fn('bomb', 'Promise.reject(new Error("bomb"))', [])])
+  core.emit('test.came', { n: 1 })
+  await until(() => flows.safeMode && flows.ready())
+  expect(flows.state()).toMatchObject({ running: false, safe: { why: 'crashing' } })
+  await flows.restart() // a person says: once more
+  expect(flows.safeMode).toBe(false)
+})
+
+test('a refused message is an error of its node: caught, with code and sentence; others in the same batch go through', async () => {
+  const { core } = await open([TAB, node('came', 'test.came', ['mix']), fn('mix', 'return [[{ payload: {} }, { payload: "text" }, { payload: { n: 1 } }, { payload: { n: 2n } }]]', ['first']),
+    node('first', 'test.first', []), node('catch', 'catch', ['note'], { scope: ['first'], uncaught: false }), fn('note', 'return { payload: { n: `${msg.error.code}: ${msg.error.message}` } }', ['second']), node('second', 'test.second', [])])
+  core.emit('test.came', { n: 0 })
+  await core.settled()
+  expect(core.published.map(({ stage, input }) => [stage, input['n']]).sort()).toEqual([
+    ['test.first', 1],
+    ['test.second', 'input/invalid: Fault: msg.payload cannot be stored: Do not know how to serialize a BigInt. Remove it with a change node before this stage.'],
+    ['test.second', 'input/invalid: Fault: test.first needs n'],
+    ['test.second', 'input/invalid: Fault: test.first takes an object as msg.payload, and got a string.'],
+  ])
+})
+
+test('while core is away nothing is acknowledged and nothing is forgotten', async () => {
+  const { core, log, until } = await open([TAB, node('came', 'test.came', ['delay']), node('delay', 'delay', ['first'], { pauseType: 'delay', timeout: '50', timeoutUnits: 'milliseconds', outputs: 1 }), node('first', 'test.first', [])])
+  const seq = core.emit('test.came', { n: 1 })
+  core.away = true
+  await until(() => log.some((line) => line.startsWith('core does not answer')))
+  expect(core.acknowledged.size).toBe(0)
+  core.away = false
+  await core.settled()
+  expect(core.acknowledged.get(seq)).toBe(1)
+})
+
+test('what does not end is held and shown, never acknowledged by time; a person sends it again or says that it has ended', async () => {
+  const { core, flows, until } = await open([TAB, node('came', 'test.came', ['count']),
+    fn('count', 'const n = (context.get("n") || 0) + 1; context.set("n", n); return n > 2 ? [null, msg] : [msg, null]', []),
+    node('call', 'link call', ['first'], { links: ['lost'], linkType: 'static', timeout: '30' }), node('lost', 'link in', [], { links: [] }), node('first', 'test.first', [])]
+    .map((entry) => (entry.id === 'count' ? { ...entry, outputs: 2, wires: [['call'], ['first']] } : entry)), {})
+  const one = core.emit('test.came', { n: 1 })
+  const two = core.emit('test.came', { n: 2 })
+  await until(() => flows.held().total === 2)
+  expect(flows.held().oldest).toMatchObject([{ seq: one, type: 'test.came', last: 'link in:lost', why: 'not ended' }, { seq: two }])
+  expect(core.acknowledged.size).toBe(0)
+  flows.resend([one])
+  flows.dismiss([two])
+  await core.settled()
+  expect(core.published.map(({ input }) => input['n'])).toEqual([1])
+})
+
+describe('the editor', () => {
+  test('lets in whom core vouches for, admins to change and others to look; strangers and old words stay outside', async () => {
+    const { ask } = await open(CHAIN)
+    const status = async (method: string, path: string, token: string | null) => (await ask(method, path, { token, body: method === 'POST' ? CHAIN : undefined })).status
+    expect(await status('GET', '/flows/flows', null)).toBe(401)
+    expect(await status('GET', '/flows/flows', tokenOf('write', 'another secret'))).toBe(401)
+    expect(await status('GET', '/flows/flows', tokenOf('write', undefined, Date.now() - 3_600_000))).toBe(401)
+    expect(await status('GET', '/flows/flows', tokenOf('read'))).toBe(200)
+    expect(await status('POST', '/flows/flows', tokenOf('read'))).toBe(401)
+    expect(await status('POST', '/flows/flows', tokenOf('write'))).toBe(204)
+    expect((await ask('POST', '/flows/nodes', { body: { module: 'node-red-node-random' } })).status).toBe(404) // no installing
+    const nodes = await ask('GET', '/flows/nodes', { headers: { accept: 'application/json' } })
+    expect((JSON.parse(nodes.text) as { types: string[]; module: string }[]).find(({ module }) => module === 'node-red-contrib-viewshed')).toMatchObject({ types: ['test.came', 'test.first', 'test.second'], enabled: true })
+    expect((await ask('GET', '/flows/')).text).toContain('Viewshed flows')
+  })
+
+  test('secrets are in neither arguments nor environment, and the socket is its owner’s alone', async () => {
+    const { flows, ask } = await open(CHAIN)
+    const pid = flows.state().pid!
+    const seen = readFileSync(`/proc/${pid}/cmdline`, 'utf8') + readFileSync(`/proc/${pid}/environ`, 'utf8')
+    expect(seen).not.toContain('between core and node-red')
+    expect(seen).not.toContain('of the process')
+    expect((await ask('GET', '/flows/settings')).text).not.toContain('between core')
+    expect(statSync(red!.socketPath).mode & 0o777).toBe(0o600)
+  })
+})
+
+test('a flow file that is no flow is kept aside, and nothing that waits is called gone', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'viewshed-flows-'))
+  await writeFile(join(folder, 'flows.json'), '[{"id": "first", "type": "test.fi')
+  red = await bench(CHAIN, { userDir: folder })
+  await red.until(() => red!.flows.ready())
+  expect(red.flows.state()).toMatchObject({ running: false, safe: { why: 'broken flow file' } })
+  red.core.emit('test.came', { n: 1 })
+  await red.deploy(CHAIN)
+  await red.core.settled()
+  expect(red.core.gone.size).toBe(0)
+  expect(red.core.published.length).toBe(2)
+  await rm(folder, { recursive: true })
+})
+
+test('when its parent is killed it is gone, too', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'viewshed-flows-'))
+  const parent = spawn(process.execPath, [fileURLToPath(new URL('./testing/parent.ts', import.meta.url)), folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = await once(parent.stdout!, 'data') as [Buffer]
+  const pid = Number(String(line))
+  expect(isAlive(pid)).toBe(true)
+  parent.kill('SIGKILL')
+  await once(parent, 'exit')
+  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20))
+  await rm(folder, { recursive: true })
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}

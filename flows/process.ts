@@ -57,10 +57,10 @@ export interface Flows {
 /** Loading a few hundred modules from a slow disk; no flow runs yet. */
 const LOAD_MS = 120_000
 const STOP_MS = 5_000
-/** This many exits within a minute: it is the flows. */
+/** This many crashes within a minute: it is the flows. */
 const CRASHES = 4
 const CRASHES_WITHIN_MS = 60_000
-const BACKOFF_MS = 250
+const BACKOFF_MS = 100
 const BACKOFF_MAX_MS = 30_000
 const NOTHING_HELD: Held = { total: 0, oldest: [] }
 const SETPRIV = '/usr/bin/setpriv'
@@ -73,7 +73,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   let patience_ms = LOAD_MS
   let stalled = false
   let stopping = false
-  let exits: number[] = []
+  let crashes: number[] = [] // UTC epoch, ms; within the last minute
   let again: NodeJS.Timeout | undefined
   let state: FlowsState = { ready: false, running: false, safe: null, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
   const set = (change: Partial<FlowsState>) => { state = { ...state, ...change } }
@@ -126,10 +126,11 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     options.onExit?.(why)
     if (stopping) return
     const now_ms = Date.now()
-    exits = [...exits.filter((at_ms) => at_ms > now_ms - CRASHES_WITHIN_MS), now_ms]
+    // Killed from outside says nothing against the flows; out of heap is SIGABRT.
+    if (!stalled && signal !== 'SIGKILL' && signal !== 'SIGTERM') crashes = [...crashes.filter((at_ms) => at_ms > now_ms - CRASHES_WITHIN_MS), now_ms]
     if (stalled) set({ safe: { since_ms: now_ms, why: 'stalled' } })
-    else if (exits.length >= CRASHES && !state.safe) set({ safe: { since_ms: now_ms, why: 'crashing' } })
-    const wait_ms = stalled ? 0 : Math.min(BACKOFF_MS * 2 ** (exits.length - 1), BACKOFF_MAX_MS)
+    else if (crashes.length >= CRASHES && !state.safe) set({ safe: { since_ms: now_ms, why: 'crashing' } })
+    const wait_ms = Math.min(BACKOFF_MS * 2 ** crashes.length, BACKOFF_MAX_MS)
     stalled = false
     logger.warn(`Node-RED ${why}; started again in ${wait_ms / 1000} s${state.safe ? `, in safe mode (${state.safe.why}): the editor works, no flow runs until the next deploy` : ''}`)
     again = setTimeout(() => void start(), wait_ms)
@@ -170,7 +171,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
       stopping = true
       await end()
       stopping = false
-      exits = []
+      crashes = []
       set({ safe: null })
       await start()
     },

@@ -9,6 +9,8 @@ import type { Core } from '../runtime.ts'
 export interface FakeCore {
   /** Something happened. Returns its seq. */
   emit(type: string, payload: Record<string, unknown>): string
+  /** A node's work is done. Returns its seq. */
+  finish(node: string, type: string, payload: Record<string, unknown>): string
   readonly published: { readonly seq: string | null; readonly stage: string; readonly work: string; readonly node: string; readonly input: Record<string, unknown> }[]
   readonly acknowledged: Map<string, number> // seq → how often
   readonly early: string[] // acknowledged, and asked for work afterwards
@@ -41,6 +43,7 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
   const core: FakeCore = {
     published: [], acknowledged: new Map(), early: [], gone: new Map(), unrouted: new Map(), complete: new Map(), away: false,
     emit: (type, payload) => add({ kind: 'event', node: null, type, task: null, scope: { org: 'home', site: 'home' }, message: { payload } }),
+    finish: (node, type, payload) => add({ kind: 'outcome', node, type, task: 'done', scope: { org: 'home', site: 'home' }, message: { payload } }),
     settled: () => core.until(() => core.unrouted.size === 0),
     until: (what) => new Promise((resolve) => {
       const watcher = () => {
@@ -108,8 +111,9 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
   const server = createServer((socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    socket.on('error', () => socket.destroy()) // the process under test was killed
-    createInterface({ input: socket }).on('line', (line) => {
+    const gone = () => void socket.destroy() // the process under test was killed
+    socket.on('error', gone)
+    createInterface({ input: socket }).on('error', gone).on('line', (line) => {
       const question = JSON.parse(line) as Question
       const reply = (body: object) => { if (!socket.destroyed) socket.write(`${JSON.stringify({ id: question.id, ...body })}\n`) }
       if (core.away) return reply({ fault: { code: 'core/unreachable', message: 'away' } })

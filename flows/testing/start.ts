@@ -32,7 +32,7 @@ export interface Bench {
   readonly core: FakeCore
   readonly flows: Flows
   readonly log: readonly string[]
-  readonly starts: () => number
+  readonly socketPath: string
   /** Deploys in full through the editor's own door. */
   deploy(flow: readonly FlowEntry[], type?: 'full' | 'nodes' | 'flows'): Promise<void>
   ask(method: string, path: string, options?: { body?: unknown; token?: string | null; headers?: Record<string, string> }): Promise<{ status: number; text: string }>
@@ -68,7 +68,7 @@ export async function bench(flow: readonly FlowEntry[], options: Partial<FlowsOp
   })
 
   return {
-    core, flows, log, until, ask, starts: () => flows.state().starts,
+    core, flows, log, until, ask, socketPath,
     async deploy(next, type = 'full') {
       const { status, text } = await ask('POST', '/flows/flows', { body: next, headers: { 'node-red-deployment-type': type } })
       if (status >= 300) throw new Error(`${status} ${text}`)
