@@ -11,8 +11,8 @@ export function metrics(registry: Registry): { measure: Middleware<DoorState>; p
   })
   return {
     async measure(ctx, next) {
-      const stop = seconds.startTimer()
-      ctx.res.once('close', () => stop({ method: METHODS.has(ctx.method) ? ctx.method : 'other', area: areaOf(ctx.path), status: ctx.res.statusCode }))
+      const stop = seconds.startTimer({ method: METHODS.has(ctx.method) ? ctx.method : 'other', area: areaOf(ctx.path) })
+      ctx.res.once('close', () => stop({ status: ctx.res.statusCode }))
       await next()
     },
     async page(ctx, next) {

@@ -1,6 +1,6 @@
 /** The one authenticated port: HTTP, WebSocket upgrades by path, and the same on a unix socket for core's own processes. */
 import { chmod, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import Koa, { type Middleware } from 'koa'
@@ -93,7 +93,12 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
     }
   }
 
-  const handle = app.callback()
+  const koa = app.callback()
+  const handle = (req: IncomingMessage, res: ServerResponse) => {
+    // Only a proxy is asked for `http://…`; what parses such targets behind here throws at some of them.
+    if (req.url?.startsWith('/')) return void koa(req, res)
+    res.writeHead(400, { 'content-type': 'application/json', connection: 'close' }).end('{"code":"input/invalid","message":"The request names no path."}')
+  }
   const open = (listen: (server: Server) => void): Promise<Server> =>
     new Promise((opened, failed) => {
       const server = createServer({ requestTimeout: 0 }, handle) // an upload takes its time; headers still must come within a minute
