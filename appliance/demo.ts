@@ -12,7 +12,7 @@ import type { StatusView } from '../core/http/api.ts'
 import type { Config } from './config.ts'
 import { progressBar } from './progress-bar.ts'
 import { readResult } from './result.ts'
-import { ensureSample } from './sample/sample.ts'
+
 import { serve, type Appliance } from './serve.ts'
 
 const POLL_MS = 200
@@ -25,7 +25,7 @@ export async function demo(args: readonly string[]): Promise<void> {
   const cwd = process.env.INIT_CWD ?? process.cwd()
   const started_ms = Date.now()
   const home = values.once ? await onceFolder() : await demoFolder()
-  const given = positionals.length > 0 ? positionals : [await ensureSample(join(home, 'sample'))]
+  const given = positionals.length > 0 ? positionals : []
   const inboxes = await Promise.all(given.map(async (path) => ({ path: resolve(cwd, path), once: true, ...(await isThere(resolve(cwd, path))) })))
 
   const appliance = await startAt(values.port === undefined ? null : Number(values.port), values.once, (port) => demoConfig(home, port, inboxes.map(({ path }) => ({ path, once: true }))))

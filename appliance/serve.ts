@@ -24,7 +24,7 @@ import { openEvents } from '../core/tasks/events.ts'
 import { openOutcomes } from '../core/tasks/outcomes.ts'
 import { boardRoutes } from '../core/tasks/port-http.ts'
 import { linksOf } from '../flows/links.ts'
-import { paletteOf } from '../flows/palette.ts'
+import { makePalette } from '../flows/palette.ts'
 import { startFlows } from '../flows/process.ts'
 import defaultFlow from '../flows/default.json' with { type: 'json' }
 import plugins from '../plugins/index.ts'
@@ -125,7 +125,7 @@ export async function serve(config: Config): Promise<Appliance> {
   }
   const flows = await startFlows({
     userDir, socketPath: flowsSocket, credentialKeyPath: join(config.folder, 'node-red.key'), coreSocket, secret,
-    token: access.mint(own('flows', 'flows', 'admin')), palette: paletteOf(plugins), defaultFlow, logger: log,
+    token: access.mint(own('flows', 'flows', 'admin')), palette: makePalette(plugins), defaultFlow, logger: log,
   })
   const agent = startOwnAgent({
     device: NAS, ...HOME, core: { socketPath: coreSocket, token: access.mint(own('device', NAS, 'device')) },
