@@ -169,10 +169,10 @@ class TaskBoard implements OpenBoard {
   }
 
   /** @param asked Keys of this batch, which the log does not know yet. */
-  #deliver(batch: Batch, asked: Set<string>, task: TaskRecord, { node, message, root }: Waiter): void {
+  #deliver(batch: Batch, asked: Set<string>, task: TaskRecord, { node, message, root, part = 0 }: Waiter): void {
     const { log, outcomes } = this.#parts
     // Without a root there is nothing that could be sent again, so each time is one of its own.
-    const key = deliveryKey(task.id, node, root ?? `~${outcomes.sequence.next(batch)}`)
+    const key = deliveryKey(task.id, node, root ?? `~${outcomes.sequence.next(batch)}`, part)
     if (asked.has(key) || log.get(key) !== undefined) return
     asked.add(key)
     const parent = root === undefined ? null : outcomes.queue.get(root)?.task ?? null

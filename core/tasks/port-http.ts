@@ -5,6 +5,7 @@ import { Type, type Static, type TSchema } from 'typebox'
 import type { Context } from 'koa'
 import type { Principal, Scope } from '../access/scope.ts'
 import { Fault, FAULTS, isFaultCode, type FaultCode, type FaultReport } from '../contract/fault.ts'
+import { readJson } from '../http/body.ts'
 import type { OpenBoard } from './board.ts'
 import type { EventDoor } from './events.ts'
 import { Completion, Publication, type Board, type Claim, type Outcome, type OutcomeLog, type Published } from './port.ts'
@@ -98,30 +99,10 @@ function allowed(ctx: Context, may: (who: Principal) => boolean): Principal {
 }
 
 async function body<S extends TSchema>(ctx: Context, schema: S): Promise<Static<S>> {
-  const value = json(await text(ctx.req, MAX_BODY_BYTES))
+  const value = await readJson(ctx.req, MAX_BODY_BYTES)
   const wrong = misfit(schema, value)
   if (wrong !== null) throw new Fault('input/invalid', `The body does not fit: ${wrong}`)
   return value as Static<S>
-}
-
-function json(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new Fault('input/invalid', 'The body is not JSON', { cause: error })
-    throw error
-  }
-}
-
-async function text(stream: IncomingMessage, max_bytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length
-    if (bytes > max_bytes) throw new Fault('input/too-large', `The body has more than ${max_bytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function number(name: string, given: string | string[] | undefined, otherwise: number, min: number, max: number): number {
@@ -188,7 +169,7 @@ function caller(where: CoreDoor): Caller {
       if (wasIdle && !isAgain) once(method, path, payload, true).then(answer, fail)
       else fail(new Fault('core/unreachable', `Viewshed at ${name} does not answer: ${error.message}`, { cause: error }))
     }
-    request.once('response', (response) => text(response, Number.POSITIVE_INFINITY).then((body) => answer({ status: response.statusCode ?? 0, text: body }), unreachable))
+    request.once('response', (response) => text(response).then((body) => answer({ status: response.statusCode ?? 0, text: body }), unreachable))
     request.once('error', unreachable)
     request.once('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)))
     request.end(payload ?? undefined)
@@ -202,6 +183,12 @@ function caller(where: CoreDoor): Caller {
     throw new Fault(code, message)
   }
   return Object.assign(ask, { close: () => agent.destroy() })
+}
+
+async function text(response: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of response as AsyncIterable<Uint8Array>) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
 }
 
 function answerOf(said: string): object | null {

@@ -1,0 +1,5 @@
+import { boardContract } from './board.contract.ts'
+import { inProcess, overHttp } from './testing/bench.ts'
+
+boardContract('in process', inProcess)
+boardContract('over HTTP', overHttp)

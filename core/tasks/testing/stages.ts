@@ -1,0 +1,32 @@
+import { Type } from 'typebox'
+import { MediaRef } from '../../contract/media.ts'
+import type { StageRules } from '../board.ts'
+
+/** Stages as a plugin would declare them. */
+export const STAGES: Readonly<Record<string, StageRules>> = {
+  'clip.probe': {
+    version: 1, lease_s: 60,
+    input: Type.Object({ clip: Type.String(), camera: Type.Optional(Type.String()) }),
+    output: Type.Object({ length: Type.Integer(), secret: Type.Optional(Type.String()) }),
+    recordsOnly: ['secret'],
+    records: (input: { clip: string }, output: { length: number }) => [{ _id: `asset:${input.clip}`, kind: 'asset', length: output.length }],
+  },
+  'clip.thumb': {
+    version: 1, lease_s: 60,
+    input: Type.Object({ clip: Type.String(), length: Type.Integer() }),
+    output: Type.Object({ picture: MediaRef }),
+    records: (input: { clip: string }, output: { picture: MediaRef }) => [{ _id: `pictures:${input.clip}`, kind: 'pictures', picture: output.picture }],
+  },
+  'plate.read': {
+    version: 3, lease_s: 60,
+    input: Type.Object({ clip: Type.String() }),
+    options: Type.Object({ size_px: Type.Integer({ minimum: 64, default: 640 }) }),
+    output: Type.Object({ plates: Type.Array(Type.String()) }),
+  },
+  'lab.exchange': {
+    version: 1, lease_s: 30,
+    input: Type.Object({ clip: Type.String(), id: Type.String() }),
+    output: Type.Object({}),
+    exclusive: (input: { id: string }) => `exchange/${input.id}`,
+  },
+}
