@@ -146,8 +146,7 @@ export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<
       for (const [short, stage] of Object.entries(plugin.stages ?? {})) {
         const why = unmet(stage.needs, has)
         const cap_mib = stage.needs?.memory_mib ?? DEFAULT_CAP_MIB
-        // What holds a model in memory uses all cores by itself: a second one would only wait for the first.
-        if (why === null) may.set(`${plugin.name}.${short}`, { plugin, cap_mib, alone: cap_mib > DEFAULT_CAP_MIB })
+        if (why === null) may.set(`${plugin.name}.${short}`, { plugin, cap_mib, alone: stage.needs?.all_cores ?? false })
         else log.info(`${plugin.name}.${short} is not run here: ${why}`)
       }
     return may

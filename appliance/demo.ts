@@ -18,6 +18,7 @@ import { serve, type Appliance } from './serve.ts'
 const POLL_MS = 200
 
 export async function demo(args: readonly string[]): Promise<void> {
+  process.env.VIEWSHED_LOG ??= 'error' // its own words are enough
   const { values, positionals } = parseArgs({
     args: [...args], allowPositionals: true,
     options: { once: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, port: { type: 'string' } },

@@ -8,6 +8,7 @@ export interface Needs {
   readonly scratch_mib?: number
   readonly memory_mib?: number // cap of the child that runs it; default 1024
   readonly tools?: readonly string[] // executables on PATH, such as `ffmpeg`
+  readonly all_cores?: boolean // uses every core by itself: a second one would only wait for the first
 }
 
 /** All that a running stage can touch: no store, no Koa, no broker. */

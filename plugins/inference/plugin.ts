@@ -50,7 +50,7 @@ export default plugin({
         model: output.model, frames: output.frames, sightings: output.sightings,
       } satisfies SightingsDoc],
       recordsOnly: ['frames', 'model', 'sightings'],
-      needs: { memory_mib: 1536, scratch_mib: 512, tools: ['ffmpeg'] },
+      needs: { memory_mib: 1536, scratch_mib: 512, tools: ['ffmpeg'], all_cores: true },
       lease_s: 60,
       load: () => import('./plates.ts'),
     }),
