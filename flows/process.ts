@@ -185,7 +185,8 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
 
 /** Secrets go over the pipe, never into arguments or environment. Where the kernel can, it kills the child with us; else the closed pipe tells it. */
 function launch({ maxHeap_mib = 256, nodePath = process.execPath, entry = fileURLToPath(new URL('./child.ts', import.meta.url)) }: FlowsOptions): ChildProcess {
-  const command = [nodePath, `--max-old-space-size=${maxHeap_mib}`, '--disable-warning=ExperimentalWarning', entry]
+  // Small new space: 28 MB less at rest, and messages are few.
+  const command = [nodePath, `--max-old-space-size=${maxHeap_mib}`, '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning', entry]
   const bound = process.platform === 'linux' && existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--', ...command] : command
   const { PATH, HOME, TZ, LANG, NODE_EXTRA_CA_CERTS, VIEWSHED_BREAK } = process.env
   return spawn(bound[0]!, bound.slice(1), { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { PATH, HOME, TZ, LANG, NODE_EXTRA_CA_CERTS, VIEWSHED_BREAK } })

@@ -1,0 +1,59 @@
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { packageOf, writePalette } from './editor.ts'
+import type { Field, PaletteNode } from './palette.ts'
+
+const field = (name: string, more: Partial<Field>): Field => ({ name, label: name, help: '', kind: 'text', required: false, default: null, min: null, max: null, choices: [], ...more })
+const node: PaletteNode = {
+  type: 'clip.thumbs', kind: 'stage', plugin: 'clip', category: 'Clips', title: 'Make </script><b>thumbs', help: 'A & B', color: '#ffffff',
+  takes: [{ name: 'media', type: 'file', help: 'Which', required: true }], gives: [],
+  fields: [
+    field('width_px', { kind: 'integer', default: 320, min: 16, max: 4096, required: true }),
+    field('quality', { kind: 'choice', choices: ['low', 'high'], default: 'low' }),
+    field('marks', { kind: 'json', default: [1] }),
+    field('rotate', { kind: 'switch' }),
+  ],
+}
+
+interface Definition { readonly defaults: Record<string, { value: unknown; validate?: (value: unknown) => boolean | string }>; readonly inputs: number; readonly outputs: number; label(this: { name?: string }): string }
+
+/** What the editor is told when it loads the page. */
+function registered(html: string): Map<string, Definition> {
+  const found = new Map<string, Definition>()
+  const script = /<script type="text\/javascript">\n([\s\S]*?)\n<\/script>/.exec(html)![1]!
+  runInNewContext(script, { RED: { nodes: { registerType: (type: string, definition: Definition) => found.set(type, definition) } }, $: () => ({ typedInput: () => undefined }) })
+  return found
+}
+
+test('the page registers the node with its defaults and its checks, and markup in a title stays text', () => {
+  const html = packageOf([node]).get('clip.html')!
+  const { defaults, inputs, outputs, label } = registered(html).get('clip.thumbs')!
+  expect({ inputs, outputs, label: label.call({}), named: label.call({ name: 'mine' }) }).toEqual({ inputs: 1, outputs: 1, label: 'Make </script><b>thumbs', named: 'mine' })
+  expect(Object.fromEntries(Object.entries(defaults).map(([name, { value }]) => [name, value]))).toEqual({ name: '', width_px: 320, quality: 'low', marks: '[1]', rotate: false })
+  const check = (name: string, value: unknown) => defaults[name]!.validate!(value)
+  expect(['16', 4096, '', '15', '1e9', '20.5', 'wide'].map((value) => check('width_px', value))).toEqual([true, true, true, 'width_px must be at least 16', 'width_px must be at most 4096', 'width_px must be a whole number', 'width_px must be a whole number'])
+  expect(['[1, 2]', '{', ''].map((value) => check('marks', value))).toEqual([true, 'marks is not JSON', true])
+  expect(html).toContain('<script type="text/html" data-template-name="clip.thumbs">')
+  expect(html).toContain('<input type="number" id="node-input-width_px" step="1" min="16" max="4096">')
+  expect(html).toContain('<option value="high">high</option>')
+  expect(html).toContain('<p>A &#38; B</p>')
+})
+
+let folder = ''
+beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'viewshed-palette-')) })
+afterEach(() => rm(folder, { recursive: true }))
+
+test('written again, what says the same is not touched, and what no plugin has any more goes', async () => {
+  await writePalette(folder, [node, { ...node, plugin: 'old', type: 'old.one' }])
+  expect((await readdir(folder)).sort()).toEqual(['clip.html', 'clip.js', 'old.html', 'old.js', 'package.json'])
+  const long_ago = new Date(1_000_000_000_000)
+  await utimes(join(folder, 'clip.html'), long_ago, long_ago)
+  await writeFile(join(folder, 'clip.js'), 'somebody edited this')
+  await writePalette(folder, [node])
+  expect((await readdir(folder)).sort()).toEqual(['clip.html', 'clip.js', 'package.json'])
+  expect((await stat(join(folder, 'clip.html'))).mtimeMs).toBe(1_000_000_000_000)
+  expect((await stat(join(folder, 'clip.js'))).size).toBe(packageOf([node]).get('clip.js')!.length)
+})
