@@ -7,8 +7,8 @@ import { reread } from './reread.ts'
 
 /** Copies to `<sha256>/<name>` on the archive volume. It is verified only when what lies there was read back and is the same. */
 export async function run(input: Static<typeof CopyInput>, ctx: StageContext<Static<typeof ArchiveConfig>>): Promise<Static<typeof CopyOutput>> {
-  const { volume } = ctx.config
-  if (volume === null) return { archive: null, note: 'no archive volume is configured', verified_ms: null, reread: null }
+  const { enabled, volume } = ctx.config
+  if (!enabled) return { archive: null, note: 'no archive volume is configured', verified_ms: null, reread: null }
 
   const name = basename(input.media.path)
   const original = await ctx.media.read(input.media)

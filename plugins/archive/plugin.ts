@@ -4,9 +4,8 @@ import { plugin, stage } from '../../core/contract/plugin.ts'
 import type { CopyDoc } from '../../core/contract/records.ts'
 
 export const ArchiveConfig = Type.Object({
-  volume: Type.Union([Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), Type.Null()], {
-    default: null, title: 'Archive volume', description: 'Where a second copy of every original goes; none: no copy is made',
-  }),
+  enabled: Type.Boolean({ default: false, title: 'Make archive copies', description: 'On by itself when an archive volume is configured' }),
+  volume: Type.String({ default: 'archive', pattern: '^[a-z][a-z0-9-]{0,31}$', title: 'Archive volume', description: 'Where a second copy of every original goes' }),
 })
 
 export const CopyInput = Type.Object({
