@@ -17,8 +17,13 @@ export function failures(log: Log): Middleware<DoorState> {
       await next()
     } catch (error) {
       const answered = ctx.res.headersSent
+      // Who hung up in the middle of sending cannot be answered, and nothing is wrong with us.
+      if (ctx.req.destroyed && !ctx.req.complete && !(error instanceof Fault)) return void ctx.res.destroy()
       if (!(error instanceof Fault)) log.error({ err: error, method: ctx.method, path: ctx.path }, 'a request failed in a way that nobody foresaw')
-      if (answered) return void ctx.res.destroy()
+      if (answered) {
+        if (error instanceof Fault) log.warn({ ...error.toJSON(), path: ctx.path }, 'an answer was broken off')
+        return void ctx.res.destroy()
+      }
       const status = error instanceof Fault ? FAULTS[error.code].status : 500
       for (const name of ['ETag', 'Last-Modified', 'Content-Disposition', 'Accept-Ranges', 'Content-Length', 'Content-Encoding']) ctx.remove(name)
       ctx.set('Cache-Control', 'no-store')

@@ -73,7 +73,7 @@ async function stream(ctx: DoorContext, handle: FileHandle, start: number, end: 
       left -= chunk.length
       done(null, chunk)
     },
-    flush: (done) => done(left === 0 ? null : new Error(`the file ended ${left} bytes early`)),
+    flush: (done) => done(left === 0 ? null : new Fault('media/changed', `the file ended ${left} bytes early`)),
   })
   try {
     await pipeline(handle.createReadStream({ start, end, highWaterMark: 256 << 10 }), counted, ctx.res)

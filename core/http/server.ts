@@ -49,8 +49,9 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
   app.proxy = door.trustProxy ?? false
   app.maxIpsCount = 1 // the proxy adds the last address; whatever stands before it came from the client
   app.on('error', (error: NodeJS.ErrnoException) => {
-    // Clients hang up in the middle of an answer; that is theirs to do.
-    if (!['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ECANCELED'].includes(error.code ?? '')) log.error({ err: error }, 'an answer could not be sent')
+    // Whatever failed behind the door was answered and noted there. Clients hang up in the middle; that is theirs to do.
+    if (error instanceof Fault || /^(EPIPE|ECONNRESET|ECANCELED|ERR_STREAM_PREMATURE_CLOSE|HPE_\w+)$/.test(error.code ?? '')) return
+    log.warn({ err: error }, 'a connection broke')
   })
   const measured = metrics(door.registry ?? new Registry())
   const proxy = door.flows ? flowsProxy(door.flows) : null

@@ -1,11 +1,12 @@
 /** The built pages. Hashed assets are kept for ever, everything else is asked for again; unknown paths are the app's own. */
 import { stat } from 'node:fs/promises'
-import { extname, join } from 'node:path'
 import { createReadStream } from 'node:fs'
+import { extname, join } from 'node:path'
 import type { Middleware } from 'koa'
 import { Fault } from '../contract/fault.ts'
 import { pathParts } from './media.ts'
 import type { DoorContext, DoorState } from './pass.ts'
+import { isFresh } from './range.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml',
@@ -44,9 +45,10 @@ async function send(ctx: DoorContext, path: string, hashed: boolean): Promise<bo
   const { bytes, mtime_ms } = packed ?? stats
   if (packed) ctx.set('Content-Encoding', packed.encoding)
   ctx.set('Content-Length', String(bytes))
-  ctx.set('ETag', `"${bytes.toString(36)}-${Math.floor(mtime_ms).toString(36)}"`)
+  const etag = `"${bytes.toString(36)}-${Math.floor(mtime_ms).toString(36)}"`
+  ctx.set('ETag', etag)
   ctx.status = 200
-  if (ctx.fresh) {
+  if (isFresh(ctx.headers, etag, mtime_ms)) {
     ctx.status = 304
     return true
   }

@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { verifyFlowToken } from '../access/flow-token.ts'
+import { openTestDoor, type TestDoor } from './testing.ts'
+
+const SECRET = 'shared'
+let dir: string
+let socketPath: string
+let door: TestDoor
+let upstream: Server
+let admin: { cookie: string }
+const heard: { method: string; url: string; headers: IncomingHttpHeaders; body: string }[] = []
+const comms: IncomingHttpHeaders[] = []
+
+/** As Node-RED's editor answers, as far as a proxy can tell. */
+function fakeEditor(): Promise<Server> {
+  const server = createServer((req, res) => {
+    let body = ''
+    req.on('data', (chunk) => (body += String(chunk))).on('end', () => {
+      heard.push({ method: req.method!, url: req.url!, headers: req.headers, body })
+      if (req.url === '/flows/hang') return res.socket!.destroy()
+      if (req.url === '/flows/slow') return
+      res.writeHead(req.url === '/flows/none' ? 404 : 200, { 'content-type': 'text/html', 'x-editor': 'yes', 'keep-alive': 'timeout=99' })
+      res.end(`editor ${body}`)
+    })
+  })
+  const wss = new WebSocketServer({ noServer: true })
+  server.on('upgrade', (req, socket, head) => {
+    comms.push(req.headers)
+    wss.handleUpgrade(req, socket, head, (peer) => {
+      peer.send('welcome')
+      peer.on('message', (text) => peer.send(`echo ${String(text)}`))
+    })
+  })
+  return new Promise((listening) => server.listen(socketPath, () => listening(server)))
+}
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'viewshed-flows-'))
+  socketPath = join(dir, 'flows.sock')
+  upstream = await fakeEditor()
+  // Real time on both sides: the token's clock is the machine's.
+  door = await openTestDoor({ flows: { socketPath, secret: SECRET } })
+  admin = await door.admin()
+})
+afterAll(async () => {
+  await door.close()
+  upstream.closeAllConnections()
+  upstream.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const get = (path: string, headers: Record<string, string> = {}, init: RequestInit = {}) => fetch(door.url + path, { headers, redirect: 'manual', ...init })
+const userOf = (headers: IncomingHttpHeaders) => verifyFlowToken(SECRET, String(headers['x-viewshed-flow']), Date.now())
+
+test('the editor comes through, told who asks; cookie, bearer and a forged token stay here', async () => {
+  const answer = await get('/flows/?a=1', { ...admin, 'x-viewshed-flow': 'forged' })
+  expect([answer.status, answer.headers.get('x-editor'), await answer.text()]).toEqual([200, 'yes', 'editor '])
+  const { method, url, headers } = heard.at(-1)!
+  expect([method, url]).toEqual(['GET', '/flows/?a=1'])
+  expect(userOf(headers)).toEqual({ name: 'Ann', access: 'write' })
+  expect(headers.cookie).toBeUndefined()
+  const bearer = await get('/flows/', { ...door.bearer('viewer', 'vic') })
+  expect(bearer.status).toBe(200)
+  expect(heard.at(-1)!.headers.authorization).toBeUndefined()
+  expect(userOf(heard.at(-1)!.headers)).toEqual({ name: 'vic', access: 'read' })
+})
+
+test('the editor is framed by us alone and keeps its own scripts', async () => {
+  expect((await get('/flows/', admin)).headers.get('content-security-policy')).toBe("frame-ancestors 'self'")
+})
+
+test('a body goes through, and the status of the answer', async () => {
+  const answer = await get('/flows/flows', { ...admin, origin: door.url }, { method: 'POST', body: 'x'.repeat(3_000_000) })
+  expect((await answer.text()).length).toBe('editor '.length + 3_000_000)
+  expect((await get('/flows/none', admin)).status).toBe(404)
+})
+
+test('nobody, devices and writes of others than admins do not get there', async () => {
+  const before = heard.length
+  expect((await get('/flows/')).status).toBe(401)
+  expect((await get('/flows/', { cookie: 'viewshed_session=wrong' })).status).toBe(401)
+  expect((await get('/flows/', door.bearer('device'))).status).toBe(403)
+  expect((await get('/flows/flows', door.bearer('reviewer'), { method: 'POST', body: '[]' })).status).toBe(403)
+  expect((await get('/flows/flows', { ...admin, origin: 'http://elsewhere.example' }, { method: 'POST', body: '[]' })).status).toBe(403)
+  expect(heard).toHaveLength(before)
+  expect((await get('/flowsy', admin)).status).toBe(404)
+})
+
+const feed = (headers: Record<string, string>) => new WebSocket(`${door.url.replace('http', 'ws')}/flows/comms`, { headers })
+const outcome = (peer: WebSocket) => new Promise<string | number>((known) => {
+  peer.on('error', () => undefined)
+  peer.on('unexpected-response', (_req, answer) => known(answer.statusCode!))
+  peer.once('message', (text) => known(String(text)))
+})
+
+test('the live feed comes through both ways, told who asks', async () => {
+  const peer = feed({ ...admin, origin: door.url, 'x-viewshed-flow': 'forged' })
+  expect(await outcome(peer)).toBe('welcome')
+  peer.send('hello')
+  expect(await new Promise((said) => peer.once('message', (text) => said(String(text))))).toBe('echo hello')
+  expect(userOf(comms.at(-1)!)).toEqual({ name: 'Ann', access: 'write' })
+  expect(comms.at(-1)!.cookie).toBeUndefined()
+  peer.terminate()
+})
+
+test('the live feed is refused without a session, to devices and to other sites', async () => {
+  expect(await outcome(feed({}))).toBe(401)
+  expect(await outcome(feed(door.bearer('device')))).toBe(403)
+  expect(await outcome(feed({ ...admin, origin: 'http://elsewhere.example' }))).toBe(403)
+})
+
+test('signing out closes the live feed of this session and no other', async () => {
+  const other = await door.access.signIn({ name: 'Ann', password: 'correct horse battery' }, 'test')
+  const mine = feed({ cookie: `viewshed_session=${other.cookie}` })
+  const theirs = feed(admin)
+  await Promise.all([outcome(mine), outcome(theirs)])
+  const closed = new Promise((done) => mine.once('close', done))
+  await door.access.signOut(other.session)
+  await closed
+  theirs.send('still here')
+  expect(await new Promise((said) => theirs.once('message', (text) => said(String(text))))).toBe('echo still here')
+  theirs.terminate()
+})
+
+test('who hangs up while the editor thinks takes the question back', async () => {
+  const ask = request({ port: door.port, host: '127.0.0.1', path: '/flows/slow', headers: admin })
+  ask.on('error', () => undefined).end()
+  await expect.poll(() => heard.at(-1)!.url).toBe('/flows/slow')
+  const count = () => new Promise<number>((known) => upstream.getConnections((_error, n) => known(n)))
+  const before = await count()
+  ask.destroy()
+  await expect.poll(count).toBeLessThan(before)
+})
+
+test('while the flows start again there is a page that looks again, a failure in JSON, and no feed; then they are back', async () => {
+  expect((await get('/flows/hang', { ...admin, accept: 'text/html' })).status).toBe(503)
+  upstream.closeAllConnections()
+  await new Promise((closed) => upstream.close(closed))
+  const page = await get('/flows/', { ...admin, accept: 'text/html' })
+  expect([page.status, page.headers.get('retry-after')]).toEqual([503, '2'])
+  expect(await page.text()).toContain('http-equiv="refresh"')
+  const json = await get('/flows/settings', { ...admin, accept: 'application/json' })
+  expect([json.status, ((await json.json()) as { code: string }).code]).toEqual([503, 'flows/unavailable'])
+  expect(await outcome(feed(admin))).toBe(503)
+  upstream = await fakeEditor()
+  expect((await get('/flows/', admin)).status).toBe(200)
+  expect(await outcome(feed(admin))).toBe('welcome')
+  expect(door.lines.filter(({ level }) => level === 'error')).toEqual([])
+})
