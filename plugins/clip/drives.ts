@@ -7,7 +7,10 @@ type Member = { readonly asset: AssetDoc; readonly track: TrackDoc | null }
 
 /** Clips of one camera, whatever its channels, one after another with no longer stop than the config allows. */
 export const byCamera: Grouping<{ readonly gap_s: number }> = {
-  key: (asset) => (asset.media_kind === 'video' || isUnbroken(asset) ? asset.camera : null),
+  key: (asset) => {
+    if (asset.media_kind === 'video' || isUnbroken(asset)) return asset.camera
+    return isLogger(asset) ? `${asset.camera}: ${asset.name}` : null
+  },
   gap_s: ({ gap_s }) => gap_s,
   summarise,
 }
@@ -15,6 +18,9 @@ export const byCamera: Grouping<{ readonly gap_s: number }> = {
 /** A log of a whole day would tie its drives together; one that reads about once a second from end to end does not. */
 const isUnbroken = (asset: AssetDoc) =>
   asset.media_kind === 'track' && asset.duration_s !== null && asset.fixes > 1 && asset.fixes >= asset.duration_s * 0.7
+
+/** A GPX that belongs to no clip was recorded by something else: a drive of its own. */
+const isLogger = (asset: AssetDoc) => asset.media_kind === 'track' && /\.gpx$/i.test(asset.name)
 
 /** No car is faster, and what a receiver may be off by; as in the telemetry's own check. */
 const MOST_MPS = 120
@@ -77,8 +83,11 @@ function isDriven(a: Passed, b: Passed): boolean {
 
 const step_m = (a: Passed, b: Passed) => distance_m(a.lat_deg, a.lon_deg, b.lat_deg, b.lon_deg)
 
-/** The longest pieces that fit; a line cannot say where it breaks, so pieces are only joined in the order driven. */
+/** Each piece is simplified for itself, so that no break moves a point of the way. */
 function lineOf(pieces: readonly Passed[][]): LatLon[] {
-  const points = pieces.flat().map((p): LatLon => [p.lat_deg, p.lon_deg])
-  return simplify(points, LINE_ERROR_M, MOST_POINTS)
+  const lines = pieces.map((piece) => piece.map((p): LatLon => [p.lat_deg, p.lon_deg]))
+  for (let error_m = LINE_ERROR_M; ; error_m *= 2) {
+    const line = lines.flatMap((points) => simplify(points, error_m))
+    if (line.length <= MOST_POINTS || line.length <= 2 * pieces.length) return line
+  }
 }

@@ -17,10 +17,8 @@ export interface ImageFacts {
 
 /** Decodes the whole picture once. Throws Fault `image/bomb`, `image/unreadable`, `clip/unsupported`. */
 export async function imageFacts(path: string, heif: boolean): Promise<ImageFacts> {
-  const meta = await sharp(path, { limitInputPixels: false, failOn: 'none' }).metadata().catch((cause: unknown) => {
-    if (heif) return null // what sharp cannot name, heic-decode may
-    throw new Fault('image/unreadable', 'The picture cannot be decoded: its header is damaged. Copy it from the camera again.', { cause })
-  })
+  const meta = await metadataOf(path)
+  if (!meta && !heif) throw new Fault('image/unreadable', 'The picture cannot be decoded: its header is damaged. Copy it from the camera again.')
   if (meta && meta.width * meta.height > MOST_PIXELS) {
     throw new Fault('image/bomb', `The picture claims ${meta.width} × ${meta.height} pixels, which no camera takes. It was not decoded.`)
   }
@@ -35,13 +33,26 @@ export async function imageFacts(path: string, heif: boolean): Promise<ImageFact
   return { ...size!, format: meta!.format, notes: part < 1 ? [`part of the picture is damaged: about ${Math.round(part * 100)} % can be seen`] : [] }
 }
 
-/** RGBA of a HEIC's first picture, all tiles and turned as seen. Throws Fault `image/unreadable`. */
+/** RGBA of a HEIC's primary picture, all tiles and turned as seen. Throws Fault `image/unreadable`, `clip/unsupported`. */
 export async function heicPixels(path: string): Promise<{ width: number; height: number; data: Uint8ClampedArray }> {
   const buffer = await readFile(path)
-  return decodeHeic({ buffer }).catch((cause: unknown) => {
-    throw new Fault('image/unreadable', 'The HEIC picture cannot be decoded: it is damaged, or made in a way that no decoder here knows. Export it as JPEG.', { cause })
-  })
+  // A file may hold its tiles as pictures of their own, in front of the one they make.
+  const { pagePrimary = 0 } = (await metadataOf(path)) ?? {}
+  try {
+    const pictures = await decodeHeic.all({ buffer })
+    try {
+      return await (pictures[pagePrimary] ?? pictures[0]!).decode()
+    } finally {
+      pictures.dispose()
+    }
+  } catch (cause) {
+    if (buffer.subarray(0, 4096).includes('unci')) throw new Fault('clip/unsupported', 'The HEIF picture is stored uncompressed, which no decoder here knows. Export it as JPEG.', { cause })
+    throw new Fault('image/unreadable', 'The HEIC picture cannot be decoded: it is damaged, or made in a way that no decoder here knows. Copy it again, or export it as JPEG.', { cause })
+  }
 }
+
+/** Null where sharp cannot make sense of the header. */
+export const metadataOf = (path: string) => sharp(path, { limitInputPixels: false, failOn: 'none' }).metadata().catch(() => null) // the decoders that follow say what is wrong
 
 /** How much of a picture decodes: 1 when all of it does without an error, else the part that is not one flat colour at its end. */
 async function decodedPart(path: string): Promise<number> {
@@ -50,6 +61,7 @@ async function decodedPart(path: string): Promise<number> {
   const clean = await small('error').catch(() => null) // any complaint: what is left is judged below
   if (clean) return 1
   const { data, info } = await small('none').catch((cause: unknown) => {
+    if (cause instanceof Error && cause.message.includes('precision 12')) throw new Fault('clip/unsupported', 'The JPEG has 12 bits a colour, which no decoder here knows. Export it with 8 bits.', { cause })
     throw new Fault('image/unreadable', 'The picture cannot be decoded: its data is damaged. Copy it from the camera again.', { cause })
   })
   const row = JUDGED_PX * info.channels

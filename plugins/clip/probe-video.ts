@@ -48,10 +48,15 @@ export async function probeVideo(ctx: ProbeContext, container: 'mp4' | 'ts' | 'o
   }
 }
 
-/** exiftool knows nearly every maker; what it finds nothing in may still hold blocks without an index. */
+/**
+ * exiftool knows nearly every maker. Of freeGPS blocks it leaves out those without a fix, and with them how far into the
+ * clip the fix came, and without an index it finds none: there our own reading is as good or better.
+ */
 async function bestReading(ctx: ProbeContext, found: Reading | null): Promise<Reading | null> {
-  if (found?.points.some((p) => p.fixed)) return found
-  return (await readBlocks(ctx.path, ctx.signal)) ?? found
+  const fixed = (reading: Reading | null) => reading?.points.filter((p) => p.fixed).length ?? 0
+  if (found?.points.some((p) => p.t_s !== null) && fixed(found) > 0) return found
+  const blocks = await readBlocks(ctx.path, ctx.signal)
+  return blocks && fixed(blocks) >= fixed(found) ? blocks : found
 }
 
 function missing(facts: VideoFacts): string {

@@ -2,17 +2,9 @@ export type LatLon = readonly [lat_deg: number, lon_deg: number]
 
 const DEGREE_M = 111_195
 
-/**
- * Douglas–Peucker: leaves out points that lie closer than `error_m` to the line, and doubles that until at most
- * `most` are left. Distances are on a plane at each part's latitude, longitudes the short way round.
- */
-export function simplify(points: readonly LatLon[], error_m: number, most: number): LatLon[] {
-  let kept = reduce(points, error_m)
-  for (let e = error_m * 2; kept.length > most; e *= 2) kept = reduce(kept, e)
-  return kept
-}
-
-function reduce(points: readonly LatLon[], error_m: number): LatLon[] {
+/** Douglas–Peucker: leaves out points that lie closer than `error_m` to the line. Distances are on a plane at each
+ *  part's latitude, longitudes the short way round. */
+export function simplify(points: readonly LatLon[], error_m: number): LatLon[] {
   if (points.length < 3) return [...points]
   const keep = new Uint8Array(points.length)
   keep[0] = keep[points.length - 1] = 1

@@ -7,7 +7,7 @@ import type { AssetDoc, PicturesDoc } from '../../core/contract/records.ts'
 import { command, fileUrl } from './command.ts'
 import { kindOf } from './kind.ts'
 import { headOf } from './head.ts'
-import { heicPixels, MOST_PIXELS } from './image.ts'
+import { heicPixels, metadataOf, MOST_PIXELS } from './image.ts'
 
 const WIDTHS_PX = [150, 600, 1200]
 const QUALITY = 80
@@ -43,7 +43,7 @@ export async function run(input: Input, ctx: Ctx): Promise<{ thumbs: PicturesDoc
 async function imageOf(path: string): Promise<Sharp> {
   const kind = kindOf(await headOf(path))
   if (kind.kind === 'image' && kind.format === 'heif') {
-    const meta = await sharp(path, { failOn: 'none' }).metadata().catch(() => null) // sharp cannot name every HEIC; heic-decode says what is wrong
+    const meta = await metadataOf(path)
     if (meta?.compression !== 'av1') {
       const { width, height, data } = await heicPixels(path)
       return sharp(data, { raw: { width, height, channels: 4 } }).removeAlpha()

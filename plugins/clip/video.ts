@@ -43,6 +43,7 @@ export async function videoFacts(path: string, isMp4: boolean, signal: AbortSign
   ])
   const why = ended.timedOut ? 'it took too long to read' : lastWord(ended.stderr).replace(`${fileUrl(path)}: `, '')
   const answer = parse(ended.stdout)
+  const picture = (parse(decoded.stdout)?.frames ?? []).length > 0
   if (!answer) return { ...NO_FACTS, wholeness: whole, why }
   const streams = answer.streams ?? []
   const video = streams.find((s) => s.codec_type === 'video' && s.disposition?.attached_pic !== 1)
@@ -56,8 +57,9 @@ export async function videoFacts(path: string, isMp4: boolean, signal: AbortSign
     codec: video?.codec_name ?? null,
     audio: streams.some((s) => s.codec_type === 'audio'),
     playable: video !== undefined && isPlayable(answer.format?.format_name ?? '', video),
-    picture: video !== undefined && (parse(decoded.stdout)?.frames ?? []).length > 0,
-    wholeness: whole,
+    picture,
+    // Boxes may be whole and the samples that the index names lie beyond them.
+    wholeness: whole === 'whole' && !picture && decoded.stderr.includes('partial file') ? 'cut' : whole,
     why,
   }
 }

@@ -1,14 +1,16 @@
 import { open, type FileHandle } from 'node:fs/promises'
+import { readBoxes } from '../boxes.ts'
 import { BLOCK_BYTES, MAGIC, readBlock } from './freegps.ts'
 import type { Point, Reading } from './fix.ts'
 
 /** A file without a block in its first part has none: the camera writes one a second. */
 const LOOK_BYTES = 64 * 2 ** 20
 const CHUNK_BYTES = 4 * 2 ** 20
+const MOST_MOOV_BYTES = 64 * 2 ** 20
 
 /**
- * All freeGPS blocks of a file in the order of their place, with or without an index: an index is lost when the
- * recording is cut off. One block is one second, so a block without fix moves the later ones on.
+ * All freeGPS blocks of a file in their order: by the index where the camera finished one, else wherever they lie, for
+ * an index is lost when the recording is cut off. One block is one second, so a block without fix moves the later ones on.
  * Null when there is none, or when the layout is not one of ours.
  */
 export async function readBlocks(path: string, signal: AbortSignal): Promise<Reading | null> {
@@ -17,11 +19,13 @@ export async function readBlocks(path: string, signal: AbortSignal): Promise<Rea
     const points: Point[] = []
     const layouts = new Set<string>()
     let second = 0
-    for await (const at of findBlocks(file, signal)) {
+    const indexed = await indexOf(file)
+    for await (const at of indexed.length > 0 ? indexed : scan(file, signal)) {
+      signal.throwIfAborted()
       const head = Buffer.alloc(BLOCK_BYTES)
       const { bytesRead } = await file.read(head, 0, BLOCK_BYTES, at)
-      const next = head.indexOf(MAGIC, MAGIC.length)
-      const block = readBlock(head.subarray(0, Math.min(bytesRead, next < 0 ? bytesRead : next - 4)))
+      const next = head.indexOf(MAGIC, MAGIC.length) // a block may be shorter than what was read
+      const block = readBlock(head.subarray(0, next < 0 ? bytesRead : Math.min(bytesRead, next - 4)))
       if (block) {
         layouts.add(block.layout)
         points.push({ ...block.point, t_s: second })
@@ -34,7 +38,39 @@ export async function readBlocks(path: string, signal: AbortSignal): Promise<Rea
   }
 }
 
-async function* findBlocks(file: FileHandle, signal: AbortSignal): AsyncGenerator<number> {
+/** Where `moov/gps ` says that blocks lie: version, count, then offset and size of each. Empty when one entry is wrong. */
+async function indexOf(file: FileHandle): Promise<readonly number[]> {
+  const { size } = await file.stat()
+  const moov = (await readBoxes(file, size)).find((b) => b.type === 'moov')
+  if (!moov || moov.size > MOST_MOOV_BYTES || moov.at + moov.size > size) return []
+  const body = Buffer.alloc(moov.size)
+  await file.read(body, 0, moov.size, moov.at)
+  const table = childOf(body, 'gps ')
+  if (!table || table.length < 8) return []
+  const count = Math.min(table.readUInt32BE(4), Math.floor((table.length - 8) / 8))
+  const places: number[] = []
+  const magic = Buffer.alloc(4 + MAGIC.length)
+  for (let i = 0; i < count; i++) {
+    const at = table.readUInt32BE(8 + i * 8)
+    await file.read(magic, 0, magic.length, at)
+    const off = magic.indexOf(MAGIC) // the box's size may lie in front
+    if (off < 0) return []
+    places.push(at + off)
+  }
+  return places
+}
+
+function childOf(parent: Buffer, type: string): Buffer | null {
+  for (let at = 8; at + 8 <= parent.length; ) {
+    const size = parent.readUInt32BE(at)
+    if (size < 8) return null
+    if (parent.toString('latin1', at + 4, at + 8) === type) return parent.subarray(at + 8, at + size)
+    at += size
+  }
+  return null
+}
+
+async function* scan(file: FileHandle, signal: AbortSignal): AsyncGenerator<number> {
   const { size } = await file.stat()
   const chunk = Buffer.alloc(CHUNK_BYTES)
   let found = 0
