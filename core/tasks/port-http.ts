@@ -176,7 +176,10 @@ function caller(where: CoreDoor): Caller {
   })
 
   const ask = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => {
-    const { status, text: said } = await once(method, path, body === undefined ? null : JSON.stringify(body), false)
+    const payload = body === undefined ? null : JSON.stringify(body)
+    // Said here, for the other side cuts the connection before it can say so.
+    if (payload !== null && Buffer.byteLength(payload) > MAX_BODY_BYTES) throw new Fault('input/too-large', `${path}: the body has more than ${MAX_BODY_BYTES} bytes; send less at a time`)
+    const { status, text: said } = await once(method, path, payload, false)
     const value = answerOf(said)
     if (status >= 200 && status < 300 && value !== null) return value as T
     const { code, message } = report(value) ?? { code: 'core/unreachable' as FaultCode, message: `Viewshed at ${name} answered ${status} without saying why` }
