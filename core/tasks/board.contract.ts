@@ -54,6 +54,13 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       expect((await claim('nas', 'plate.read')).options).toEqual({ size_px: 640 })
     })
 
+    test('a stage that was killed from outside was interrupted: it costs no attempt and is offered at once', async () => {
+      await publish(probe('a'))
+      const first = await claim('nas')
+      expect(await bench.device('nas').fault('nas', first.id, first.token, { code: 'stage/killed', message: 'gone' })).toBe('counted')
+      expect(await claim('nas')).toMatchObject({ id: first.id, attempt: 1 })
+    })
+
     test('one publication that does not fit, and none is published', async () => {
       await expect(publish(probe('a'), { stage: 'clip.probe', input: { clip: 7 } })).rejects.toMatchObject({ name: 'Fault', code: 'input/invalid', message: expect.stringContaining('/clip') })
       await expect(publish(probe('a'), { stage: 'clip.sing', input: {} })).rejects.toMatchObject({ code: 'stage/unknown' })

@@ -306,7 +306,8 @@ class TaskBoard implements OpenBoard {
       const task = this.#tasks.read(id)
       if (task === null || task.retired === token || !this.#mayAnswer(task, token)) return 'stale'
       const note = { code, message: message.slice(0, 2_000), device, at_ms: clock(), ...(output === undefined ? {} : { log: output.slice(-8_192) }) }
-      const next = machine.fault(task, note, FAULTS[code].retry, random())
+      // Whoever was killed from outside said nothing against the work: that is a lost lease, only heard of sooner.
+      const next = code === 'stage/killed' ? machine.interrupt(task) : machine.fault(task, note, FAULTS[code].retry, random())
       if (next === null) return 'stale'
       const batch = new Batch()
       this.#tasks.write(batch, task, { ...next, retired: token })
