@@ -46,7 +46,7 @@ const htmlOf = (nodes: readonly PaletteNode[]): string => [
   ]),
 ].join('\n')
 
-interface EditorField { typedInput(what: string | Record<string, unknown>): void }
+interface EditorField { typedInput(what: Record<string, unknown>): void; val(value: unknown): void; prop(name: string, value: unknown): void }
 declare const RED: { nodes: { registerType(type: string, definition: Record<string, unknown>): void } }
 declare const $: (selector: string) => EditorField
 
@@ -83,8 +83,15 @@ function registerAll(nodes: readonly PaletteNode[]): void {
       labelStyle(this: { name?: string }) { return this.name ? 'node_label_italic' : '' },
       inputLabels: lines(node.takes),
       outputLabels: lines(node.gives),
-      oneditprepare() {
-        for (const field of node.fields) if (field.kind === 'json') $(`#node-input-${field.name}`).typedInput({ type: 'json', types: ['json'] })
+      oneditprepare(this: Record<string, unknown>) {
+        for (const field of node.fields) {
+          const input = $(`#node-input-${field.name}`)
+          if (this[field.name] === undefined) { // from before the option was there, or a flow that leaves it to its default
+            if (field.kind === 'switch') input.prop('checked', first(field))
+            else input.val(first(field))
+          }
+          if (field.kind === 'json') input.typedInput({ type: 'json', types: ['json'] })
+        }
       },
     })
   }

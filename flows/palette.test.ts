@@ -30,7 +30,7 @@ test('an event is a source, a stage a node with ports and a form; what is for th
   expect(color).toMatch(/^#[0-9a-f]{6}$/)
   expect(makePalette([clip])).toEqual([
     {
-      type: 'clip.arrivedLate', kind: 'event', plugin: 'clip', category: 'Clips', color, title: 'Clips: arrived late', help: '', fields: [], takes: [],
+      type: 'clip.arrivedLate', kind: 'event', plugin: 'clip', category: 'Clips', color, title: 'clip: arrived late', help: '', fields: [], takes: [],
       gives: [{ name: 'media', type: 'file', help: '', required: true }, { name: 'name', type: 'string', help: 'As the camera called it', required: false }],
     },
     {

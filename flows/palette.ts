@@ -56,7 +56,7 @@ function stageNode(plugin: AnyPlugin, name: string, stage: AnyStage): PaletteNod
 function eventNode(plugin: AnyPlugin, name: string, payload: TSchema): PaletteNode {
   const schema = payload as JsonSchema
   return {
-    ...nodeOf(plugin, name), kind: 'event', title: schema.title ?? `${plugin.title}: ${words(name)}`, help: schema.description ?? '',
+    ...nodeOf(plugin, name), kind: 'event', title: schema.title ?? `${plugin.name}: ${words(name)}`, help: schema.description ?? '',
     fields: [], takes: [], gives: portsOf(schema),
   }
 }
@@ -138,11 +138,12 @@ const words = (name: string) => name.replaceAll(/([a-z])([A-Z])/g, '$1 $2').repl
 
 /** A light colour that stays the plugin's own when others come and go: its hue is a hash of the name. */
 function colorOf(plugin: string): string {
-  let hash = 0
-  for (const char of plugin) hash = (hash * 31 + char.codePointAt(0)!) % 360
+  let hash = 2_166_136_261 // FNV-1a, 32 bits
+  for (const byte of Buffer.from(plugin)) hash = Math.imul(hash ^ byte, 16_777_619) >>> 0
+  const hue_deg = ((hash * 0.618_034) % 1) * 360
   const channel = (offset: number) => {
-    const k = (offset + hash / 30) % 12
-    return Math.round(255 * (0.78 - 0.17 * Math.max(-1, Math.min(k - 3, 9 - k, 1)))).toString(16).padStart(2, '0')
+    const k = (offset + hue_deg / 30) % 12
+    return Math.round(255 * (0.8 - 0.12 * Math.max(-1, Math.min(k - 3, 9 - k, 1)))).toString(16).padStart(2, '0')
   }
   return `#${channel(0)}${channel(8)}${channel(4)}`
 }

@@ -105,6 +105,7 @@ function settingsOf(begin: Begin, paletteDir: string, nodes: LiveNodes, say: (me
       users: async () => null,
       authenticate: async () => null,
     },
+    paletteCategories: [...new Set(begin.palette.map(({ category }) => category)), 'subflows', 'common', 'function', 'sequence', 'network', 'parser', 'storage'],
     editorTheme: {
       projects: { enabled: false },
       tours: false,
