@@ -18,7 +18,8 @@ export async function readJson(req: IncomingMessage, max_bytes: number): Promise
   const impatience = setTimeout(() => req.destroy(new Fault('input/invalid', `The body did not arrive within ${PATIENCE_MS / 1000} s.`)), PATIENCE_MS)
   let bytes = 0
   try {
-    for await (const chunk of req as AsyncIterable<Buffer>) {
+    // What is left of a refused body must not take the connection with it, or the refusal never arrives.
+    for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length
       if (bytes > max_bytes) throw tooLarge()
       chunks.push(chunk)

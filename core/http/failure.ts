@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Middleware } from 'koa'
 import { Fault, FAULTS } from '../contract/fault.ts'
 import type { DoorState } from './pass.ts'
@@ -32,8 +32,16 @@ export function failures(log: Log): Middleware<DoorState> {
       ctx.status = status
       ctx.type = 'json'
       ctx.body = error instanceof Fault ? error.toJSON() : { code: 'internal', message: `${STATUS_CODES[status]}. The log of the appliance says more.` }
-      // What is left of a body that was refused half-way would be read as the next request.
-      if (!ctx.req.complete) ctx.set('Connection', 'close')
+      drain(ctx.req)
     }
   }
+}
+
+const DRAIN_MS = 30_000
+
+/** A client reads the answer when it has sent its body, or at once; hanging up on it would cost it the answer. */
+function drain(req: IncomingMessage): void {
+  if (req.complete) return
+  const impatience = setTimeout(() => req.destroy(), DRAIN_MS)
+  req.on('close', () => clearTimeout(impatience)).resume()
 }

@@ -46,6 +46,7 @@ beforeAll(async () => {
       for await (const chunk of content as AsyncIterable<Uint8Array>) {
         hash.update(chunk)
         bytes += chunk.length
+        if (at.task === 'full') throw new Fault('media/full', 'There is no room.')
       }
       const sha256 = hash.digest('hex')
       staged.push({ at, bytes, sha256 })
@@ -118,7 +119,7 @@ test('If-Range: a part of the same file, the whole of another', async () => {
 
 test('what the browser holds is not sent again', async () => {
   const { headers } = await get(NAMES.clip, {}, 'HEAD')
-  for (const condition of [{ 'if-none-match': headers.get('etag')! }, { 'if-modified-since': headers.get('last-modified')! }]) {
+  for (const condition of [{ 'if-none-match': headers.get('etag')! }, { 'if-modified-since': headers.get('last-modified')! }] as Record<string, string>[]) {
     const answer = await get(NAMES.clip, condition)
     expect([answer.status, answer.headers.get('etag'), (await bytesOf(answer)).length]).toEqual([304, headers.get('etag'), 0])
   }
@@ -234,7 +235,7 @@ test('a file that shrinks while it is sent breaks the connection off: half a cli
   await expect((async () => {
     while (!(await reader.read()).done) continue
   })()).rejects.toThrow()
-  expect(door.lines.at(-1)).toEqual({ level: 'warn', message: 'an answer was broken off' })
+  await expect.poll(() => door.lines.at(-1)).toEqual({ level: 'warn', message: 'an answer was broken off' })
 })
 
 const staging = (path: string, init: RequestInit) => fetch(`${door.url}/api/staging/${path}`, { method: 'PUT', ...init })
@@ -254,11 +255,18 @@ test('nobody else does, and nowhere else', async () => {
   expect(await code(await staging('..%2f/k/media/x', { body: 'x', headers: door.bearer('device') }))).toEqual([400, 'media/outside'])
 })
 
+test('a device that sends much hears why it was refused', async () => {
+  const much = Buffer.alloc(30 << 20)
+  expect(await code(await staging('full/k/media/a', { headers: door.bearer('device'), body: much }))).toEqual([507, 'media/full'])
+  expect(await code(await staging('t/k/media/..%2fx', { headers: door.bearer('device'), body: much }))).toEqual([400, 'media/outside'])
+  expect(await code(await staging('t/k/media/a', { body: much }))).toEqual([401, 'access/unauthenticated'])
+})
+
 test('an upload that breaks off is not taken for a whole file', async () => {
   const before = staged.length
   const socket = connect(door.port, '127.0.0.1')
   socket.write(`PUT /api/staging/t/k/media/a HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\nauthorization: ${door.bearer('device').authorization}\r\n\r\nhalf`)
-  await new Promise((sent) => socket.once('connect', () => socket.end(sent)))
+  await new Promise<void>((sent) => socket.once('connect', () => socket.end(sent)))
   await new Promise((closed) => socket.resume().once('close', closed))
   expect(staged).toHaveLength(before)
   expect(door.lines.filter(({ level }) => level === 'error')).toEqual([])

@@ -1,6 +1,7 @@
 /** `/media/<volume>/<path>`: files of a volume for whoever may see them; `/api/staging/…`: files of a remote agent's task. */
 import type { Middleware } from 'koa'
-import type { Readable } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
+import { PassThrough, type Readable } from 'node:stream'
 import type { Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import { demand, type DoorState } from './pass.ts'
@@ -44,8 +45,18 @@ export function staging(rooms: Staging): Middleware<DoorState> {
     const device = demand(ctx.state.principal, 'device')
     const [task, token, volume, ...parts] = pathParts(ctx.path.slice(STAGING.length))
     if (task === undefined || token === undefined || volume === undefined || parts.length === 0) throw new Fault('not-found', 'Staging is at /api/staging/<task>/<token>/<volume>/<path>.')
-    ctx.body = await rooms.receive(device.scope, { task, token, volume, path: parts.join('/') }, ctx.req)
+    ctx.body = await rooms.receive(device.scope, { task, token, volume, path: parts.join('/') }, contentOf(ctx.req))
   }
+}
+
+/** The body as a stream of its own: who gives up reading it does not hang up on the device, which must hear why. */
+function contentOf(req: IncomingMessage): Readable {
+  const content = new PassThrough()
+  req.on('close', () => {
+    if (!req.complete) content.destroy(new Fault('core/unreachable', 'The upload broke off.'))
+  })
+  content.on('close', () => req.resume())
+  return req.pipe(content)
 }
 
 /**

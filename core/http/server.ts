@@ -30,7 +30,7 @@ export interface Door {
   readonly ui?: string // folder of the built pages
   readonly flows?: FlowsProxyOptions
   /** The broker's WebSocket at `/mqtt`. */
-  readonly broker?: { upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void }
+  readonly broker?: { upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, who: DoorState): void }
   readonly tileUrl?: () => string | null
   readonly registry?: Registry
   /** Behind a proxy of one's own that sets X-Forwarded-Proto, -Host and -For. */
@@ -75,7 +75,7 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
   app.use(nothingHere)
 
   const upgrades: Record<string, (req: IncomingMessage, socket: Duplex, head: Buffer, who: DoorState) => void> = {}
-  if (door.broker) upgrades['/mqtt'] = (req, socket, head) => door.broker!.upgrade(req, socket, head)
+  if (door.broker) upgrades['/mqtt'] = (...args) => door.broker!.upgrade(...args)
   if (proxy) upgrades['/flows/comms'] = proxy.upgrade
 
   const onUpgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer) => {

@@ -135,6 +135,18 @@ test('a body that is a form, or too large, is refused', async () => {
   expect(await told(await post('/api/session', JSON.stringify({ name: 'a', password: 'x'.repeat(1 << 20) })))).toEqual([413, 'input/too-large'])
 })
 
+test('a body that does not say how long it is, is refused when it is too long, and the client hears it', async () => {
+  const body = new ReadableStream({
+    pull(controller) {
+      controller.enqueue(new Uint8Array(1 << 18).fill(32))
+      if (++chunks === 20) controller.close()
+    },
+  })
+  let chunks = 0
+  const answer = await ask('/api/tasks/retry', { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'application/json', ...door.bearer('operator') } } as RequestInit)
+  expect(await told(answer)).toEqual([413, 'input/too-large'])
+})
+
 test('numbers of a query arrive as numbers, and everything within who asks', async () => {
   const viewer = client({ baseUrl: door.url, headers: door.bearer('viewer') })
   expect(await viewer.drives({ from: 5, bbox: '-1.5,2,3,4', limit: 7 })).toEqual({ drives: [] })

@@ -10,7 +10,8 @@ import type { Duplex } from 'node:stream'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import type { Access, MqttClient } from '../access/access.ts'
-import type { Scope } from '../access/scope.ts'
+import type { Principal, Scope } from '../access/scope.ts'
+import { mqttName } from '../access/tokens.ts'
 import type { DeviceView } from '../http/api.ts'
 import { limitFrames, MAX_FRAME_BYTES } from './frames.ts'
 import { parseSaid, roster } from './roster.ts'
@@ -19,7 +20,7 @@ import { bridgeTopic, deviceTopic, mayHear, mayPublish, maySubscribe, mayWill, p
 export interface Broker {
   readonly port: number // of TCP
   /** A WebSocket that arrived at `/mqtt`; its origin was looked at already. */
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, who?: { readonly principal: Principal | null; readonly session: string | null }): void
   devices(scope: Pick<Scope, 'org' | 'site'>): readonly DeviceView[]
   /** Tells pages what to fetch again; at most four times a second, in between kinds are gathered. */
   announce(scope: Pick<Scope, 'org' | 'site'>, kinds: readonly string[]): void
@@ -60,6 +61,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   const joined = new WeakMap<Client, MqttClient>()
   const willOf = new WeakMap<Client, string>()
   const live = new Set<Client>()
+  const bySession = new WeakMap<IncomingMessage, MqttClient>() // WebSockets that a signed-in browser opened
   const ended = new Set<string>() // sessions that ended while a client of theirs was just coming in
 
   const aedes = await Aedes.createBroker({
@@ -77,7 +79,10 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     },
 
     authenticate(client, username, password, done) {
-      access.principalOfMqtt(username ?? '', password?.toString() ?? '').then((found) => {
+      const browser = client.req && bySession.get(client.req)
+      access.principalOfMqtt(username ?? '', password?.toString() ?? '').then((proven) => {
+        // A page that slept for longer than its password lives still has its cookie.
+        const found = proven ?? (browser && mqttName(browser.principal) === username ? browser : null)
         const willTopic = willOf.get(client)
         if (!found) return done(badLogin(refuse('connect', client, username ?? '')), false)
         if (willTopic !== undefined && !mayWill(found.principal, willTopic)) return done(badLogin(refuse('will', client, willTopic)), false)
@@ -139,6 +144,10 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     const session = joined.get(client)?.session
     if (session && ended.has(session)) client.close()
   })
+  aedes.on('ping', (_packet, client) => {
+    const principal = joined.get(client)?.principal
+    if (principal?.kind === 'device') devices.joined(principal.id, principal.scope)
+  })
   access.onSignOut((session) => {
     ended.add(session)
     for (const client of live) if (joined.get(client)?.session === session) client.close()
@@ -176,7 +185,8 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     devices: devices.views,
     announce: changed.add,
     work: work.add,
-    upgrade(req, socket, head) {
+    upgrade(req, socket, head, who) {
+      if (who?.principal && who.session !== null) bySession.set(req, { principal: who.principal, session: who.session })
       if (!String(req.headers['sec-websocket-protocol'] ?? '').split(',').some((protocol) => protocol.trim() === 'mqtt')) {
         return void socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
       }

@@ -40,6 +40,7 @@ interface Entry {
 const QUIET_MS = 120_000
 
 export interface Roster {
+  /** It is there: it just came, or said that it still is. */
   joined(device: string, scope: Scope): void
   heard(device: string, said: Said): void
   left(device: string): void
