@@ -79,7 +79,7 @@ export function ddmmValue_deg(value: number, hemisphere: string): number {
   const minutes = size - whole * 100
   if (minutes >= 60) return NaN
   const sign = (value < 0) !== (hemisphere === 'S' || hemisphere === 'W') ? -1 : 1
-  return sign * (whole + minutes / 60)
+  return sign * (whole + minutes / 60) + 0 // no negative zero
 }
 
 function number(text: string | undefined): number | null {
