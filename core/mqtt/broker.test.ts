@@ -1,4 +1,5 @@
 import { connect as connectTcp } from 'node:net'
+import fc from 'fast-check'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -206,6 +207,39 @@ test('a packet that announces megabytes is cut off before they are gathered, nam
   socket.write(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f]))
   socket.resume()
   await gone
+})
+
+test('nonsense on the wire, at any point, closes that connection and nothing else', async () => {
+  const nas = await device('steady')
+  const field = (text: string) => Buffer.concat([Buffer.from([0, text.length]), Buffer.from(text)])
+  const connect = (flags: number, ...fields: string[]) => { // MQTT 3.1.1 §3.1
+    const rest = Buffer.concat([field('MQTT'), Buffer.from([4, flags, 0, 60]), ...fields.map(field)])
+    return Buffer.concat([Buffer.from([0x10, rest.length]), rest])
+  }
+  const stranger = connect(0x02, '')
+  const known = connect(0xc2, 'fuzz:1', 'fuzz', tokenOf(somebody('device', 'fuzz')))
+  const packet = fc.tuple(fc.nat(255), fc.uint8Array({ maxLength: 120 })).map(([type, body]) => Buffer.from([type, body.length, ...body]))
+  await fc.assert(fc.asyncProperty(fc.constantFrom([], [stranger], [known], [known]), fc.array(fc.oneof(packet, fc.uint8Array({ maxLength: 20 })), { maxLength: 4 }), async (greeting, packets) => {
+    const socket = connectTcp(broker.port, '127.0.0.1')
+    const gone = new Promise((done) => socket.on('error', () => undefined).resume().once('close', done))
+    if (greeting.length > 0) {
+      const answered = new Promise((done) => socket.once('data', done).once('close', done))
+      socket.write(greeting[0]!)
+      await answered
+    }
+    socket.end(Buffer.concat(packets))
+    await gone
+  }), { numRuns: 200 })
+  await nas.publishAsync('viewshed/steady/birth', '{}', { qos: 1 })
+  expect(nas.connected).toBe(true)
+})
+
+test('clients without an id of their own do not push each other out; MQTT 5 is told what we speak', async () => {
+  const options = { username: 'plain', password: tokenOf(somebody('device', 'plain')), clientId: '' }
+  const [one, two] = [await join('tcp', options), await join('tcp', options)]
+  await one.publishAsync('viewshed/plain/birth', '{}', { qos: 1 })
+  expect([one.connected, two.connected]).toEqual([true, true])
+  expect(await attempt('tcp', { ...options, clientId: 'plain:5', protocolVersion: 5 })).not.toBe('joined')
 })
 
 test('who is in one site hears nothing of another, live or remembered', async () => {

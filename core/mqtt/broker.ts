@@ -3,6 +3,7 @@
  * nothing that matters: claims, results and media go over HTTP.
  */
 import { Aedes, type AuthenticateError, type Client } from 'aedes'
+import { randomUUID } from 'node:crypto'
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
@@ -71,6 +72,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
       const { username } = packet
       if (typeof username !== 'string' || packet.clientId.length > 100) return done(refuse('connect', client, 'no user name'), false)
       // A second client of the same id throws the first one out, so ids live below the name that is about to be proven.
+      if (packet.clientId === '') packet.clientId = randomUUID()
       if (packet.clientId !== username && !packet.clientId.startsWith(`${username}:`)) packet.clientId = `${username}:${packet.clientId}`
       packet.clean = true // nothing is kept for who is away: the log is our memory
       if (packet.will) willOf.set(client, packet.will.topic)
@@ -92,7 +94,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
       }, (error: unknown) => {
         log.warn({ err: error }, 'the broker could not ask who this is')
         done(badLogin(new Error('access cannot be checked now')), false)
-      })
+      }).catch((error: unknown) => log.warn({ err: error }, 'a client could not be let in'))
     },
 
     authorizePublish(client, packet, done) {
