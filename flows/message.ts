@@ -34,7 +34,9 @@ export const outgoing = (seq: string, type: string, message: Record<string, unkn
  */
 export const rootOf = (sending: number, home: Home, seq: string): string => [sending, home.org, home.site, seq].join(':')
 
-export function readRoot(root: string): { readonly home: Home; readonly seq: string } | null {
+export interface Root { readonly home: Home; readonly seq: string }
+
+export function readRoot(root: string): Root | null {
   const [sending, org, site, seq, more] = root.split(':')
   return sending && org && site && seq && more === undefined ? { home: { org, site }, seq } : null
 }

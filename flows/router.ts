@@ -9,7 +9,7 @@ import { HOME, type Scope } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import type { Outcome, OutcomeLog } from '../core/tasks/port.ts'
 import type { Held, HeldOutcome } from './ipc.ts'
-import { outgoing, portable, readRoot, rootOf } from './message.ts'
+import { outgoing, portable, readRoot, rootOf, type Root } from './message.ts'
 import type { Ask, LiveNodes } from './nodes.ts'
 import type { Persist, Publisher } from './publisher.ts'
 import type { FlowEntry, Hooks, Message } from './red.ts'
@@ -142,8 +142,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) throw new Fault('input/invalid', `${stage.type} takes an object as msg.payload, and got ${payload === null ? 'null' : Array.isArray(payload) ? 'an array' : `a ${typeof payload}`}.`)
       const kept = portable(message)
       const input = kept['payload'] as Record<string, unknown>
-      const name = tracker.rootsOf(message)[0]
-      const root = name === undefined ? null : readRoot(name)
+      const [name, root] = oldest(tracker.rootsOf(message))
       const sent = root === null ? undefined : open.get(root.seq)
       const work = JSON.stringify([stage.takes.map((port) => input[port.name]), options])
       const part = sent && sent.root === name ? nth(sent.asked, `${node.id} ${work}`) : 0
@@ -184,6 +183,15 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
       }
     },
   }
+}
+
+/** Of several that a join made one of: the same whenever the same are joined. */
+function oldest(roots: readonly string[]): [name: string, root: Root] | [null, null] {
+  const read = roots.flatMap((name): [string, Root][] => {
+    const root = readRoot(name)
+    return root ? [[name, root]] : []
+  })
+  return read.sort(([, a], [, b]) => (a.seq < b.seq ? -1 : 1))[0] ?? [null, null]
 }
 
 /** How many nodes of each type lie enabled on an enabled tab. */
