@@ -18,7 +18,7 @@ const KNOT_MPS = 1852 / 3600
 
 /** @param mp4 With `moov` as its last box, as ffmpeg writes it without faststart: then nothing that it points to moves. */
 export function withTrack(mp4: Buffer, fixes: readonly Fix[]): Buffer {
-  const boxes = topBoxes(mp4)
+  const boxes = boxesIn(mp4, 0, mp4.length)
   const moov = boxes.at(-1)
   if (moov?.type !== 'moov') throw new Error(`the last box is ${moov?.type}, expected moov`)
   const before = mp4.subarray(0, moov.at)
@@ -31,7 +31,9 @@ export function withTrack(mp4: Buffer, fixes: readonly Fix[]): Buffer {
     index.writeUInt32BE(before.length + i * ATOM_BYTES, 16 + 8 * i)
     index.writeUInt32BE(ATOM_BYTES, 20 + 8 * i)
   })
-  const grown = Buffer.concat([mp4.subarray(moov.at), index])
+  // ffmpeg's empty `udta` goes: exiftool takes the handler inside it for that of whatever follows.
+  const kept = boxesIn(mp4, moov.at + 8, mp4.length).filter(({ type }) => type !== 'udta').map(({ at, bytes }) => mp4.subarray(at, at + bytes))
+  const grown = Buffer.concat([mp4.subarray(moov.at, moov.at + 8), ...kept, index])
   grown.writeUInt32BE(grown.length, 0)
   return Buffer.concat([before, ...fixes.map(atom), grown])
 }
@@ -55,9 +57,9 @@ function atom(fix: Fix): Buffer {
 /** 47.5 is 4730.0: degrees times a hundred, plus minutes. */
 const ddmm = (deg: number) => Math.trunc(Math.abs(deg)) * 100 + (Math.abs(deg) % 1) * 60
 
-function topBoxes(file: Buffer): { type: string; at: number; bytes: number }[] {
+function boxesIn(file: Buffer, from: number, to: number): { type: string; at: number; bytes: number }[] {
   const boxes: { type: string; at: number; bytes: number }[] = []
-  for (let at = 0; at < file.length;) {
+  for (let at = from; at < to;) {
     const bytes = file.readUInt32BE(at)
     if (bytes < 8) throw new Error(`a box of ${bytes} bytes at ${at}`)
     boxes.push({ type: file.toString('latin1', at + 4, at + 8), at, bytes })

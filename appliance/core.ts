@@ -1,0 +1,168 @@
+/** Core in one process: the stores, the board, the broker and the door. It runs no stage and no flow by itself. */
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Middleware } from 'koa'
+import type { Logger } from 'pino'
+import { openAccess, type Access } from '../core/access/access.ts'
+import { HOME, type Principal, type Scope } from '../core/access/scope.ts'
+import { Fault } from '../core/contract/fault.ts'
+import type { AnyPlugin } from '../core/contract/plugin.ts'
+import { makeHandlers } from '../core/http/handlers.ts'
+import type { DoorState } from '../core/http/pass.ts'
+import { startHttp } from '../core/http/server.ts'
+import { startBroker } from '../core/mqtt/broker.ts'
+import { createRegistry } from '../core/plugins/registry.ts'
+import { openCatalogue } from '../core/store/catalogue.ts'
+import { writeDurable } from '../core/store/durable.ts'
+import { openIndexes } from '../core/store/index/index.ts'
+import { openLog } from '../core/store/log.ts'
+import { startProjector } from '../core/store/projector.ts'
+import { openVolumes } from '../core/store/volumes.ts'
+import { openBoard, type OpenBoard } from '../core/tasks/board.ts'
+import { openEvents } from '../core/tasks/events.ts'
+import { openOutcomes } from '../core/tasks/outcomes.ts'
+import { boardRoutes } from '../core/tasks/port-http.ts'
+import defaultFlow from '../flows/default.json' with { type: 'json' }
+import { linksOf } from '../flows/links.ts'
+import type { Config } from './config.ts'
+import { doorRoutes, ownRoutes } from './own-routes.ts'
+import { statusOf } from './status.ts'
+
+export interface Core {
+  readonly url: string
+  readonly mqttPort: number
+  readonly access: Access
+  readonly board: OpenBoard
+  readonly volumes: Awaited<ReturnType<typeof openVolumes>>
+  /** Where core's own processes reach it, and where Node-RED is expected to listen. */
+  readonly sockets: { readonly core: string; readonly flows: string }
+  readonly flowSecret: string // shared with Node-RED
+  /** A token for one of core's own processes, good until core stops. */
+  tokenFor(kind: Principal['kind'], id: string, role: Scope['role']): string
+  /** An address that signs a browser in once, by the cookie of a session that the caller holds already. */
+  enterLink(cookie: string): string
+  close(): Promise<void>
+}
+
+const UI = fileURLToPath(new URL('../ui/dist', import.meta.url))
+const SWEEP_MS = 1_000
+
+/** Resolves when it answers. Throws Faults that say what to mend. */
+export async function openCore(config: Config, plugins: readonly AnyPlugin[], log: Logger): Promise<Core> {
+  const run = await runFolder(config.folder)
+  const registry = createRegistry(plugins, config.plugins)
+  const store = await openLog(join(config.folder, 'log'))
+  const volumes = await openVolumes(Object.entries(config.volumes).map(([name, root]) => ({ name, root, org: HOME.org })), {
+    get: (name) => store.get(`volume!${name}`),
+    set: (name, id) => store.commit([{ type: 'put', key: `volume!${name}`, value: id }]),
+  })
+  await volumes.sweep()
+
+  const outcomes = await openOutcomes({ log: store, clock: Date.now })
+  const changed = (kinds: readonly string[]) => broker.announce(HOME, kinds)
+  const board = await openBoard({
+    log: store, outcomes, volumes, clock: Date.now, sweep_ms: SWEEP_MS,
+    stages: (name) => registry.stage(name)?.stage ?? null,
+    stageNames: registry.stages.map((stage) => stage.name),
+    onWork: (stages) => broker?.work(HOME, stages),
+    onChange: () => broker && changed(['tasks']),
+    onTrouble: (error, task) => log.error({ err: error, task }, 'the board could not finish a step; it is tried again'),
+  })
+  const events = openEvents({ log: store, outcomes, clock: Date.now, schemas: (type) => eventSchema(plugins, type), onChange: () => broker && changed(['events']) })
+  const catalogue = await openCatalogue({
+    dir: join(config.folder, 'catalogue'), clock: Date.now,
+    groupings: plugins.flatMap((p) => (p.drives ? [{ name: p.name, gap_s: p.drives.gap_s(registry.config(p.name)), grouping: p.drives }] : [])),
+  })
+  const projector = startProjector({ projections: outcomes.projections, catalogue })
+  const indexes = openIndexes({ dir: join(config.folder, 'index'), catalogue })
+  await indexes.ready(HOME)
+  indexes.onChange(() => changed(['assets', 'drives', 'plates']))
+
+  const access = await openAccess({ log: store })
+  const broker = await startBroker({ port: config.mqttPort, host: config.host, access, log })
+  const secret = randomBytes(32).toString('hex')
+  const coreSocket = join(run, 'core.sock')
+  const flowsSocket = join(run, 'flows.sock')
+  const watched = new Set<string>()
+  const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched })
+  const enter = new Map<string, string>() // one-time tickets → cookie
+
+  const door = await startHttp({
+    port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI,
+    handlers: makeHandlers({
+      access, desk: board, catalogue, status,
+      index: (scope) => indexes.index(scope),
+      events: (scope, filter) => events.list(scope, filter),
+      devices: (scope) => broker.devices(scope),
+      work: async (scope) => {
+        const counts = new Map((await board.counts(scope)).map((count) => [count.stage, count]))
+        const nothing = { pending: 0, running: 0, complete: 0, parked: 0 }
+        return {
+          stages: registry.stages.map(({ name, plugin, stage }) => ({ stage: name, title: stage.title, plugin: plugin.name, ...(counts.get(name) ?? nothing) })),
+          links: await currentLinks(),
+        }
+      },
+    }),
+    routers: [boardRoutes({ board, outcomes, events }).routes() as unknown as Middleware<DoorState>, ownRoutes({ registry, watched, enter }), doorRoutes({ access, url: () => door.url })],
+    media: { open: async (scope, volume, path) => {
+      if (volumes.orgOf(volume) !== scope.org) throw new Fault('media/missing', `there is no volume ${volume}`)
+      return volumes.resolve(volume, path)
+    } },
+    staging: { receive: async (scope, at, content) => {
+      if (volumes.orgOf(at.volume) !== scope.org || !board.within(scope, at.task)) throw new Fault('task/unknown', `there is no task ${at.task}`)
+      return volumes.stage(at.task, at.token, at.volume, at.path, content)
+    } },
+    flows: { socketPath: flowsSocket, secret },
+    tileUrl: () => config.tiles?.url ?? null,
+  })
+  await writeDurable(join(config.folder, 'run', 'door.json'), JSON.stringify({ socketPath: coreSocket, token: access.mint(own('person', 'cli', 'admin')) }), 0o600)
+
+  const userDir = join(config.folder, 'node-red')
+  async function currentLinks(): Promise<readonly { from: string; to: string }[]> {
+    const text = await readFile(join(userDir, 'flows.json'), 'utf8').catch(() => null)
+    return linksOf(text === null ? defaultFlow : JSON.parse(text), new Set(registry.stages.map((stage) => stage.name)))
+  }
+  return {
+    url: door.url,
+    mqttPort: broker.port,
+    access,
+    board,
+    volumes,
+    sockets: { core: coreSocket, flows: flowsSocket },
+    flowSecret: secret,
+    tokenFor: (kind, id, role) => access.mint(own(kind, id, role)),
+    enterLink(cookie) {
+      const ticket = randomBytes(16).toString('base64url')
+      enter.set(ticket, cookie)
+      return `${door.url}/api/enter?ticket=${ticket}`
+    },
+    async close() {
+      outcomes.close()
+      await door.close()
+      await broker.close()
+      await projector.stop()
+      await indexes.close()
+      await catalogue.close()
+      await board.close()
+      await store.close()
+    },
+  }
+}
+
+const own = (kind: Principal['kind'], id: string, role: Scope['role']): Principal => ({ kind, id, name: id, scope: { ...HOME, role } })
+
+function eventSchema(plugins: readonly AnyPlugin[], type: string) {
+  const dot = type.indexOf('.')
+  return plugins.find((p) => p.name === type.slice(0, dot))?.events?.[type.slice(dot + 1)] ?? null
+}
+
+/** Sockets of this start. Their paths may be 103 bytes long at most, so a deep configuration folder has them elsewhere. */
+async function runFolder(folder: string): Promise<string> {
+  const inside = join(folder, 'run')
+  const path = Buffer.byteLength(inside) <= 80 ? inside : join(tmpdir(), `viewshed-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`)
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  return path
+}
