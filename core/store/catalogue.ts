@@ -7,20 +7,20 @@ import type { Drive, Rule } from './derive-drives.ts'
 import { checkEdit, editsByTarget, overlay } from './edits.ts'
 import { openOrgDatabase, past, type Change, type Held, type OrgDatabase, type Write } from './org-database.ts'
 import type { Catalogue, Projection } from './port.ts'
+import { checkPlace } from './site-name.ts'
 import { SiteDrives, type Moved, type Reading } from './site-drives.ts'
 import { ulid } from './ulid.ts'
 
 /** The catalogue with what the index needs of it. */
 export interface OpenCatalogue extends Catalogue {
-  /** The newest state of every document of `org` that changed after `since` (exclusive), of all its sites; `last` is where to go on. */
-  changes(org: string, since: number, limit: number): Promise<{ readonly changes: readonly Change[]; readonly last: number }>
+  /** The newest state of every document of `org` that changed after `since` (exclusive), of all its sites; `last` is where to go on, `newest` the last change of all. */
+  changes(org: string, since: number, limit: number): Promise<{ readonly changes: readonly Change[]; readonly last: number; readonly newest: number }>
   /** Told after each write. Returns how to stop being told. */
   onChange(told: (org: string) => void): () => void
 }
 
 /** Documents read at a time by whoever goes through many. */
 const PAGE = 256
-const NAME = /^[a-z0-9][a-z0-9-]{0,31}$/
 
 /**
  * @param dir A folder per org is made in it.
@@ -32,7 +32,7 @@ export async function openCatalogue({ dir, groupings, clock }: { dir: string; gr
   const listeners = new Set<(org: string) => void>()
 
   const orgOf = (name: string): Promise<OrgCatalogue> => {
-    checkName('org', name)
+    checkPlace({ org: name, site: 'any' })
     const open = orgs.get(name) ?? openOrgDatabase(join(dir, name)).then((db) => new OrgCatalogue(name, db, groupings, clock))
     orgs.set(name, open)
     open.catch(() => orgs.delete(name)) // the next caller tries again; this one is told
@@ -42,18 +42,17 @@ export async function openCatalogue({ dir, groupings, clock }: { dir: string; gr
 
   return {
     reader: ({ org, site }) => {
-      checkName('org', org)
-      checkName('site', site)
+      checkPlace({ org, site })
       return readerOf(async () => (await orgOf(org)).db, site)
     },
     async apply(projections) {
       for (const [org, mine] of Map.groupBy(projections, (p) => p.org)) {
-        for (const { site } of mine) checkName('site', site)
+        for (const { site } of mine) checkPlace({ org, site })
         if (await (await orgOf(org)).apply(mine)) tell(org)
       }
     },
     async edit(scope, by, target, set) {
-      checkName('site', scope.site)
+      checkPlace(scope)
       await (await orgOf(scope.org)).edit(scope.site, by, target, set)
       tell(scope.org)
     },
@@ -69,10 +68,6 @@ export async function openCatalogue({ dir, groupings, clock }: { dir: string; gr
       orgs.clear()
     },
   }
-}
-
-function checkName(what: 'org' | 'site', name: string): void {
-  if (!NAME.test(name)) throw new Fault('input/invalid', `'${name}' is no name of ${what === 'org' ? 'an org' : 'a site'}: 1 to 32 of a–z, 0–9 and -, not beginning with -`)
 }
 
 function readerOf(database: () => Promise<OrgDatabase>, site: string): Query {

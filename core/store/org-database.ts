@@ -23,7 +23,7 @@ export interface OrgDatabase {
   /** One atomic, synced batch. Throws when a document was changed since it was read: then nothing may be taken as written. */
   write(writes: readonly Write[]): Promise<void>
   /** The newest state of each document that changed after `since`, oldest change first. */
-  changes(since: number, limit: number): Promise<{ readonly changes: readonly Change[]; readonly last: number }>
+  changes(since: number, limit: number): Promise<{ readonly changes: readonly Change[]; readonly last: number; readonly newest: number }>
   close(): Promise<void>
 }
 
@@ -62,7 +62,7 @@ export async function openOrgDatabase(folder: string): Promise<OrgDatabase> {
         const colon = r.id.indexOf(':')
         return { seq: Number(r.seq), site: r.id.slice(0, colon), id: r.id.slice(colon + 1), doc: r.deleted || !r.doc ? null : unwrap(r.doc) }
       })
-      return { changes, last: Number(last_seq) }
+      return { changes, last: Number(last_seq), newest: Number((await pouch.info()).update_seq) }
     },
 
     close: () => pouch.close(),

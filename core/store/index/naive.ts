@@ -72,12 +72,13 @@ export function naiveIndex(documents: () => Iterable<Doc>): Index {
         bins.set(start_ms, found)
         return found
       }
-      const within = (t: number | null): t is number => t !== null && t >= period.from_ms && t < period.to_ms
+      const from_ms = floor(period.from_ms, by) // bins are whole
+      const within = (t: number | null): t is number => t !== null && floor(t, by) >= from_ms && floor(t, by) < period.to_ms
       for (const h of hits) if (within(h.at_ms)) bin(h.at_ms).sightings++
       for (const a of of<AssetDoc>('asset')) if (within(a.start_ms)) bin(a.start_ms).clips++
       return [...bins.values()].sort((a, b) => a.start_ms - b.start_ms)
     },
-    refusals: async (limit) => read().of<RefusalDoc>('refusal').sort((a, b) => order(a.name, b.name) || order(a._id, b._id)).slice(0, limit),
+    refusals: async (limit) => read().of<RefusalDoc>('refusal').sort((a, b) => Buffer.compare(Buffer.from(`${a.name}\0${a._id}`), Buffer.from(`${b.name}\0${b._id}`))).slice(0, limit),
     async totals() {
       const { of, hits, drives } = read()
       const assets = of<AssetDoc>('asset')
@@ -189,7 +190,7 @@ function partOf(asked: string, hit: PlateHit): PlateHit[] {
 }
 
 const ALIKE = ['0OQD', '1IL', '2Z', '5S', '6G', '8B']
-const alike = (c: string) => ALIKE.find((set) => set.includes(c))?.[0] ?? c
+const alike = (c: string) => ALIKE.find((set) => set.includes(c))?.[0] ?? (/[A-Z0-9]/.test(c) ? c : '-')
 
 /** At most one character more, less or other, where those that look alike count as the same. */
 function nearOf(asked: string, hit: PlateHit): PlateHit[] {
