@@ -8,7 +8,7 @@ import { crashPoint, isBroken } from '../store/crash.ts'
 import { past, type Log } from '../store/log.ts'
 import { Batch } from './batch.ts'
 import { openDesk } from './desk.ts'
-import { countKey, deliveryKey, deliveryPrefix, homeKey, JOURNAL, journalKey, madeByPrefix, madePrefix, type Home } from './keys.ts'
+import { countKey, deliveryKey, homeKey, JOURNAL, journalKey, madeByPrefix, madePrefix, type Home } from './keys.ts'
 import { Lanes } from './lanes.ts'
 import { Leases, type Lease } from './leases.ts'
 import * as machine from './machine.ts'
@@ -125,25 +125,19 @@ class TaskBoard implements OpenBoard {
     const created: TaskRecord[] = []
     const answers = await this.#lanes.alone(unique(works.map(({ id }) => id)), async () => {
       const batch = new Batch()
-      const fresh = new Map<string, TaskRecord>()
+      const drafts = new Map<string, { readonly before: TaskRecord | null; task: TaskRecord }>()
       const asked = new Set<string>()
       const answers = works.map(({ publication: { stage, priority = 5, waiter }, id, ...work }): Published => {
-        let task = fresh.get(id) ?? this.#tasks.read(id)
-        const isNew = task === null
-        if (task === null) {
-          const now_ms = this.#parts.clock()
-          const seq = this.#parts.outcomes.sequence.next(batch)
-          task = {
-            ...home, ...work, id, stage, priority, seq, order: orderOf(now_ms, priority, seq), state: 'pending', attempts: 0, interruptions: 0,
-            not_before_ms: 0, faults: [], output: null, created_ms: now_ms, completed_ms: null, device: null, retired: null,
-          }
-          this.#tasks.write(batch, null, task)
-          fresh.set(id, task)
-          created.push(task)
-        }
-        if (waiter !== undefined) this.#deliver(batch, asked, task, waiter)
-        return { id, state: task.state, created: isNew }
+        const known = drafts.get(id)
+        const draft = known ?? this.#draft(batch, { ...home, ...work, id, stage, priority })
+        drafts.set(id, draft)
+        if (waiter !== undefined) draft.task = this.#deliver(batch, asked, draft.task, waiter)
+        return { id, state: draft.task.state, created: known === undefined && draft.before === null }
       })
+      for (const { before, task } of drafts.values()) {
+        if (before !== task) this.#tasks.write(batch, before, task)
+        if (before === null) created.push(task)
+      }
       if (batch.ops.length === 0) return answers
       crashPoint('board.publish.before-commit')
       await batch.commit(log)
@@ -152,6 +146,19 @@ class TaskBoard implements OpenBoard {
     })
     if (created.length > 0) this.#offer(created)
     return answers
+  }
+
+  /** The task as it is, or as it begins. */
+  #draft(batch: Batch, work: Pick<TaskRecord, 'id' | 'stage' | 'version' | 'org' | 'site' | 'input' | 'options' | 'priority'>): { before: TaskRecord | null; task: TaskRecord } {
+    const before = this.#tasks.read(work.id)
+    if (before !== null) return { before, task: before }
+    const created_ms = this.#parts.clock()
+    const seq = this.#parts.outcomes.sequence.next(batch)
+    const task: TaskRecord = {
+      ...work, seq, order: orderOf(created_ms, work.priority, seq), state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [],
+      waiting: [], output: null, created_ms, completed_ms: null, device: null, retired: null,
+    }
+    return { before, task }
   }
 
   /** Checks a publication and names its work. */
@@ -168,12 +175,12 @@ class TaskBoard implements OpenBoard {
     return { id, version: rules.version, input, options }
   }
 
-  /** @param asked Keys of this batch, which the log does not know yet. */
-  #deliver(batch: Batch, asked: Set<string>, task: TaskRecord, { node, message, root, part = 0 }: Waiter): void {
+  /** Notes who waits, or answers at once. Returns the task with it. @param asked Keys of this batch, which the log does not know yet. */
+  #deliver(batch: Batch, asked: Set<string>, task: TaskRecord, { node, message, root, part = 0 }: Waiter): TaskRecord {
     const { log, outcomes } = this.#parts
     // Without a root there is nothing that could be sent again, so each time is one of its own.
     const key = deliveryKey(task.id, node, root ?? `~${outcomes.sequence.next(batch)}`, part)
-    if (asked.has(key) || log.get(key) !== undefined) return
+    if (asked.has(key) || log.get(key) !== undefined) return task
     asked.add(key)
     const parent = root === undefined ? null : outcomes.queue.get(root)?.task ?? null
     if (parent !== null) {
@@ -182,13 +189,14 @@ class TaskBoard implements OpenBoard {
     }
     if (task.state !== 'complete') {
       batch.put(key, { node, root: root ?? null, message } satisfies Delivery)
-      return
+      return { ...task, waiting: [...task.waiting, key] }
     }
     batch.put(key, { node, root: root ?? null, message: null } satisfies Delivery)
     const outcome = this.#outcome(task, node, message)
     const journal = this.#journal(task.id)
     if (journal === null) outcomes.queue.append(batch, outcome)
     else batch.put(journalKey(task.id), { ...journal, outcomes: [...journal.outcomes, ...this.#alsoAsked(batch, task.id), outcome] } satisfies Journal)
+    return task
   }
 
   /** Outcomes that this batch already added to the task's journal: a later put of the same key replaces the earlier one. */
@@ -270,17 +278,15 @@ class TaskBoard implements OpenBoard {
       this.#adopt(device, id, token) // or somebody might claim it while its files are looked at
       const docs = rules.records?.(found.input, output) ?? []
       if (files.length > 0) await volumes.verify(id, token, files)
-      const waiting = await log.range({ gte: deliveryPrefix(id), lt: past(deliveryPrefix(id)) })
       if (!this.#mayAnswer(found, token)) return this.#refuse(id, token)
 
-      const task: TaskRecord = { ...(machine.complete(found) ?? found), output, device, completed_ms: this.#parts.clock() }
+      const task: TaskRecord = { ...(machine.complete(found) ?? found), waiting: [], output, device, completed_ms: this.#parts.clock() }
       const batch = new Batch()
       this.#tasks.write(batch, found, task)
-      const ready = waiting.flatMap(([key, value]) => {
-        const { node, root, message } = JSON.parse(value) as Delivery
-        if (message === null) return []
+      const ready = found.waiting.map((key) => {
+        const { node, root, message } = this.#delivery(key)
         batch.put(key, { node, root, message: null } satisfies Delivery)
-        return [this.#outcome(task, node, message)]
+        return this.#outcome(task, node, message ?? {})
       })
       const projection = docs.length > 0 ? { org: task.org, site: task.site, docs } : null
       if (files.length > 0) batch.put(journalKey(id), { token, files, outcomes: ready, projection } satisfies Journal)
@@ -499,6 +505,12 @@ class TaskBoard implements OpenBoard {
       at.stages.add(stage)
     }
     for (const { home, stages } of byHome.values()) this.#parts.onWork?.([...stages], home)
+  }
+
+  #delivery(key: string): Delivery {
+    const value = this.#parts.log.get(key)
+    if (value === undefined) throw new Error(`a task waits to answer ${key}, which is not in the log`)
+    return JSON.parse(value) as Delivery
   }
 
   #journal(id: string): Journal | null {

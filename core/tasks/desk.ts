@@ -3,7 +3,7 @@ import { crashPoint } from '../store/crash.ts'
 import { past, type Log } from '../store/log.ts'
 import { Batch } from './batch.ts'
 import { noteEvent } from './event-record.ts'
-import { deliveryPrefix, homeKey, journalKey, listPrefix, madeByPrefix, madePrefix, type Home } from './keys.ts'
+import { homeKey, journalKey, listPrefix, madeByPrefix, madePrefix, type Home } from './keys.ts'
 import type { Lanes } from './lanes.ts'
 import type { Lease, Leases } from './leases.ts'
 import * as machine from './machine.ts'
@@ -96,10 +96,9 @@ export function openDesk({ log, outcomes, clock, stageNames, tasks, lanes, lease
     cancel: (scope, ids) => each(ids, async (id) => {
       const task = find(scope, id)
       if (task === null || task.state === 'complete' || log.get(journalKey(id)) !== undefined) return false
-      const waiting = await log.range({ gte: deliveryPrefix(id), lt: past(deliveryPrefix(id)) })
       const batch = new Batch()
       tasks.write(batch, task, null)
-      for (const [key] of waiting) batch.del(key)
+      for (const key of task.waiting) batch.del(key)
       noteEvent(batch, outcomes.sequence, scope, 'task.cancelled', clock(), { task: id, stage: task.stage, input: task.input })
       await batch.commit(log)
       crashPoint('event.committed')

@@ -23,9 +23,8 @@ export const homeKey = ({ org, site }: Home): string => `${word(org)}!${word(sit
 export const taskKey = (task: string): string => `t!${task}`
 export const pendingPrefix = (home: Home, stage: string): string => `p!${homeKey(home)}!${word(stage)}!`
 export const listPrefix = (home: Home, state: string, stage: string): string => `l!${homeKey(home)}!${state}!${word(stage)}!`
-export const deliveryPrefix = (task: string): string => `d!${task}!`
 /** One delivery for each node, root and part, however often it is asked for. */
-export const deliveryKey = (task: string, node: string, root: string, part: number): string => `${deliveryPrefix(task)}${digest(`${node}\0${root}\0${part}`).slice(0, 24)}`
+export const deliveryKey = (task: string, node: string, root: string, part: number): string => `d!${task}!${digest(`${node}\0${root}\0${part}`).slice(0, 24)}`
 export const JOURNAL = 'j!'
 export const journalKey = (task: string): string => `${JOURNAL}${task}`
 export const madePrefix = (parent: string): string => `m!${parent}!`
