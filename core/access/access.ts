@@ -19,7 +19,7 @@ export interface SignedIn { readonly principal: Principal; readonly session: str
 export interface MqttClient { readonly principal: Principal; readonly session: string | null }
 
 export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBearer' | 'mqttOf'> {
-  /** No admin yet: the appliance waits for its setup link to be used. */
+  /** The appliance waits for a link to be used: there is no admin yet, or a new password was asked for at the command line. */
   setupNeeded(): boolean
   /** A new one-time token for the first admin, good for an hour; the former one is void. Fault `access/denied` once there is an admin. */
   setupToken(): Promise<string>
@@ -60,7 +60,8 @@ export async function openAccess({ log, clock = Date.now }: { log: AccessLog; cl
   // Compared with when nobody has the name, so that both answers take the same time.
   const nobody = hash(randomBytes(16).toString('hex'))
 
-  const setupNeeded = () => ![...people.values()].some((person) => person.scope.role === 'admin')
+  const hasAdmin = () => [...people.values()].some((person) => person.scope.role === 'admin')
+  const setupNeeded = () => !hasAdmin() || (setup !== null && setup.expires_ms > clock())
 
   const principalOf = (session: Session): Principal | null => {
     const person = people.get(session.person)
@@ -93,7 +94,7 @@ export async function openAccess({ log, clock = Date.now }: { log: AccessLog; cl
     setupNeeded,
 
     async setupToken() {
-      if (!setupNeeded()) throw new Fault('access/denied', 'This appliance is set up already. To get back in, reset the password from the command line.')
+      if (hasAdmin()) throw new Fault('access/denied', 'This appliance is set up already. To get back in, reset the password from the command line.')
       return newSetupToken(null)
     },
 

@@ -61,7 +61,7 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
   app.use(measured.measure)
   app.use(failures(log))
   app.use(async (ctx, next) => {
-    if (!['GET', 'HEAD', 'OPTIONS'].includes(ctx.method) && !isOwnOrigin(ctx.req.headers, ctx.host)) throw new Fault('access/denied', 'Another site sent this.')
+    if (!['GET', 'HEAD', 'OPTIONS'].includes(ctx.method) && !isOwnOrigin(ctx.req.headers, ctx.host)) throw new Fault('access/denied', 'Another site sent this. Behind a proxy of your own: let it pass on the Host that the browser asked for.')
     Object.assign(ctx.state, await whoSent(access, ctx.req))
     await next()
   })
