@@ -30,23 +30,30 @@ export async function loadDetector(threads: number): Promise<Detector> {
 
 async function textMap(model: Model, picture: Picture): Promise<TextMap> {
   const scale = Math.min(MAX_ENLARGE, LONG_SIDE_PX / Math.max(picture.width, picture.height))
-  const width = toStep(picture.width * scale)
-  const height = toStep(picture.height * scale)
-  const input = new Tensor('float32', normalised(await resized(picture, width, height)), [1, 3, height, width])
+  const used = scaled(picture, scale)
+  // Padded, not stretched: a frame of 1280 × 720 goes in as it is.
+  const width = toStep(used.width)
+  const height = toStep(used.height)
+  const input = new Tensor('float32', normalised(await resized(picture, used), width, height), [1, 3, height, width])
   const { session } = model
   const output = (await session.run({ [session.inputNames[0]!]: input }))[session.outputNames[0]!]!
   return {
     probability: output.data as Float32Array, width, height,
-    cellWidth_px: picture.width / width, cellHeight_px: picture.height / height,
+    cellWidth_px: picture.width / used.width, cellHeight_px: picture.height / used.height,
   }
 }
 
-const toStep = (px: number) => Math.max(STEP_PX, Math.round(px / STEP_PX) * STEP_PX)
+interface Size { readonly width: number; readonly height: number }
 
-async function resized(picture: Picture, width: number, height: number): Promise<Uint8Array> {
-  if (picture.width === width && picture.height === height) return picture.rgb
-  return sharp(picture.rgb, { raw: { width: picture.width, height: picture.height, channels: 3 } })
+const scaled = ({ width, height }: Size, scale: number): Size =>
+  ({ width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) })
+const toStep = (px: number) => Math.ceil(px / STEP_PX) * STEP_PX
+
+async function resized(picture: Picture, { width, height }: Size): Promise<Picture> {
+  if (picture.width === width && picture.height === height) return picture
+  const rgb = await sharp(picture.rgb, { raw: { width: picture.width, height: picture.height, channels: 3 } })
     .resize(width, height, { fit: 'fill', kernel: 'cubic' }).raw().toBuffer()
+  return { rgb, width, height }
 }
 
 // The means and deviations of ImageNet, in the order in which PP-OCR was trained: blue, green, red planes, yet with red's figures first.
@@ -54,15 +61,17 @@ const MEAN = [0.485, 0.456, 0.406]
 const DEVIATION = [0.229, 0.224, 0.225]
 const LEVELS = MEAN.map((mean, plane) => Float32Array.from({ length: 256 }, (_, level) => (level / 255 - mean) / DEVIATION[plane]!))
 
-/** Planes blue, green, red as the network takes them. */
-function normalised(rgb: Uint8Array): Float32Array {
-  const pixels = rgb.length / 3
-  const planes = new Float32Array(rgb.length)
+/** Planes blue, green, red as the network takes them, the picture in the upper left corner, the mean colour around it. */
+function normalised({ rgb, width: used, height: rows }: Picture, width: number, height: number): Float32Array {
+  const plane = width * height
+  const planes = new Float32Array(3 * plane)
   const [blue, green, red] = LEVELS as [Float32Array, Float32Array, Float32Array]
-  for (let i = 0, from = 0; i < pixels; i++, from += 3) {
-    planes[i] = blue[rgb[from + 2]!]!
-    planes[pixels + i] = green[rgb[from + 1]!]!
-    planes[2 * pixels + i] = red[rgb[from]!]!
+  for (let y = 0, from = 0; y < rows; y++) {
+    for (let x = 0, to = y * width; x < used; x++, to++, from += 3) {
+      planes[to] = blue[rgb[from + 2]!]!
+      planes[plane + to] = green[rgb[from + 1]!]!
+      planes[2 * plane + to] = red[rgb[from]!]!
+    }
   }
   return planes
 }

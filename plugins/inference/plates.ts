@@ -4,6 +4,7 @@ import { upright } from './boxes.ts'
 import { certainty, characters } from './certainty.ts'
 import { loadDetector } from './detector.ts'
 import { frames, interval_s } from './frames.ts'
+import { findObjectDetector, type Thing } from './objects.ts'
 import { readPicture, type Picture } from './picture.ts'
 import type { Config, PlatesInput, PlatesOptions, PlatesOutput } from './plugin.ts'
 import { readPlates } from './reading.ts'
@@ -11,62 +12,102 @@ import { loadRecogniser } from './recogniser.ts'
 import { Stillness } from './stillness.ts'
 import { Stills } from './stills.ts'
 import { photoPlates, plates, type Look, type Plate } from './tracks.ts'
+import { vehicles, type Vehicle, type VehicleLook } from './vehicles.ts'
 
 type Context = StageContext<Config, PlatesOptions>
+
+/** What the models say of the frames that were looked at. */
+interface Seen {
+  readonly frames: number // sampled, whether they had changed or not
+  readonly looks: readonly Look[]
+  readonly vehicleLooks: readonly VehicleLook[]
+}
 
 /** A reading below this is never the best of a plate that is believed, so its frame need not be kept. */
 const KEEP_SCORE = -4.5
 
-/** Reads the plates in a clip or photo. A clip whose decoding breaks off gives what was read until then.
+/** Reads the plates in a clip or photo, and notes vehicles when the models folder has a detector for them.
+ *  A clip whose decoding breaks off gives what was read until then.
  *  Throws Fault `clip/unreadable`, `image/unreadable`, `image/bomb`, `tool/missing`, `tool/failed`, `model/missing`,
  *  `model/invalid`, and the signal's reason. */
 export async function run(input: PlatesInput, ctx: Context): Promise<PlatesOutput> {
-  const path = await ctx.media.read(input.media)
-  const { region, threads } = ctx.options
-  const detector = await loadDetector(threads)
-  const recogniser = await loadRecogniser(threads)
+  const { threads } = ctx.options
+  const models = {
+    text: await loadDetector(threads),
+    characters: await loadRecogniser(threads),
+    objects: ctx.options.vehicles ? await findObjectDetector(ctx.config.models, threads) : null,
+  }
   const stills = new Stills(ctx.scratch, ctx.media, input.sha256)
-  const looks: Look[] = []
-  let sampled = 0
-
-  const look = async (picture: Picture, at_s: number) => {
-    const readings = await readPlates(picture, detector, recogniser, region)
-    const frame = sampled - 1
-    looks.push({ frame, at_s, width_px: picture.width, height_px: picture.height, readings })
-    if (readings.some((reading) => reading.candidates[0]!.score >= KEEP_SCORE)) await stills.keep(frame, picture)
-  }
-
-  if (input.media_kind === 'image') {
-    sampled = 1
-    await look(await readPicture(path), 0)
-  } else {
-    const duration_s = input.duration_s ?? null
-    const stillness = new Stillness()
-    for await (const { at_s, picture } of frames(path, interval_s(duration_s, ctx.options.frames_per_s), ctx.signal)) {
-      sampled++
-      if (!stillness.isStill(picture)) await look(picture, at_s)
-      if (duration_s !== null && duration_s > 0) ctx.progress(Math.min(1, at_s / duration_s), `${at_s.toFixed(0)} s`)
-    }
-  }
-  const found = input.media_kind === 'image' ? photoPlates(looks[0]!) : plates(looks)
+  const seen = await look(input, ctx, models, stills)
+  const found = input.media_kind === 'image' ? photoPlates(seen.looks[0]!) : plates(seen.looks)
   const sightings: Sighting[] = []
-  for (const plate of found) {
-    ctx.signal.throwIfAborted()
-    sightings.push(await sighting(plate, stills))
-  }
+  for (const plate of found) sightings.push(await plateSighting(plate, stills, ctx.signal))
+  for (const vehicle of vehicles(seen.vehicleLooks)) sightings.push(await vehicleSighting(vehicle, stills, ctx.signal))
   ctx.progress(1)
-  return { plates: found.length, frames: sampled, model: `${detector.model}, ${recogniser.model}`, sightings }
+  const model = [models.text, models.characters, models.objects].flatMap((one) => (one === null ? [] : [one.model])).join(', ')
+  return { plates: found.length, frames: seen.frames, model, sightings }
 }
 
-async function sighting(plate: Plate, stills: Stills): Promise<Sighting> {
+type Models = {
+  readonly text: Awaited<ReturnType<typeof loadDetector>>
+  readonly characters: Awaited<ReturnType<typeof loadRecogniser>>
+  readonly objects: Awaited<ReturnType<typeof findObjectDetector>>
+}
+
+async function look(input: PlatesInput, ctx: Context, models: Models, stills: Stills): Promise<Seen> {
+  const looks: Look[] = []
+  const vehicleLooks: VehicleLook[] = []
+  const lookAt = async (picture: Picture, frame: number, at_s: number) => {
+    ctx.signal.throwIfAborted()
+    const { width, height } = picture
+    const things = models.objects === null ? [] : await models.objects.find(picture)
+    const areas = things.map((thing) => ({ left: thing.left * width, top: thing.top * height, right: thing.right * width, bottom: thing.bottom * height }))
+    const readings = await readPlates(picture, models.text, models.characters, ctx.options.region, areas, ctx.signal)
+    looks.push({ frame, at_s, width_px: width, height_px: height, readings })
+    vehicleLooks.push({ frame, at_s, things })
+    const shown = things.length > 0 || readings.some((reading) => reading.candidates[0]!.score >= KEEP_SCORE)
+    if (shown) await stills.keep(frame, picture)
+  }
+
+  const path = await ctx.media.read(input.media)
+  if (input.media_kind === 'image') {
+    await lookAt(await readPicture(path), 0, 0)
+    return { frames: 1, looks, vehicleLooks }
+  }
+  const duration_s = input.duration_s ?? null
+  const stillness = new Stillness()
+  let count = 0
+  for await (const { at_s, picture } of frames(path, interval_s(duration_s, ctx.options.frames_per_s), ctx.signal)) {
+    if (!stillness.isStill(picture)) await lookAt(picture, count, at_s)
+    count++
+    if (duration_s !== null && duration_s > 0) ctx.progress(Math.min(1, at_s / duration_s), `${Math.floor(at_s)} of ${Math.ceil(duration_s)} s`)
+  }
+  return { frames: count, looks, vehicleLooks }
+}
+
+async function plateSighting(plate: Plate, stills: Stills, signal: AbortSignal): Promise<Sighting> {
+  signal.throwIfAborted()
   const { look, reading } = plate.best
   const { left, top, width, height } = upright(reading.box, look.width_px, look.height_px)
   const box: Sighting['box'] = [left / look.width_px, top / look.height_px, width / look.width_px, height / look.height_px]
-  const chars = characters(plate.candidates, plate.agreeing.length)
+  const reads = plate.agreeing.length
   return {
     class: 'plate', plate: plate.text, raw: reading.raw,
-    confidence: certainty(plate.candidates, plate.agreeing.length), chars,
-    at_s: look.at_s, from_s: plate.from_s, to_s: plate.to_s, box, reads: plate.agreeing.length,
+    confidence: certainty(plate.candidates, reads), chars: characters(plate.candidates, reads),
+    at_s: look.at_s, from_s: plate.from_s, to_s: plate.to_s, box, reads,
     crop: await stills.crop(look.frame, box), frame: await stills.frame(look.frame),
   }
 }
+
+async function vehicleSighting({ label, best, seen }: Vehicle, stills: Stills, signal: AbortSignal): Promise<Sighting> {
+  signal.throwIfAborted()
+  const { look, thing } = best
+  const box = boxOf(thing)
+  return {
+    class: label, plate: null, raw: null, confidence: Math.min(1, thing.score), chars: [],
+    at_s: look.at_s, from_s: seen[0]!.look.at_s, to_s: seen.at(-1)!.look.at_s, box, reads: seen.length,
+    crop: await stills.crop(look.frame, box), frame: await stills.frame(look.frame),
+  }
+}
+
+const boxOf = (thing: Thing): Sighting['box'] => [thing.left, thing.top, thing.right - thing.left, thing.bottom - thing.top]

@@ -24,6 +24,11 @@ const VIEW_FLOOR = -8
 const BEAM_WIDTH = 8
 const TEXTS_PER_VIEW = 4
 const KEPT = 8
+/** Against a text with digits (letters), when a view's own text has none at all: brands and dates become plates by an O
+ *  that is taken for a 0, or the other way about. */
+const INVENTED = -1.5
+/** For a text on a vehicle. */
+const ON_VEHICLE = 0.5
 /** Below it, even the best view shows something other than A–Z 0–9. */
 const LATIN_MIN = 0.75
 /** A box is not worth four more views below it: it would have to gain that much. */
@@ -31,21 +36,32 @@ const GLANCE_MIN = -12
 /** What scores below is nothing that more pictures of it would make a plate. */
 const SCORE_MIN = -7
 
-/** Every place of the picture that may show a plate, best first; no two at one place. */
-export async function readPlates(picture: Picture, detector: Detector, recogniser: Recogniser, region: Region): Promise<Reading[]> {
-  const boxes = await detector.find(picture)
-  const glances = await recogniser.read(boxes.map((box) => strip(picture, box, VIEWS[0]!)))
-  const worth = [...boxes.keys()].filter((i) => isWorth(glances[i]!, region))
-  const rest = VIEWS.slice(1)
-  const others = await recogniser.read(worth.flatMap((i) => rest.map((view) => strip(picture, boxes[i]!, view))))
+/** Every place of the picture that may show a plate, best first; no two at one place.
+ *  @param vehicles where vehicles were seen: plates are likelier there */
+export async function readPlates(picture: Picture, detector: Detector, recogniser: Recogniser, region: Region, vehicles: readonly Area[], signal?: AbortSignal): Promise<Reading[]> {
   const readings: Reading[] = []
-  worth.forEach((i, place) => {
-    const views = [glances[i]!, ...others.slice(place * rest.length, (place + 1) * rest.length)]
-    const candidates = vote(views, region)
-    if (candidates.length > 0 && candidates[0]!.score >= SCORE_MIN) readings.push({ box: boxes[i]!, candidates, raw: glances[i]!.raw })
-  })
+  for (const box of await detector.find(picture)) {
+    signal?.throwIfAborted()
+    const glance = await recogniser.read(strip(picture, box, VIEWS[0]!))
+    if (!isWorth(glance, region)) continue
+    const views = [glance]
+    for (const view of VIEWS.slice(1)) views.push(await recogniser.read(strip(picture, box, view)))
+    const bonus = vehicles.some((area) => holds(area, box)) ? ON_VEHICLE : 0
+    const candidates = vote(views, region).map(({ text, score }) => ({ text, score: score + bonus }))
+    if (candidates.length > 0 && candidates[0]!.score >= SCORE_MIN) readings.push({ box, candidates, raw: glance.raw })
+  }
   return bestOfEachPlace(readings)
 }
+
+/** An upright part of a picture, pixels. */
+export interface Area {
+  readonly left: number
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+}
+
+const holds = (area: Area, { x, y }: TextBox) => x >= area.left && x <= area.right && y >= area.top && y <= area.bottom
 
 function isWorth(glance: Recognised, region: Region): boolean {
   if (glance.latin < LATIN_MIN) return false
@@ -62,10 +78,15 @@ export function vote(views: readonly Recognised[], region: Region): Candidate[] 
     .filter((text) => text.length >= 4 && text.length <= 8)
     .map((text) => {
       const sum = posteriors.reduce((total, posterior) => total + Math.log(Math.exp(logLikelihood(posterior, text)) + floor), 0)
-      return { text, score: sum / posteriors.length + logPrior(text, region) }
+      return { text, score: sum / posteriors.length + logPrior(text, region) + invented(text, views) }
     })
     .sort((a, b) => b.score - a.score)
     .slice(0, KEPT)
+}
+
+function invented(text: string, views: readonly Recognised[]): number {
+  const lacking = (kind: RegExp) => (kind.test(text) ? views.filter((view) => !kind.test(view.raw)).length / views.length : 0)
+  return INVENTED * (lacking(/[0-9]/) + lacking(/[a-z]/i))
 }
 
 function bestOfEachPlace(readings: Reading[]): Reading[] {

@@ -10,7 +10,8 @@ import type { Picture } from './picture.ts'
 /** A plate fills a part of its crop, so that one sees where on the car it sits. */
 const CROP_MARGIN = 0.25
 const FRAME_MAX_PX = 1920
-const KEPT_QUALITY = 92 // of what pictures are made from
+const KEPT_MAX_PX = 2560
+const KEPT_QUALITY = 90 // of what pictures are made from
 const QUALITY = 85
 
 /** The frames that may be shown in the end, in scratch; and what is made of them. */
@@ -31,12 +32,10 @@ export class Stills {
   async keep(frame: number, { rgb, width, height }: Picture): Promise<void> {
     const path = join(this.#scratch, `frame-${frame}.jpg`)
     await mkdir(this.#scratch, { recursive: true })
-    await sharp(rgb, { raw: { width, height, channels: 3 } }).jpeg({ quality: KEPT_QUALITY, chromaSubsampling: '4:4:4' }).toFile(path)
+    await sharp(rgb, { raw: { width, height, channels: 3 } })
+      .resize(KEPT_MAX_PX, KEPT_MAX_PX, { fit: 'inside', withoutEnlargement: true })
+      .jpeg({ quality: KEPT_QUALITY, chromaSubsampling: '4:4:4' }).toFile(path)
     this.#kept.set(frame, path)
-  }
-
-  has(frame: number): boolean {
-    return this.#kept.has(frame)
   }
 
   /** The kept frame as a JPEG on the volume. */

@@ -9,23 +9,23 @@ import type { Picture } from './picture.ts'
 export const STRIP_HEIGHT_PX = 48
 const STRIP_MIN_PX = 32
 const STRIP_MAX_PX = 640
-/** Widths are rounded to this, so that strips of like boxes can go through the recogniser together. */
+/** Widths are rounded to this: the recogniser sets its memory up anew for each width. */
 const STRIP_STEP_PX = 16
 
 export interface View {
   readonly stretch: number // in reading direction
   readonly margin: number // above and below, in parts of the box's height; negative cuts
-  readonly shear: number // of upright strokes
+  readonly side: number // before and after, likewise
   readonly contrast: boolean // grey, darkest and brightest 3 % to black and white
 }
 
 /** The first is the one by which a box is judged worth the others. */
 export const VIEWS: readonly View[] = [
-  { stretch: 1, margin: 0, shear: 0, contrast: true },
-  { stretch: 1.25, margin: 0, shear: 0, contrast: false },
-  { stretch: 1.5, margin: 0, shear: 0, contrast: true },
-  { stretch: 1.15, margin: -0.1, shear: 0, contrast: true },
-  { stretch: 1.15, margin: 0, shear: 0.15, contrast: true },
+  { stretch: 1, margin: 0, side: 0, contrast: true },
+  { stretch: 1.25, margin: 0, side: 0, contrast: false },
+  { stretch: 1.5, margin: 0, side: 0, contrast: true },
+  { stretch: 1.15, margin: -0.1, side: 0, contrast: true },
+  { stretch: 1.2, margin: 0.12, side: 0.1, contrast: true },
 ]
 
 /** A level strip, 48 px high; levels 0 to 255, red green blue interleaved. */
@@ -42,7 +42,8 @@ export function strip(picture: Picture, box: Slant, view: View): Strip {
 /** The box turned level. Where the strip has fewer pixels than the box, several samples are averaged; between pixels it is bilinear. */
 function rectified(picture: Picture, box: Slant, view: View): Strip {
   const boxHeight = box.height * (1 + 2 * view.margin)
-  const width = stripWidth((STRIP_HEIGHT_PX * box.width * view.stretch) / boxHeight)
+  const boxWidth = box.width + 2 * view.side * box.height
+  const width = stripWidth((STRIP_HEIGHT_PX * boxWidth * view.stretch) / boxHeight)
   const rgb = new Float32Array(width * STRIP_HEIGHT_PX * 3)
   const samples = Math.max(1, Math.min(4, Math.round(boxHeight / STRIP_HEIGHT_PX)))
   const weight = 1 / (samples * samples)
@@ -58,7 +59,7 @@ function rectified(picture: Picture, box: Slant, view: View): Strip {
       for (let j = 0; j < samples; j++) {
         const across = ((y + (j + 0.5) / samples) / STRIP_HEIGHT_PX - 0.5) * boxHeight
         for (let i = 0; i < samples; i++) {
-          const along = ((x + (i + 0.5) / samples) / width - 0.5) * box.width + view.shear * across
+          const along = ((x + (i + 0.5) / samples) / width - 0.5) * boxWidth
           const px = Math.min(maxX, Math.max(0, box.x + along * cos - across * sin - 0.5))
           const py = Math.min(maxY, Math.max(0, box.y + along * sin + across * cos - 0.5))
           const x0 = Math.floor(px)
