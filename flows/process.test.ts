@@ -66,6 +66,20 @@ test('Node-RED killed again and again: nothing is lost, and the same work always
   expect(works).toEqual(wanted)
 })
 
+test('a build that acknowledges as it sends loses what was under way: these tests would see it', async () => {
+  process.env['VIEWSHED_BREAK'] = 'ack-early'
+  try {
+    const { core, flows, until } = await open([TAB, node('came', 'test.came', ['delay']), node('delay', 'delay', ['first'], { pauseType: 'delay', timeout: '60', timeoutUnits: 'seconds', outputs: 1 }), node('first', 'test.first', [])])
+    core.emit('test.came', { n: 1 })
+    await core.settled()
+    process.kill(flows.state().pid!, 'SIGKILL')
+    await until(() => flows.state().starts === 2 && flows.state().running)
+    expect(core.published).toEqual([])
+  } finally {
+    delete process.env['VIEWSHED_BREAK']
+  }
+})
+
 test('deploys during a run: each outcome leaves by the wires of the moment, and nothing is lost', async () => {
   const { core, deploy } = await open(CHAIN)
   const direct = [TAB, node('came', 'test.came', ['second']), node('first', 'test.first', []), node('second', 'test.second', [])]

@@ -84,11 +84,24 @@ describe('sequences', () => {
   const each = fn('return msg', { id: 'each', wires: [['join']] })
   test('split and join within one event', async () =>
     expect(await run([fn('msg.payload = [msg.payload.n, 10, 20]; return msg', { wires: [['split']] }), split, each, join, fn('msg.payload = { n: msg.payload.reduce((a, b) => a + b) }; return msg', { id: 'after' })], 3)).toEqual([31, 32, 33]))
-  test('a join over several events ends them all when it fires', async () =>
-    expect(await run([
-      { ...join, id: 'in', mode: 'custom', build: 'array', count: '5', wires: [['after']] },
-      fn('msg.payload = { n: msg.payload.length }; return msg', { id: 'after' }),
-    ])).toEqual([5, 5]))
+  test.each([
+    ['join', { ...join, id: 'in', mode: 'custom', build: 'array', count: '5', wires: [['after']] }],
+    ['batch', { id: 'in', type: 'batch', mode: 'count', count: 5, overlap: 0, interval: 10, allowEmptySequence: false, topics: [], wires: [['gather']] }],
+  ])('a %s over several events ends none of them before what it made of them', async (_, gathering: FlowEntry) => {
+    const acknowledged: number[] = []
+    const before = red.core.acknowledged.size
+    red.core.complete.set('test.first', () => {
+      acknowledged.push(red.core.acknowledged.size - before)
+      return null
+    })
+    const works = await run([
+      gathering,
+      { ...join, id: 'gather', mode: 'auto', wires: [['after']] },
+      fn('await new Promise((r) => setTimeout(r, 50)); return { payload: { n: msg.payload.length ?? 1 } }', { id: 'after' }),
+    ], 5)
+    red.core.complete.clear()
+    expect([works, acknowledged]).toEqual([[5], [0]])
+  })
 })
 
 describe('links', () => {

@@ -7,6 +7,7 @@
  */
 import { HOME, type Scope } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
+import { isBroken } from '../core/store/crash.ts'
 import type { Outcome, OutcomeLog } from '../core/tasks/port.ts'
 import type { Held, HeldOutcome } from './ipc.ts'
 import { outgoing, portable, readRoot, rootOf, type Root } from './message.ts'
@@ -41,14 +42,13 @@ const WAIT_MS = 25_000
 
 interface Open { readonly outcome: Pick<Outcome, 'seq' | 'type' | 'node'>; readonly root: string | null; readonly since_ms: number; readonly asked: Map<string, number> }
 
-export function createRouter({ log, publisher, persist, hooks, nodes, clone, breakage }: {
+export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
   log: OutcomeLog
   publisher: Publisher
   persist: Persist
   hooks: Hooks
   nodes: () => LiveNodes
   clone: (message: Message) => Message
-  breakage?: string | undefined // `ack-early`: the fault that the crash harness must notice
 }): Router {
   const tracker = track(hooks, { onEnded: (root) => end(readRoot(root)!.seq) })
   const open = new Map<string, Open>() // by seq: sent, not ended
@@ -95,7 +95,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone, bre
     note(outcome, root)
     const message = outgoing(outcome.seq, outcome.type, outcome.message)
     tracker.run(root, () => targets.forEach((node) => node!.send(clone(message))))
-    if (breakage === 'ack-early') end(outcome.seq)
+    if (isBroken('ack-early')) end(outcome.seq)
   }
 
   const note = ({ seq, type, node }: Outcome, root: string | null): void => void open.set(seq, { outcome: { seq, type, node }, root, since_ms: Date.now(), asked: new Map() })

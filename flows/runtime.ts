@@ -32,7 +32,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     : { kind: 'log', level: 'warn', text: `core does not answer, waiting for it: ${String(why)}` }))
   const router = createRouter({
     log: core, publisher: createPublisher(core, persist), persist,
-    hooks: red.hooks, nodes: () => nodes, clone: red.util.cloneMessage, breakage: process.env['VIEWSHED_BREAK'],
+    hooks: red.hooks, nodes: () => nodes, clone: red.util.cloneMessage,
   })
   const nodes: LiveNodes = createNodes(begin.palette, router.ask)
 
