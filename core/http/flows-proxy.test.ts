@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { verifyFlowToken } from '../access/flow-token.ts'
-import { openTestDoor, type TestDoor } from './testing.ts'
+import { eventually, openTestDoor, type TestDoor } from './testing.ts'
 
 const SECRET = 'shared'
 let dir: string
@@ -130,11 +130,11 @@ test('signing out closes the live feed of this session and no other', async () =
 test('who hangs up while the editor thinks takes the question back', async () => {
   const ask = request({ port: door.port, host: '127.0.0.1', path: '/flows/slow', headers: admin })
   ask.on('error', () => undefined).end()
-  await expect.poll(() => heard.at(-1)!.url).toBe('/flows/slow')
+  await eventually(() => heard.at(-1)!.url).toBe('/flows/slow')
   const count = () => new Promise<number>((known) => upstream.getConnections((_error, n) => known(n)))
   const before = await count()
   ask.destroy()
-  await expect.poll(count).toBeLessThan(before)
+  await eventually(count).toBeLessThan(before)
 })
 
 test('while the flows start again there is a page that looks again, a failure in JSON, and no feed; then they are back', async () => {

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Fault } from '../contract/fault.ts'
 import { openVolumes } from '../store/volumes.ts'
 import { disposition } from './send.ts'
-import { openTestDoor, type TestDoor } from './testing.ts'
+import { eventually, openTestDoor, type TestDoor } from './testing.ts'
 
 const CLIP = randomBytes(300_000)
 const NAMES = { clip: 'raw/front/2026-01-02/clip.mp4', odd: 'raw/front/;whoami;#.mp4', thumb: 'derived/ab/abcd/thumb.webp', page: 'raw/x/page.html', empty: 'raw/x/empty.mp4', big: 'raw/x/big.bin' }
@@ -219,7 +219,7 @@ test('a player that hangs up lets the file go; one that does not read gets no mo
   }
   expect(process.memoryUsage().rss - rss).toBeLessThan(100 << 20)
   for (const socket of sockets) socket.destroy()
-  await expect.poll(descriptors, { interval: 20 }).toBeLessThanOrEqual(before)
+  await eventually(descriptors).toBeLessThanOrEqual(before)
   expect(door.lines.filter(({ level }) => level === 'error')).toEqual([])
 })
 
@@ -235,7 +235,7 @@ test('a file that shrinks while it is sent breaks the connection off: half a cli
   await expect((async () => {
     while (!(await reader.read()).done) continue
   })()).rejects.toThrow()
-  await expect.poll(() => door.lines.at(-1)).toEqual({ level: 'warn', message: 'an answer was broken off' })
+  await eventually(() => door.lines.at(-1)).toEqual({ level: 'warn', message: 'an answer was broken off' })
 })
 
 const staging = (path: string, init: RequestInit) => fetch(`${door.url}/api/staging/${path}`, { method: 'PUT', ...init })

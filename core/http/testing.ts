@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { expect } from 'vitest'
 import { openAccess, type Access } from '../access/access.ts'
 import type { Principal, Scope } from '../access/scope.ts'
 import type { Role } from '../contract/plugin.ts'
@@ -59,3 +60,6 @@ export async function openTestDoor({ rooms = {}, ...door }: Partial<Door> & { ro
 
 export const somebody = (role: Role, id: string = role, scope: Omit<Scope, 'role'> = SITE): Principal =>
   ({ kind: role === 'device' ? 'device' : 'person', id, name: id, scope: { ...scope, role } })
+
+/** Becomes true, on a busy machine too. */
+export const eventually = <T>(get: () => T) => expect.poll(get, { timeout: 10_000, interval: 20 })

@@ -4,7 +4,7 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Principal } from '../access/scope.ts'
-import { openTestDoor, somebody, type TestDoor } from '../http/testing.ts'
+import { eventually, openTestDoor, somebody, type TestDoor } from '../http/testing.ts'
 import { startBroker, type Broker } from './broker.ts'
 
 const HOME = { org: 'home', site: 'home' }
@@ -36,7 +36,7 @@ const tokenOf = (principal: Principal, ttl_ms?: number) => door.access.mint(prin
 const urls = () => ({ tcp: `mqtt://127.0.0.1:${broker.port}`, ws: `${door.url.replace('http', 'ws')}/mqtt` })
 
 async function join(way: 'tcp' | 'ws', options: IClientOptions): Promise<MqttClient> {
-  const peer = await mqtt.connectAsync(urls()[way], { reconnectPeriod: 0, connectTimeout: 3000, ...options }, false)
+  const peer = await mqtt.connectAsync(urls()[way], { reconnectPeriod: 0, connectTimeout: 10_000, ...options }, false)
   peer.on('error', () => undefined)
   peers.push(peer)
   return peer
@@ -131,7 +131,7 @@ test('birth and availability are remembered for who comes later; progress is not
   for (let i = 0; i < 2; i++) {
     const { peer, heard } = await page()
     await peer.subscribeAsync('viewshed/+/+')
-    await expect.poll(() => heard.filter(({ topic }) => topic.startsWith('viewshed/gpu/')).toSorted((a, b) => a.topic.localeCompare(b.topic))).toEqual([
+    await eventually(() => heard.filter(({ topic }) => topic.startsWith('viewshed/gpu/')).toSorted((a, b) => a.topic.localeCompare(b.topic))).toEqual([
       { topic: 'viewshed/gpu/availability', text: 'online', retained: true },
       { topic: 'viewshed/gpu/birth', text: '{"name":"GPU box","gpu_mib":8192}', retained: true },
     ])
@@ -146,11 +146,11 @@ test('a device that loses its power is said to be gone; so is one that leaves wi
   const first = await device('lamp', HOME, will('lamp'))
   await first.publishAsync('viewshed/lamp/availability', 'online', { qos: 1, retain: true })
   first.stream.destroy()
-  await expect.poll(said).toEqual(['online', 'offline'])
+  await eventually(said).toEqual(['online', 'offline'])
   const second = await device('lamp')
   await second.publishAsync('viewshed/lamp/availability', 'online', { qos: 1, retain: true })
   await second.endAsync()
-  await expect.poll(said).toEqual(['online', 'offline', 'online', 'offline'])
+  await eventually(said).toEqual(['online', 'offline', 'online', 'offline'])
 })
 
 test('what devices are and do is told within their scope, and ends with them', async () => {
@@ -172,7 +172,7 @@ test('what devices are and do is told within their scope, and ends with them', a
   expect(view(HOME)?.running).toEqual([])
   const left_ms = now_ms
   await gpu.endAsync()
-  await expect.poll(() => view(HOME)).toEqual({ id: 'worker', name: 'GPU box', online: false, last_seen_ms: left_ms, birth, running: [] })
+  await eventually(() => view(HOME)).toEqual({ id: 'worker', name: 'GPU box', online: false, last_seen_ms: left_ms, birth, running: [] })
 })
 
 test.each([
@@ -186,7 +186,7 @@ test.each([
   await gpu.publishAsync(`viewshed/odd/${kind}`, payload, { qos: 1, retain: true })
   expect(broker.refused.payload).toBe(before + 1)
   await gpu.publishAsync('viewshed/odd/progress', '{"task":"after","stage":"s","done":0}', { qos: 1 })
-  await expect.poll(() => heard.filter(({ topic }) => topic.startsWith('viewshed/odd')).map(({ text }) => text)).toEqual(['{"task":"after","stage":"s","done":0}'])
+  await eventually(() => heard.filter(({ topic }) => topic.startsWith('viewshed/odd')).map(({ text }) => text)).toEqual(['{"task":"after","stage":"s","done":0}'])
 })
 
 test('256 KiB are heard, more puts the device out', async () => {
@@ -252,7 +252,7 @@ test('who is in one site hears nothing of another, live or remembered', async ()
   broker.announce(HOME, ['drives'])
   await peer.subscribeAsync('viewshed/bridge/home/home/+')
   broker.announce(HOME, ['plates'])
-  await expect.poll(() => heard.some(({ text }) => text.includes('plates'))).toBe(true)
+  await eventually(() => heard.some(({ text }) => text.includes('plates'))).toBe(true)
   expect(heard.filter(({ topic, text }) => topic.includes('far') || text.includes('assets'))).toEqual([])
 })
 
@@ -276,7 +276,7 @@ test('a device hears that there is work in its site, and not of other devices', 
   await far.subscribeAsync('viewshed/bridge/home/garage/work')
   await expect(nas.subscribeAsync('viewshed/far2/birth')).rejects.toThrow()
   broker.work(HOME, ['clip.probe', 'clip.probe'])
-  await expect.poll(() => here).toEqual([{ topic: 'viewshed/bridge/home/home/work', text: '{"stages":["clip.probe"]}', retained: false }])
+  await eventually(() => here).toEqual([{ topic: 'viewshed/bridge/home/home/work', text: '{"stages":["clip.probe"]}', retained: false }])
   expect(there).toEqual([])
 })
 
@@ -286,7 +286,7 @@ test('however much changes, pages hear of it at once and then four times a secon
   await new Promise((quiet) => setTimeout(quiet, 300))
   heard.length = 0
   for (let i = 0; i < 200; i++) broker.announce(HOME, [`kind${i % 5}`])
-  await expect.poll(() => heard.length).toBe(2)
+  await eventually(() => heard.length).toBe(2)
   const kinds = heard.map(({ text }) => (JSON.parse(text) as { kinds: string[] }).kinds)
   expect(kinds[0]).toEqual(['kind0'])
   expect(kinds[1]!.toSorted()).toEqual(['kind0', 'kind1', 'kind2', 'kind3', 'kind4'])

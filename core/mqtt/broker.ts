@@ -15,7 +15,7 @@ import type { Principal, Scope } from '../access/scope.ts'
 import { mqttName } from '../access/tokens.ts'
 import type { DeviceView } from '../http/api.ts'
 import { limitFrames, MAX_FRAME_BYTES } from './frames.ts'
-import { parseSaid, roster } from './roster.ts'
+import { parseSaid, roster, type Progress } from './roster.ts'
 import { bridgeTopic, deviceTopic, mayHear, mayPublish, maySubscribe, mayWill, parseTopic } from './topics.ts'
 
 export interface Broker {
@@ -41,13 +41,15 @@ export interface BrokerOptions {
   readonly log: { warn(fields: object, message: string): void }
   readonly clock?: () => number // epoch, ms
   readonly registry?: Registry
+  /** What a device said of a task that it runs. */
+  readonly onProgress?: (device: string, progress: Progress) => void
 }
 
 export const MAX_PAYLOAD_BYTES = 256 * 1024
 const ANNOUNCE_EVERY_MS = 250
 const CONNECT_TIMEOUT_MS = 10_000
 
-export async function startBroker({ port, host, access, log, clock = Date.now, registry }: BrokerOptions): Promise<Broker> {
+export async function startBroker({ port, host, access, log, clock = Date.now, registry, onProgress }: BrokerOptions): Promise<Broker> {
   const refused: Record<Refusal, number> = { connect: 0, will: 0, publish: 0, subscribe: 0, payload: 0, size: 0 }
   const refusals = registry && new Counter({ name: 'viewshed_mqtt_refused_total', help: 'Refused by the broker', labelNames: ['reason'] as const, registers: [registry] })
   const refuse = (reason: Refusal, client: Client, detail: string): Error => {
@@ -112,6 +114,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
       }
       packet.retain = said.kind !== 'progress' // it is the topic that says what is kept
       devices.heard(who.principal.id, said)
+      if (said.kind === 'progress') onProgress?.(who.principal.id, said.progress)
       done()
     },
 

@@ -13,6 +13,8 @@ const Progress = Type.Object({
   what: Type.Optional(Type.Union([Type.String({ maxLength: 1000 }), Type.Null()])),
 })
 
+export type Progress = Static<typeof Progress>
+
 /** A message of a device, known to be well-formed. */
 export type Said =
   | { readonly kind: 'birth'; readonly birth: Record<string, unknown> }
