@@ -20,6 +20,8 @@ export async function agentMain(): Promise<void> {
   }
   lines.once('close', end)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
-  await runAgent(JSON.parse(first) as AgentOrder, stop.signal)
+  await runAgent(JSON.parse(first) as AgentOrder, stop.signal).catch((e: unknown) => {
+    if (!stop.signal.aborted) throw e // what was under way when it was told to end broke off
+  })
   process.exit(0)
 }

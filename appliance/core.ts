@@ -82,7 +82,10 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   indexes.onChange(() => changed(['assets', 'drives', 'plates']))
 
   const access = await openAccess({ log: store })
-  const broker = await startBroker({ port: config.mqttPort, host: config.host, access, log })
+  const broker = await startBroker({
+    port: config.mqttPort, host: config.host, access, log,
+    onProgress: (device, { task, done, what }) => board.progress(device, task, done, what ?? undefined),
+  })
   const secret = randomBytes(32).toString('hex')
   const coreSocket = join(run, 'core.sock')
   const flowsSocket = join(run, 'flows.sock')
@@ -96,7 +99,8 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       access, desk: board, catalogue, status,
       index: (scope) => indexes.index(scope),
       events: (scope, filter) => events.list(scope, filter),
-      devices: (scope) => broker.devices(scope),
+      // What runs is the board's to say; a device that fell silent may still believe it.
+      devices: (scope) => broker.devices(scope).map((device) => ({ ...device, running: board.running(scope).filter((run) => run.device === device.id) })),
       work: async (scope) => {
         const counts = new Map((await board.counts(scope)).map((count) => [count.stage, count]))
         const nothing = { pending: 0, running: 0, complete: 0, parked: 0 }

@@ -9,7 +9,8 @@ import { budget } from './restart-budget.ts'
 const CLI = fileURLToPath(new URL('./cli.ts', import.meta.url))
 const STOP_MS = 4_000
 
-export function startOwnAgent(order: AgentOrder, log: Logger) {
+/** @param onGone told each time it has ended: whatever it held, it holds no more */
+export function startOwnAgent(order: AgentOrder, log: Logger, onGone: () => void) {
   const rest = budget()
   let child: ChildProcess | null = null
   let timer: NodeJS.Timeout | undefined
@@ -21,6 +22,7 @@ export function startOwnAgent(order: AgentOrder, log: Logger) {
     child.stdin!.write(JSON.stringify(order) + '\n')
     child.once('exit', (code, signal) => {
       if (stopping) return
+      onGone()
       rest.died(Date.now())
       const wait_ms = rest.rest_ms(Date.now())
       log.warn(`the agent ended by ${signal ?? `exit code ${code}`}; it starts again in ${wait_ms} ms`)

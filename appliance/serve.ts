@@ -27,7 +27,7 @@ export async function serve(config: Config): Promise<Appliance> {
   const agent = startOwnAgent({
     device: NAS, ...HOME, core: { socketPath: core.sockets.core, token: core.tokenFor('device', NAS, 'device') }, mqtt: { url: `mqtt://127.0.0.1:${core.mqttPort}` },
     scratch: join(config.folder, 'scratch'), mounts: core.volumes.specs, watchers: true,
-  }, log)
+  }, log, () => void core.board.gone(NAS).catch((e: unknown) => log.error(e, 'the tasks of the agent that ended wait for their leases')))
   return {
     url: core.url,
     access: core.access,

@@ -12,6 +12,7 @@ export const VICTIMS = ['core', 'agent', 'stage', 'node-red'] as const
 export type Victim = (typeof VICTIMS)[number]
 
 export interface Stack {
+  readonly url: string
   readonly api: () => Promise<Client>
   /** Null when none of that kind is alive now. */
   pid(victim: Victim): Promise<number | null>
@@ -55,7 +56,7 @@ export async function openStack(home: string, env: NodeJS.ProcessEnv = {}): Prom
   }
 
   return {
-    api, pid, alive, start,
+    url: `http://127.0.0.1:${port}`, api, pid, alive, start,
     async kill(victim) {
       const target = await pid(victim)
       if (target === null) return false

@@ -56,6 +56,8 @@ export interface RunningTask { readonly task: string; readonly stage: string; re
 export interface OpenBoard extends Board, BoardDesk {
   /** Offers again what waited for its time, takes the leases of those who fell silent, places what could not be placed. */
   sweep(): Promise<void>
+  /** A device is known to be gone: what it held is offered again at once; each is an interruption. */
+  gone(device: string): Promise<void>
   /** What a device says of a task of its own; kept in memory. @param done 0 to 1 */
   progress(device: string, task: string, done: number, what?: string): void
   running(scope: Home): readonly RunningTask[]
@@ -374,6 +376,12 @@ class TaskBoard implements OpenBoard {
     if (now_ms < this.#placeFrom_ms) return
     this.#placeFrom_ms = now_ms + PLACE_AGAIN_MS
     for (const id of this.#unplaced) await this.#lanes.alone([id], () => this.#place(id))
+  }
+
+  async gone(device: string): Promise<void> {
+    const held = this.#leases.all().filter((lease) => lease.device === device)
+    for (const lease of held) lease.until_ms = Number.NEGATIVE_INFINITY
+    await Promise.all(held.map((lease) => this.#interrupt(lease)))
   }
 
   async #interrupt(lease: Lease): Promise<void> {

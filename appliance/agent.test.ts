@@ -1,0 +1,99 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { pino } from 'pino'
+import sharp from 'sharp'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { HOME, type Scope } from '../core/access/scope.ts'
+import type { MediaRef } from '../core/contract/media.ts'
+import { hashFile } from '../core/store/durable.ts'
+import plugins from '../plugins/index.ts'
+import type { AgentOrder } from './agent.ts'
+import type { Config } from './config.ts'
+import { openCore, type Core } from './core.ts'
+
+const CLI = fileURLToPath(new URL('./cli.ts', import.meta.url))
+const SCOPE: Scope = { ...HOME, role: 'admin' }
+
+let dir: string
+let core: Core
+const agents: ChildProcess[] = []
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'agent-'))
+  const config: Config = {
+    name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
+    plugins: { folder: { inboxes: [] } },
+  }
+  core = await openCore(config, plugins, pino({ level: 'silent' }))
+})
+afterEach(async () => {
+  for (const agent of agents.splice(0)) if (agent.exitCode === null && agent.signalCode === null) {
+    const ended = once(agent, 'exit')
+    agent.kill('SIGKILL')
+    await ended
+  }
+  await core.close()
+  await rm(dir, { recursive: true, force: true, maxRetries: 5 })
+})
+
+/** @param mounted whether it has the volumes as folders; otherwise everything comes and goes over HTTP */
+function start(device: string, mounted: boolean): ChildProcess {
+  const order: AgentOrder = {
+    device, ...HOME, core: { baseUrl: core.url, token: core.tokenFor('device', device, 'device') }, mqtt: { url: `mqtt://127.0.0.1:${core.mqttPort}` },
+    scratch: join(dir, `scratch-${device}`), mounts: mounted ? core.volumes.specs : [], watchers: false,
+  }
+  const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'agent'], { stdio: ['pipe', 'inherit', 'inherit'], env: { ...process.env, VIEWSHED_LOG: 'silent' } })
+  agent.stdin!.write(JSON.stringify(order) + '\n')
+  agents.push(agent)
+  return agent
+}
+
+async function photo(name: string, hue: number): Promise<MediaRef> {
+  const local = join(dir, name)
+  await sharp({ create: { width: 800, height: 600, channels: 3, background: { r: hue, g: 80, b: 90 } } }).jpeg().toFile(local)
+  return core.volumes.put('media', `raw/test/${name}`, local)
+}
+
+const publish = (media: MediaRef) => core.board.publish(SCOPE, [{ stage: 'clip.thumbs', input: { media, sha256: media.sha256, media_kind: 'image' } }])
+const done = (id: string) => vi.waitFor(async () => {
+  const task = await core.board.task(SCOPE, id)
+  expect(task?.state).toBe('complete')
+  return task!
+}, { timeout: 25_000, interval: 50 })
+
+describe.each([['with the volume mounted', true], ['over HTTP alone', false]] as const)('a device %s', (_, mounted) => {
+  test('does the work, and its files lie where they belong', async () => {
+    const media = await photo('a.jpg', 200)
+    start('gpu-pc', mounted)
+    const [task] = await publish(media)
+    const { output, device } = await done(task!.id)
+    expect(device).toBe('gpu-pc')
+    const thumbs = (output as { thumbs: { width_px: number; media: MediaRef }[] }).thumbs
+    expect(thumbs.map((thumb) => thumb.width_px)).toEqual([150, 600])
+    for (const thumb of thumbs) expect(await hashFile(await core.volumes.resolve('media', thumb.media.path))).toBe(thumb.media.sha256)
+    expect((await readdir(join(dir, 'media/.viewshed/staging'), { recursive: true })).filter((name) => name !== 'put')).toEqual([])
+    await vi.waitFor(async () => expect((await readdir(join(dir, 'scratch-gpu-pc'))).filter((name) => name !== 'lock')).toEqual([]))
+  })
+})
+
+test('a device that is killed loses its tasks to the next one; nothing is parked for it', async () => {
+  const first = start('shed', true)
+  const media = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => photo(`${n}.jpg`, n * 40)))
+  const tasks = (await Promise.all(media.map(publish))).flat()
+  await vi.waitFor(async () => expect(core.board.running(SCOPE).length).toBeGreaterThan(0), { timeout: 20_000, interval: 10 })
+  first.kill('SIGKILL')
+  start('gpu-pc', true)
+  await core.board.gone('shed') // its leases still run; whoever knows that it is gone need not wait for them
+  for (const task of tasks) expect((await done(task.id)).faults).toEqual([])
+})
+
+test('an agent whose parent is gone ends', async () => {
+  const agent = start('nas', true)
+  await vi.waitFor(async () => expect((await readdir(join(dir, 'scratch-nas')).catch(() => [])).length).toBeGreaterThan(0), { timeout: 15_000 })
+  const ended = once(agent, 'exit')
+  agent.stdin!.end()
+  expect((await ended)[0]).toBe(0)
+})
