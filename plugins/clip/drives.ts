@@ -56,13 +56,44 @@ function wayOf(members: readonly Member[]): Passed[] {
     return [{ points, from, to, density: points.length / Math.max(1, (to - from) / 1000) }]
   })
   tracks.sort((a, b) => b.density - a.density || a.from - b.from)
-  const covered: { from: number; to: number }[] = []
+  const covered = new Cover()
   const way: Passed[] = []
   for (const { points, from, to } of tracks) {
-    way.push(...points.filter((p) => !covered.some((c) => p.at_ms >= c.from && p.at_ms <= c.to)))
-    covered.push({ from, to })
+    for (const point of points) if (!covered.has(point.at_ms)) way.push(point)
+    covered.add(from, to)
   }
   return way.sort((a, b) => a.at_ms - b.at_ms)
+}
+
+/** Spans of time, merged and in order. */
+class Cover {
+  readonly #spans: { from: number; to: number }[] = []
+
+  has(at: number): boolean {
+    const span = this.#spans[this.#firstEndingAt(at)]
+    return span !== undefined && span.from <= at
+  }
+
+  add(from: number, to: number): void {
+    const first = this.#firstEndingAt(from)
+    let last = first
+    const merged = { from, to }
+    for (; last < this.#spans.length && this.#spans[last]!.from <= to; last++) {
+      merged.from = Math.min(merged.from, this.#spans[last]!.from)
+      merged.to = Math.max(merged.to, this.#spans[last]!.to)
+    }
+    this.#spans.splice(first, last - first, merged)
+  }
+
+  #firstEndingAt(at: number): number {
+    let [low, high] = [0, this.#spans.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#spans[middle]!.to < at) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
 }
 
 /** Parts of the way that are known without a break: a long silence or an impossible jump ends one. */
@@ -85,9 +116,12 @@ const step_m = (a: Passed, b: Passed) => distance_m(a.lat_deg, a.lon_deg, b.lat_
 
 /** Each piece is simplified for itself, so that no break moves a point of the way. */
 function lineOf(pieces: readonly Passed[][]): LatLon[] {
-  const lines = pieces.map((piece) => piece.map((p): LatLon => [p.lat_deg, p.lon_deg]))
+  let lines = pieces.map((piece) => piece.map((p): LatLon => [p.lat_deg, p.lon_deg]))
   for (let error_m = LINE_ERROR_M; ; error_m *= 2) {
-    const line = lines.flatMap((points) => simplify(points, error_m))
-    if (line.length <= MOST_POINTS || line.length <= 2 * pieces.length) return line
+    lines = lines.map((line) => simplify(line, error_m))
+    const points = lines.reduce((n, line) => n + line.length, 0)
+    // The second pass joins what the first left at the ends of its parts.
+    if (error_m > LINE_ERROR_M && (points <= MOST_POINTS || points <= 2 * pieces.length)) return lines.flat()
+    if (error_m === LINE_ERROR_M && points <= MOST_POINTS) return lines.flatMap((line) => simplify(line, error_m))
   }
 }

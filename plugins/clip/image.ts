@@ -47,7 +47,7 @@ export async function heicPixels(path: string): Promise<{ width: number; height:
     }
   } catch (cause) {
     if (buffer.subarray(0, 4096).includes('unci')) throw new Fault('clip/unsupported', 'The HEIF picture is stored uncompressed, which no decoder here knows. Export it as JPEG.', { cause })
-    throw new Fault('image/unreadable', 'The HEIC picture cannot be decoded: it is damaged, or made in a way that no decoder here knows. Copy it again, or export it as JPEG.', { cause })
+    throw new Fault('image/unreadable', 'The HEIF picture cannot be decoded: it is damaged, or made in a way that no decoder here knows. Copy it again, or export it as JPEG.', { cause })
   }
 }
 
