@@ -103,7 +103,7 @@ export function openDesk({ log, outcomes, clock, stageNames, tasks, lanes, lease
       await batch.commit(log)
       crashPoint('event.committed')
       await removed(task)
-      changed(task)
+      changed({ org: task.org, site: task.site })
       return true
     }),
   }

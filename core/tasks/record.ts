@@ -10,6 +10,7 @@ export interface TaskRecord extends Task, Home {
   readonly version: number // of the stage when it was published
   readonly input: Record<string, unknown>
   readonly options: Record<string, unknown>
+  readonly resource: string | null // one task at a time has it
   readonly waiting: readonly string[] // keys of the deliveries that have no answer yet
   readonly output: Record<string, unknown> | null
   readonly priority: number
