@@ -24,7 +24,7 @@ const agents: ChildProcess[] = []
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'agent-'))
   const config: Config = {
-    name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
+    name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
     plugins: { folder: { inboxes: [] } },
   }
   core = await openCore(config, plugins, pino({ level: 'silent' }))
@@ -73,6 +73,7 @@ describe.each([['with the volume mounted', true], ['over HTTP alone', false]] as
     expect(device).toBe('gpu-pc')
     const thumbs = (output as { thumbs: { width_px: number; media: MediaRef }[] }).thumbs
     expect(thumbs.map((thumb) => thumb.width_px)).toEqual([150, 600])
+    await vi.waitFor(() => expect(core.board.unplaced()).toBe(0))
     for (const thumb of thumbs) expect(await hashFile(await core.volumes.resolve('media', thumb.media.path))).toBe(thumb.media.sha256)
     expect((await readdir(join(dir, 'media/.viewshed/staging'), { recursive: true })).filter((name) => name !== 'put')).toEqual([])
     await vi.waitFor(async () => expect((await readdir(join(dir, 'scratch-gpu-pc'))).filter((name) => name !== 'lock')).toEqual([]))

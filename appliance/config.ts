@@ -13,6 +13,7 @@ const File = Type.Object({
     url: Type.String({ pattern: '^https?://', description: 'Tile address with {z}, {x} and {y}' }),
     attribution: Type.String({ minLength: 1 }),
   }, { additionalProperties: false, description: 'Map tiles from the internet; left out: none are asked for' })),
+  behind_proxy: Type.Optional(Type.Boolean({ description: 'A proxy of your own stands in front and sets X-Forwarded-Proto, -Host and -For' })),
   volumes: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), Type.String({ minLength: 1 }))),
   plugins: Type.Optional(Type.Record(Type.String(), Type.Record(Type.String(), Type.Unknown()))),
 }, { additionalProperties: false })
@@ -24,6 +25,7 @@ export interface Config {
   readonly host: string
   readonly port: number // HTTP and WebSocket; 0: any free one
   readonly mqttPort: number
+  readonly trustProxy: boolean
   readonly tiles: { readonly url: string; readonly attribution: string } | null
   readonly volumes: Readonly<Record<string, string>> // name → absolute folder
   readonly inbox: string
@@ -45,6 +47,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     host: env.VIEWSHED_HOST ?? '0.0.0.0',
     port: portOf(env.VIEWSHED_PORT, 8080, 'VIEWSHED_PORT'),
     mqttPort: portOf(env.VIEWSHED_MQTT_PORT, 1883, 'VIEWSHED_MQTT_PORT'),
+    trustProxy: file.behind_proxy ?? false,
     tiles: file.tiles ?? null,
     volumes: { media, ...Object.fromEntries(Object.entries(file.volumes ?? {}).map(([name, path]) => [name, resolve(folder, path)])), ...(archive ? { archive: resolve(folder, archive) } : {}) },
     inbox,

@@ -4,14 +4,13 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Middleware } from 'koa'
 import type { Logger } from 'pino'
+import { Registry as Metrics } from 'prom-client'
 import { openAccess, type Access } from '../core/access/access.ts'
 import { HOME, type Principal, type Scope } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import type { AnyPlugin } from '../core/contract/plugin.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
-import type { DoorState } from '../core/http/pass.ts'
 import { startHttp } from '../core/http/server.ts'
 import { startBroker } from '../core/mqtt/broker.ts'
 import { createRegistry } from '../core/plugins/registry.ts'
@@ -82,8 +81,9 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   indexes.onChange(() => changed(['assets', 'drives', 'plates']))
 
   const access = await openAccess({ log: store })
+  const metrics = new Metrics()
   const broker = await startBroker({
-    port: config.mqttPort, host: config.host, access, log,
+    registry: metrics, port: config.mqttPort, host: config.host, access, log,
     onProgress: (device, { task, done, what }) => board.progress(device, task, done, what ?? undefined),
   })
   const secret = randomBytes(32).toString('hex')
@@ -94,7 +94,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const enter = new Map<string, string>() // one-time tickets → cookie
 
   const door = await startHttp({
-    port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI,
+    port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy,
     handlers: makeHandlers({
       access, desk: board, catalogue, status,
       index: (scope) => indexes.index(scope),
@@ -110,7 +110,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
         }
       },
     }),
-    routers: [boardRoutes({ board, outcomes, events }).routes() as unknown as Middleware<DoorState>, ownRoutes({ registry, watched, enter }), doorRoutes({ access, url: () => door.url })],
+    routers: [boardRoutes({ board, outcomes, events }).routes(), ownRoutes({ registry, watched, enter }), doorRoutes({ access, url: () => door.url })],
     media: { open: async (scope, volume, path) => {
       if (volumes.orgOf(volume) !== scope.org) throw new Fault('media/missing', `there is no volume ${volume}`)
       return volumes.resolve(volume, path)

@@ -23,10 +23,10 @@ export function ownRoutes({ registry, watched, enter }: { registry: Registry; wa
   router.get('/api/enter', (ctx) => {
     const cookie = enter.get(String(ctx.query.ticket))
     enter.delete(String(ctx.query.ticket))
-    if (cookie) ctx.cookies.set(COOKIE, cookie.slice(cookie.indexOf('=') + 1), { httpOnly: true, sameSite: 'lax', overwrite: true })
+    if (cookie) ctx.cookies.set(COOKIE, cookie.slice(cookie.indexOf('=') + 1), { httpOnly: true, sameSite: 'lax', secure: ctx.secure, overwrite: true })
     ctx.redirect('/')
   })
-  return router.routes() as unknown as Middleware<DoorState>
+  return router.routes() as Middleware<DoorState>
 }
 
 /** For `viewshed setup-link` and `viewshed reset-password`, which find their token in a file that only we can read. */
@@ -41,7 +41,7 @@ export function doorRoutes({ access, url }: { access: Access; url: () => string 
     const { name } = await json(ctx.req)
     ctx.body = { link: `${url()}/setup?token=${await access.resetPassword(String(name))}&name=${encodeURIComponent(String(name))}` }
   })
-  return router.routes() as unknown as Middleware<DoorState>
+  return router.routes() as Middleware<DoorState>
 }
 
 function device({ principal }: DoorState): void {
