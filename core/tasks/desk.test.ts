@@ -189,3 +189,52 @@ test('events are listed from a cursor or from the end, all or of one type', asyn
   expect(await list({ after: first!.seq, limit: 2 })).toEqual([-1, 2])
   expect(await list({ type: 'folder.refused', after: first!.seq, limit: 2 })).toEqual([-1, -2])
 })
+
+test('on a full disk nothing is promised, nothing is half done, and with room all goes on', async () => {
+  const full = { name: 'Fault', code: 'media/full' }
+  await bench.board.publish(HOME, [{ ...probe('a'), waiter: waiter('n1', 'r1') }, probe('b'), probe('c'), { stage: 'clip.thumb', input: { clip: 'a', length: 1 } }])
+  const [a, b, c] = await claim(3, 'clip.probe')
+  const [thumb] = await claim(1, 'clip.thumb')
+  const picture = await bench.folder.stage(thumb!.id, thumb!.token, 'a.jpg', 'bytes')
+  const before = await bench.board.counts(HOME)
+
+  bench.disk.full = true
+  await expect(bench.board.publish(HOME, [probe('d')])).rejects.toMatchObject(full)
+  await expect(complete(a!)).rejects.toMatchObject(full)
+  await expect(bench.board.complete('nas', { id: thumb!.id, token: thumb!.token, output: { picture }, files: [picture] })).rejects.toMatchObject(full)
+  await expect(bench.board.fault('nas', b!.id, b!.token, { code: 'tool/failed', message: 'no' })).rejects.toMatchObject(full)
+  await expect(bench.events.emit(HOME, 'folder.arrived', 'k', {})).rejects.toMatchObject(full)
+  expect(await bench.board.counts(HOME)).toEqual(before)
+  expect([bench.outcomes.unrouted(), bench.outcomes.projections.waiting()]).toEqual([0, 0])
+  expect(await bench.folder.files()).toEqual({})
+  bench.clock.now_ms += 59_000
+  expect(await bench.board.renew('nas', [a!, b!, thumb!])).toHaveLength(3)
+  bench.clock.now_ms += 2_000
+  await expect(bench.board.sweep()).rejects.toMatchObject(full) // c's holder fell silent
+
+  bench.disk.full = false
+  await bench.board.sweep()
+  expect(clips(await claim(9, 'clip.probe'))).toEqual(['c'])
+  expect(await bench.board.task(HOME, c!.id)).toMatchObject({ interruptions: 1 })
+  expect(await bench.board.fault('nas', b!.id, b!.token, { code: 'tool/failed', message: 'no' })).toBe('counted')
+  expect(await complete(a!)).toBe('complete')
+  expect(await bench.board.complete('nas', { id: thumb!.id, token: thumb!.token, output: { picture }, files: [picture] })).toBe('complete')
+  await bench.events.emit(HOME, 'folder.arrived', 'k', {})
+  expect([bench.outcomes.unrouted(), bench.outcomes.projections.waiting()]).toEqual([2, 2])
+
+  const [first, second] = await bench.outcomes.outcomes(null, 9, 0)
+  bench.disk.full = true
+  await expect(bench.outcomes.acknowledge([first!.seq])).rejects.toMatchObject(full)
+  expect(bench.outcomes.unrouted()).toBe(2)
+  bench.disk.full = false
+  await bench.outcomes.acknowledge([first!.seq])
+  expect(await bench.outcomes.outcomes(null, 9, 0)).toEqual([second])
+})
+
+test('records that cannot be made fail their task, where a person sees it', async () => {
+  await bench.close()
+  bench = await inProcess({ stages: (name) => ({ ...STAGES['clip.probe']!, records: () => { throw new TypeError(`${name} is wrong`) } }) })
+  await bench.board.publish(HOME, [probe('a')])
+  const [held] = await claim(1, 'clip.probe')
+  await expect(complete(held!)).rejects.toMatchObject({ name: 'Fault', code: 'stage/failed', message: expect.stringContaining('clip.probe is wrong') })
+})

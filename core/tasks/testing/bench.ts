@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Koa from 'koa'
 import type { Principal, Scope } from '../../access/scope.ts'
+import { Fault } from '../../contract/fault.ts'
 import { openLog, type Log } from '../../store/log.ts'
 import { openBoard, type BoardParts, type OpenBoard } from '../board.ts'
 import { openEvents, type EventDoor, type Events } from '../events.ts'
@@ -19,6 +20,7 @@ export const ELSEWHERE: Scope = { org: 'other', site: 'yard', role: 'device' }
 
 export interface Bench {
   readonly clock: { now_ms: number }
+  readonly disk: { full: boolean } // while true, nothing can be committed
   readonly folder: Folder
   readonly board: OpenBoard
   readonly outcomes: Outcomes
@@ -36,13 +38,14 @@ export interface Bench {
 export async function inProcess(parts: Partial<BoardParts> = {}): Promise<Bench> {
   const dir = await mkdtemp(join(tmpdir(), 'viewshed-board-'))
   const clock = { now_ms: 1_000_000_000_000 }
+  const disk = { full: false }
   const now = () => clock.now_ms
   const files = folder(dir)
   const troubles: unknown[] = []
   const work: string[][] = []
 
   const open = async () => {
-    const log = await openLog(join(dir, 'log'))
+    const log = onDisk(await openLog(join(dir, 'log')), disk)
     const outcomes = await openOutcomes({ log, clock: now })
     const events = openEvents({ log, outcomes, clock: now })
     const board = await openBoard({
@@ -58,7 +61,7 @@ export async function inProcess(parts: Partial<BoardParts> = {}): Promise<Bench>
     await now_open.log.close()
   }
   return {
-    clock, folder: files, troubles, work,
+    clock, disk, folder: files, troubles, work,
     get board() { return now_open.board },
     get outcomes() { return now_open.outcomes },
     get events() { return now_open.events },
@@ -75,6 +78,14 @@ export async function inProcess(parts: Partial<BoardParts> = {}): Promise<Bench>
     },
   }
 }
+
+const onDisk = (log: Log, disk: { full: boolean }): Log => ({
+  commit: (ops) => (disk.full ? Promise.reject(new Fault('media/full', 'the disk is full')) : log.commit(ops)),
+  get: (key) => log.get(key),
+  range: (range) => log.range(range),
+  close: () => log.close(),
+  get syncs() { return log.syncs },
+})
 
 /** The same over a unix socket, with a session in front that knows everybody by their token. */
 export async function overHttp(parts: Partial<BoardParts> = {}): Promise<Bench> {
