@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { basename, extname, join } from 'node:path'
+import { basename, join } from 'node:path'
+import { extname } from 'node:path/posix'
 import { pipeline } from 'node:stream/promises'
 import type { Static } from 'typebox'
 import { Fault } from '../../core/contract/fault.ts'
 import type { Media, MediaRef } from '../../core/contract/media.ts'
 import type { Entry, Take } from './classify.ts'
-import { dayOf, safeFolder, stemOf } from './layout.ts'
+import { dayOf, safeFolder } from './layout.ts'
 import type { folderEvents } from './plugin.ts'
 
 export type Arrived = Static<typeof folderEvents.arrived>
@@ -17,6 +18,7 @@ const VOLUME = 'media'
 export class Intake {
   readonly #media: Media
   readonly #copied = new Map<string, Promise<MediaRef>>()
+  readonly #places = new Map<string, Promise<void>>() // where something is being written
 
   constructor(media: Media) {
     this.#media = media
@@ -42,13 +44,24 @@ export class Intake {
     return copy
   }
 
-  async #write(source: string, path: string): Promise<MediaRef> {
+  /** One after another to one place: not every file system can tell of two that come at once. */
+  #write(source: string, path: string): Promise<MediaRef> {
+    const before = this.#places.get(path)
+    const write = before ? before.then(() => this.#put(source, path)) : this.#put(source, path)
+    const ended = write.then(() => {}, () => {}) // the caller hears of it
+    this.#places.set(path, ended)
+    void ended.then(() => { if (this.#places.get(path) === ended) this.#places.delete(path) })
+    return write
+  }
+
+  async #put(source: string, path: string): Promise<MediaRef> {
     try {
       return await this.#media.write(VOLUME, path, source)
     } catch (cause) {
       if (!(cause instanceof Fault && cause.code === 'media/conflict')) throw cause
       const extension = extname(path)
-      return this.#media.write(VOLUME, `${stemOf(path)}~${(await digestOf(source)).slice(0, 8)}${extension}`, source)
+      const stem = extension === '' ? path : path.slice(0, -extension.length)
+      return this.#media.write(VOLUME, `${stem}~${(await digestOf(source)).slice(0, 8)}${extension}`, source)
     }
   }
 }

@@ -64,9 +64,8 @@ export function eventOf(path: string): RecordingEvent {
 
 /** The day that a name tells, `YYYY-MM-DD`, as the camera wrote it; null when it tells none. */
 export function dayOf(name: string): string | null {
-  for (const match of name.matchAll(/(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d{0,5}$)/g)) if (isDay(match[1]!, match[2]!, match[3]!)) return `${match[1]}-${match[2]}-${match[3]}`
-  const short = /(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)\./.exec(name)
-  return short && isDay(short[1]!, short[2]!, short[3]!) ? `${short[1]}-${short[2]}-${short[3]}` : null
+  for (const [, year, month, day] of name.matchAll(/(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?=\d{6}|\D|$)/g)) if (isDay(year!, month!, day!)) return `${year}-${month}-${day}`
+  return null
 }
 
 const isDay = (year: string, month: string, day: string) => new Date(Date.UTC(+year, +month - 1, +day)).getUTCDate() === +day && +month >= 1 && +month <= 12

@@ -46,7 +46,8 @@ export async function list(path: string, heads: Heads): Promise<Listing> {
       if (found) odd.push(found)
     }
   }, odd, stem)
-  return { root, entries, odd }
+  // Of a single file's neighbours only those count that may be its side-cars.
+  return { root, entries: stem === null ? entries : entries.filter((e) => e.path === basename(path) || (e.content !== 'media' && e.content !== 'unknown')), odd }
 }
 
 async function walk(folder: string, visit: (file: string) => Promise<void>, odd: Odd[], stem: string | null): Promise<void> {

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { watch as chokidar } from 'chokidar'
 import type { Static } from 'typebox'
@@ -6,6 +6,7 @@ import { Fault } from '../../core/contract/fault.ts'
 import type { WatchContext } from '../../core/contract/plugin.ts'
 import { classify, type Take } from './classify.ts'
 import { arrivalKey, Intake } from './intake.ts'
+import { cardOf } from './layout.ts'
 import { list, type Heads, type Listing } from './listing.ts'
 import { isOnNetwork } from './mounts.ts'
 import type { FolderConfig, folderEvents } from './plugin.ts'
@@ -23,8 +24,9 @@ const POLL_MS = 10_000
 /** After a full disk or a lost mount, doubled up to a minute. */
 const REST_MS = 2_000
 const MOST_REST_MS = 60_000
-/** A burst of changes is one look. */
+/** A burst of changes is one look; while a card is copied in, looking takes a fifth of the time at most. */
 const SETTLE_MS = 300
+const SETTLE_LOOKS = 4
 
 /** Ends when every inbox is to be taken once and was; else stays until the signal. */
 export async function run(ctx: Ctx): Promise<void> {
@@ -53,9 +55,11 @@ async function keepWatch(inbox: Inbox, ctx: Ctx): Promise<void> {
   try {
     while (!ctx.signal.aborted) {
       changed = false
+      const begun_ms = performance.now()
       const again_ms = await look.sweep()
+      const settle_ms = Math.max(SETTLE_MS, SETTLE_LOOKS * (performance.now() - begun_ms))
       if (changed) {
-        await rest(SETTLE_MS, ctx.signal)
+        await rest(Math.min(settle_ms, LOOK_MS), ctx.signal)
         continue
       }
       const stop = new AbortController()
@@ -90,7 +94,7 @@ class Look {
     const { takes, refusals } = classify(listing.entries)
     for (const { path, code, message } of listing.odd) {
       if (code === 'media/missing' && !this.#inbox.once) return LOOK_MS // a share that is not mounted now
-      await this.#refuse(path, dirname(path), code, message, code)
+      await this.#refuse(listing.root, relative(listing.root, path), code, message, code)
     }
     const again: number[] = []
     const ready: Take[] = []
@@ -103,7 +107,7 @@ class Look {
     for (const { entry, code, message } of refusals) {
       const left_ms = this.#unstable_ms(entry)
       if (left_ms > 0) again.push(left_ms)
-      else await this.#refuse(join(listing.root, entry.path), entry.path, code, message, `${entry.bytes}|${entry.mtime_ms}`)
+      else await this.#refuse(listing.root, entry.path, code, message, `${entry.bytes}|${entry.mtime_ms}`)
     }
     const trouble = await this.#takeAll(ready, listing)
     if (trouble) {
@@ -134,7 +138,6 @@ class Look {
   async #take(take: Take, root: string): Promise<boolean> {
     const key = arrivalKey(root, take)
     if (this.#done.has(key)) return true
-    const source = join(root, take.entry.path)
     try {
       if (!(await this.#ctx.known('arrived', key))) {
         await this.#ctx.emit('arrived', key, await this.#intake.take(root, take, this.#inbox.camera ?? take.camera ?? basename(root)))
@@ -144,18 +147,20 @@ class Look {
       if (cause.code === 'media/changed') return false
       if (cause.code === 'media/missing' && !this.#inbox.once) return true // taken away meanwhile
       if (cause.code === 'media/unmounted' || (cause.code === 'media/full' && !this.#inbox.once)) return false
-      await this.#refuse(source, take.entry.path, cause.code, cause.message, `${take.entry.bytes}|${take.entry.mtime_ms}`)
+      await this.#refuse(root, take.entry.path, cause.code, cause.message, `${take.entry.bytes}|${take.entry.mtime_ms}`)
       return true
     }
     this.#done.add(key)
     return true
   }
 
-  async #refuse(path: string, inside: string, code: string, message: string, state: string): Promise<void> {
-    const key = `${path}|${state}`
+  /** @param inside Relative to the root; empty: the inbox itself. */
+  async #refuse(root: string, inside: string, code: string, message: string, state: string): Promise<void> {
+    const name = join(root, inside)
+    const key = `${name}|${state}`
     if (this.#done.has(key)) return
-    const camera = this.#inbox.camera ?? basename(dirname(join(this.#inbox.path, inside)))
-    if (!(await this.#ctx.known('refused', key))) await this.#ctx.emit('refused', key, { name: path, camera, code, message })
+    const camera = this.#inbox.camera ?? cardOf(inside).at(-1) ?? basename(root)
+    if (!(await this.#ctx.known('refused', key))) await this.#ctx.emit('refused', key, { name, camera, code, message })
     this.#done.add(key)
   }
 }
