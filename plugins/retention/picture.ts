@@ -63,6 +63,7 @@ export async function readPicture(path: string, signal: AbortSignal): Promise<Pi
 
 async function ffprobe(args: readonly string[], signal: AbortSignal): Promise<string> {
   const { stdout } = await exec('ffprobe', ['-v', 'error', ...args], { signal, maxBuffer: 64 << 20 }).catch((e: unknown) => {
+    signal.throwIfAborted()
     if (e instanceof Error && 'stderr' in e && 'code' in e && typeof e.code === 'number')
       throw new Fault('clip/unreadable', `ffprobe cannot read it: ${String(e.stderr).trim().split('\n').at(-1)}`, { cause: e })
     throw e
