@@ -1,7 +1,7 @@
 /** Keys of the shell and of the page that is open. Each is a single key, `shift+n`, `mod+k` or two in a row: `g m`. */
 export interface Key { readonly key: string; readonly says: string; readonly run: () => void; readonly hidden?: boolean }
 
-const sets = $state<{ name: string; keys: readonly Key[] }[]>([])
+const sets: { name: string; keys: readonly Key[] }[] = []
 let first = ''
 let first_ms = 0
 
@@ -10,10 +10,11 @@ export function keys(name: string, list: readonly Key[]): void {
   $effect(() => {
     const set = { name, keys: list }
     sets.push(set)
-    return () => { sets.splice(sets.findIndex((s) => s.keys === list || s.name === name), 1) }
+    return () => { sets.splice(sets.indexOf(set), 1) }
   })
 }
 
+/** What is bound now; the list of keys reads it when it opens. */
 export const keySets = () => sets
 
 addEventListener('keydown', (event) => {

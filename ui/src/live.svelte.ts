@@ -33,7 +33,7 @@ class Live {
     const { default: library } = await import('mqtt')
     if (this.#stopped) return
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/mqtt`
-    const client = library.connect(url, { username: mqtt.username, password: mqtt.password, clientId: `page-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`, reconnectPeriod: 3000, connectTimeout: 8000, clean: true })
+    const client = library.connect(url, { username: mqtt.username, password: mqtt.password, clientId: `page-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`, reconnectPeriod: 3000, connectTimeout: 8000, clean: true, timerVariant: 'native' }) // its worker would come from a blob:, which scripts may not
     this.#client = client
     client.on('connect', () => {
       this.connected = true

@@ -44,7 +44,11 @@ export function lasting(s: number): string {
   if (s < 172_800) return `${Math.floor(s / 3600)}${THIN}h${Math.round(s / 60) % 60 ? ` ${Math.round(s / 60) % 60}${THIN}min` : ''}`
   return `${Math.round(s / 86_400)}${THIN}d`
 }
-export const ago = (ms: number, now_ms = Date.now()) => (now_ms - ms < 5000 ? 'now' : `${lasting((now_ms - ms) / 1000)} ago`)
+/** now, 12 min ago, 19 h ago: coarser the longer it is. */
+export function ago(ms: number, now_ms = Date.now()): string {
+  const s = (now_ms - ms) / 1000
+  return s < 5 ? 'now' : `${s < 5400 || s > 172_800 ? lasting(s) : `${Math.round(s / 3600)}${THIN}h`} ago`
+}
 
 export const kilometres = (m: number) => (m < 1000 ? `${Math.round(m)}${THIN}m` : `${(m / 1000).toFixed(m < 100_000 ? 1 : 0)}${THIN}km`)
 export const speed = (mps: number | null) => (mps === null ? 'unknown' : `${Math.round(mps * 3.6)}${THIN}km/h`)

@@ -31,7 +31,7 @@ export class Sheet extends L.Layer {
     this.#at = map
     map.getPanes().overlayPane!.append(this.canvas)
     map.on('move zoom viewreset resize', this.redraw, this)
-    this.#draw()
+    this.redraw() // never at once: an effect that adds a sheet must not come to depend on what is drawn
     return this
   }
 

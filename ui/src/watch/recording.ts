@@ -15,14 +15,14 @@ export interface Recording {
 }
 export interface Fix { readonly t_s: number; readonly lat_deg: number; readonly lon_deg: number; readonly speed_mps: number | null; readonly heading_deg: number | null; readonly driven_m: number; readonly gap: boolean }
 
-const ORDER = ['front', 'rear', 'interior', 'telephoto', 'unknown']
+const ORDER = ['front', 'rear', 'interior', 'telephoto', 'unknown', 'track']
 
 export function recordingOf(views: readonly AssetView[]): Recording {
   const starts = views.flatMap((view) => view.asset.start_ms ?? [])
   const t0_ms = starts.length > 0 ? Math.min(...starts) : null
   const takes = views.map((view): Take => {
     const start_s = t0_ms === null || view.asset.start_ms === null ? 0 : (view.asset.start_ms - t0_ms) / 1000
-    return { view, channel: view.asset.channel, start_s, end_s: start_s + Math.max(lengthOf(view), 0.5) }
+    return { view, channel: view.asset.media_kind === 'track' ? 'track' : view.asset.channel, start_s, end_s: start_s + Math.max(lengthOf(view), 0.5) }
   }).sort((a, b) => a.start_s - b.start_s)
   const marks = takes.flatMap((take) => take.view.hits.filter((hit) => hit.plate !== null).map((hit): Mark => ({ hit, take, t_s: take.start_s + hit.at_s, from_s: take.start_s + hit.from_s, to_s: take.start_s + hit.to_s })))
     .sort((a, b) => a.t_s - b.t_s)

@@ -1,0 +1,227 @@
+/**
+ * A box that is not there: the API over an invented world, for looking at the pages and for their test.
+ * `node ui/test/fixture.ts [port]` serves `ui/dist` on it. Nothing of the appliance imports this.
+ */
+import { createReadStream, readFileSync, statSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { extname, join } from 'node:path'
+import type { AddressInfo } from 'node:net'
+import { Aedes } from 'aedes'
+import { createWebSocketStream, WebSocketServer } from 'ws'
+import { routes, type Answer, type Ask, type Routes, type StatusView } from '../../core/http/api.ts'
+import type { PlateHit } from '../../core/store/port.ts'
+import { clipMp4, cropJpeg, filmstripJpeg, frameJpeg } from './pictures.ts'
+import { worldAt, type World } from './world.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const POLICY = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'"
+const TYPES: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.woff': 'font/woff', '.jpg': 'image/jpeg', '.mp4': 'video/mp4' }
+
+export interface Fixture {
+  readonly url: string
+  readonly world: World
+  /** What the page asked for, newest last. */
+  readonly asked: { route: string; query: Record<string, unknown> }[]
+  state: { signedIn: boolean; setupNeeded: boolean; empty: boolean; down: boolean }
+  /** Says over MQTT how far a task is, and that something changed. */
+  progress(task: string, stage: string, done: number, what: string): void
+  changed(): void
+  close(): Promise<void>
+}
+
+export async function fixture(port = 0, now_ms = Date.now()): Promise<Fixture> {
+  const world = worldAt(now_ms)
+  const video = await clipMp4(join(ROOT, '..', '.viewshed', 'fixture'))
+  const state = { signedIn: true, setupNeeded: false, empty: false, down: false }
+  const asked: Fixture['asked'] = []
+  const pictures = new Map<string, Promise<Buffer>>()
+  const broker = await Aedes.createBroker()
+
+  const server = createServer((request, response) => void serve(request, response).catch((error: unknown) => { response.writeHead(500).end(JSON.stringify({ code: 'stage/failed', message: String(error) })) }))
+  const sockets = new WebSocketServer({ server, path: '/mqtt' })
+  sockets.on('connection', (socket) => broker.handle(createWebSocketStream(socket)))
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (state.down) { request.socket.destroy(); return }
+    const url = new URL(request.url!, 'http://box')
+    response.setHeader('content-security-policy', POLICY)
+    if (url.pathname.startsWith('/media/')) return sendMedia(decodeURIComponent(url.pathname), request, response)
+    if (!url.pathname.startsWith('/api/') && url.pathname !== '/healthz') return sendPage(url.pathname, response)
+    for (const [name, route] of Object.entries(routes)) {
+      const pattern = new RegExp(`^${route.path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`).exec(url.pathname)
+      if (!pattern || route.method !== request.method) continue
+      if (route.role !== null && !state.signedIn) return json(response, 401, { code: 'access/unauthenticated', message: 'Nobody is signed in.' })
+      const body = request.method === 'POST' ? JSON.parse(await text(request)) as Record<string, unknown> : {}
+      const query = { ...Object.fromEntries(url.searchParams), ...body, ...Object.fromEntries(Object.entries(pattern.groups ?? {}).map(([key, value]) => [key, decodeURIComponent(value)])) }
+      asked.push({ route: name, query })
+      const answer = (answers as unknown as Record<string, (query: Record<string, unknown>) => unknown>)[name]!(query)
+      return answer === null ? json(response, 404, { code: 'not-found', message: 'There is no such thing.' }) : json(response, 200, answer)
+    }
+    json(response, 404, { code: 'not-found', message: 'There is no such route.' })
+  }
+
+  const answers: { [R in keyof Routes]: (query: Ask<R>) => Answer<R> | null } = {
+    health: () => ({ ok: true }),
+    setupState: () => ({ needed: state.setupNeeded }),
+    setup: ({ token, name }) => { if (token !== 'once') return null; state.signedIn = true; state.setupNeeded = false; return { ...me, name } },
+    session: () => me,
+    signIn: ({ password }) => { if (password !== 'correct horse battery') return null; state.signedIn = true; return me },
+    signOut: () => { state.signedIn = false; return {} },
+    status: () => status(),
+    drives: ({ from, to, bbox, limit }) => {
+      const [south, west, north, east] = (bbox ?? '-90,-180,90,180').split(',').map(Number) as [number, number, number, number]
+      return { drives: (state.empty ? [] : world.drives).filter((drive) => drive.end_ms >= Number(from ?? 0) && drive.start_ms <= Number(to ?? Infinity) && drive.line.some(([lat, lon]) => lat! >= south && lat! <= north && lon! >= west && lon! <= east)).slice(0, Number(limit ?? 100)) }
+    },
+    drive: ({ id }) => { const drive = world.drives.find((d) => d.id === id); return drive ? { drive, assets: world.views.filter((view) => view.drive === id) } : null },
+    assets: ({ limit }) => ({ assets: (state.empty ? [] : world.views).map((view) => view.asset).sort((a, b) => b.start_ms! - a.start_ms!).slice(0, Number(limit ?? 100)) }),
+    asset: ({ id }) => world.views.find((view) => view.asset.sha256 === id) ?? null,
+    plates: ({ q, mode, limit }) => {
+      const all = state.empty ? [] : plateHits(world)
+      if (!q) return { hits: all.slice(0, Number(limit ?? 100)), counts: { exact: 0, part: 0, fuzzy: 0 } }
+      const exact = all.filter((hit) => hit.plate === q)
+      const part = all.filter((hit) => hit.plate.includes(q)).map((hit) => ({ ...hit, why: hit.plate === q ? 'exact' : 'contains' }))
+      const fuzzy = all.map((hit) => ({ ...hit, distance: edits(hit.plate, q), why: whyNear(hit.plate, q) })).filter((hit) => hit.distance > 0 && hit.distance <= 2).sort((a, b) => a.distance - b.distance)
+      return { hits: { exact, part, fuzzy }[mode ?? 'part'].slice(0, Number(limit ?? 100)), counts: { exact: exact.length, part: part.length, fuzzy: fuzzy.length } }
+    },
+    plate: ({ id }) => ({ plate: id, hits: world.hits.filter((hit) => hit.plate === id), near: plateHits(world).map((hit) => ({ ...hit, distance: edits(hit.plate, id), why: whyNear(hit.plate, id) })).filter((hit) => hit.distance > 0 && hit.distance <= 2) }),
+    view: ({ bbox, from, to, min, limit }) => {
+      const [south, west, north, east] = bbox.split(',').map(Number) as [number, number, number, number]
+      const hits = (state.empty ? [] : world.hits).filter((hit) => hit.lat_deg !== null && hit.lat_deg >= south && hit.lat_deg <= north && hit.lon_deg! >= west && hit.lon_deg! <= east && hit.at_ms! >= Number(from ?? 0) && hit.at_ms! <= Number(to ?? Infinity) && hit.confidence >= Number(min ?? 0))
+      return { hits: hits.slice(0, Number(limit ?? 100)), cells: [] }
+    },
+    histogram: ({ from, to, by }) => {
+      const step = { hour: 3_600_000, day: 86_400_000, month: 30 * 86_400_000 }[by]
+      const bins = new Map<number, { start_ms: number; sightings: number; clips: number }>()
+      const bin = (ms: number) => { const start_ms = Math.floor(ms / step) * step; if (!bins.has(start_ms)) bins.set(start_ms, { start_ms, sightings: 0, clips: 0 }); return bins.get(start_ms)! }
+      for (const hit of world.hits) if (hit.at_ms! >= Number(from) && hit.at_ms! <= Number(to)) bin(hit.at_ms!).sightings++
+      for (const view of world.views) if (view.asset.start_ms! >= Number(from) && view.asset.start_ms! <= Number(to)) bin(view.asset.start_ms!).clips++
+      return { bins: [...bins.values()].sort((a, b) => a.start_ms - b.start_ms) }
+    },
+    refusals: () => ({ refusals: state.empty ? [] : [
+      { _id: 'refusal:1', kind: 'refusal', name: '20261117_181033_F.MP4', camera: 'a229', media: { volume: 'media', path: 'raw/a229/20261117/20261117_181033_F.MP4', bytes: 92_274_688, sha256: '0'.repeat(64) }, code: 'clip/truncated', message: 'The recording breaks off before its index, so no picture can be read. The camera probably lost power.' },
+      { _id: 'refusal:2', kind: 'refusal', name: 'empty.MP4', camera: 'a229', media: null, code: 'clip/empty', message: 'The file has no bytes.' },
+    ] }),
+    work: () => ({ stages: STAGES.map(([stage, title]) => ({ stage, title, plugin: stage.split('.')[0]!, ...countsOf(stage) })), links: LINKS.map(([from, to]) => ({ from, to })) }),
+    tasks: ({ state: wanted, stage, limit }) => ({ tasks: (state.empty ? [] : world.tasks).filter((task) => (!wanted || (task.running ? 'running' : task.state) === wanted) && (!stage || task.stage === stage)).slice(0, Number(limit ?? 100)) }),
+    task: ({ id }) => world.tasks.find((task) => task.id === id) ?? null,
+    retry: ({ ids }) => ({ changed: ids.length }),
+    cancel: ({ ids }) => ({ changed: ids.length }),
+    devices: () => ({ devices: [
+      { id: 'gpu-pc', name: 'gpu-pc', online: true, last_seen_ms: now_ms, birth: { cores: 16, memory_mib: 32_000, scratch_mib: 420_000, gpu_mib: 12_288, tools: { ffmpeg: '7.1' }, platform: 'linux', stages: ['inference.plates', 'retention.slim'] }, running: [{ task: world.tasks[4]!.id, stage: 'inference.plates', progress: 0.62, what: '112 of 180 s, 8 plates' }, { task: world.tasks[5]!.id, stage: 'inference.plates', progress: 0.31, what: '56 of 180 s' }] },
+      { id: 'nas', name: 'nas', online: true, last_seen_ms: now_ms, birth: { cores: 4, memory_mib: 8000, scratch_mib: 90_000, gpu_mib: 0, tools: { ffmpeg: '7.1', ffprobe: '7.1', perl: '5.36' }, platform: 'linux', stages: ['clip.probe', 'clip.thumbs', 'clip.filmstrip', 'archive.copy'] }, running: [] },
+      { id: 'shed-nas', name: 'shed-nas', online: false, last_seen_ms: now_ms - 30_000_000, birth: { cores: 2, memory_mib: 2000, scratch_mib: 8000, gpu_mib: 0, tools: {}, platform: 'linux', stages: ['archive.copy'] }, running: [] },
+    ] }),
+    events: () => ({ events: [] }),
+    edit: () => ({}),
+  }
+  const me: Answer<'session'> = { name: 'anna', role: 'admin', mqtt: { username: 'page', password: 'secret' } }
+  const countsOf = (stage: string) => {
+    const own = state.empty ? [] : world.tasks.filter((task) => task.stage === stage)
+    return { pending: own.filter((t) => t.state === 'pending' && !t.running).length, running: own.filter((t) => t.running).length, complete: own.filter((t) => t.state === 'complete').length, parked: own.filter((t) => t.state === 'parked').length }
+  }
+  function status(): StatusView {
+    const tasks = { pending: 0, running: 0, complete: 0, parked: 0 }
+    for (const [stage] of STAGES) for (const [key, n] of Object.entries(countsOf(stage))) tasks[key as keyof typeof tasks] += n
+    const times = world.views.map((view) => view.asset.start_ms!)
+    return {
+      version: '0.1.0', box: 'viewshed', tasks, settling: false, tiles: null, inbox: { path: '/media/inbox', seen: state.empty ? 0 : world.views.length, busy: null },
+      totals: state.empty ? { assets: 0, drives: 0, plates: 0, sightings: 0, bytes: 0, from_ms: null, to_ms: null } : { assets: world.views.length, drives: world.drives.length, plates: plateHits(world).length, sightings: world.hits.length, bytes: world.views.reduce((sum, view) => sum + view.asset.media.bytes, 0), from_ms: Math.min(...times), to_ms: Math.max(...times) + 60_000 },
+      volumes: [{ name: 'media', mounted: true, bytes_free: 0.6e12, bytes_total: 3.6e12 }, { name: 'archive', mounted: true, bytes_free: 5.8e12, bytes_total: 8e12 }],
+    }
+  }
+
+  async function sendMedia(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (/\.mp4$/i.test(path)) return sendRange(video, request, response)
+    let made = pictures.get(path)
+    if (!made) pictures.set(path, (made = draw(path)))
+    const bytes = await made
+    response.writeHead(200, { 'content-type': 'image/jpeg', 'content-length': bytes.length, 'cache-control': 'max-age=3600' }).end(bytes)
+  }
+
+  await new Promise<void>((done) => server.listen(port, '127.0.0.1', done))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, world, asked, state,
+    progress: (task, stage, done, what) => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/gpu-pc/progress', payload: Buffer.from(JSON.stringify({ task, stage, done, what })) }, () => undefined),
+    changed: () => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/bridge/home/home/changed', payload: Buffer.from('{"kinds":["asset"]}') }, () => undefined),
+    close: async () => {
+      for (const client of sockets.clients) client.terminate()
+      sockets.close()
+      await new Promise<void>((done) => broker.close(() => done()))
+      server.closeAllConnections()
+      await new Promise<void>((done) => server.close(() => done()))
+    },
+  }
+}
+
+const STAGES = [['clip.probe', 'Probe'], ['clip.thumbs', 'Thumbnails'], ['clip.filmstrip', 'Filmstrip'], ['inference.plates', 'Read plates'], ['archive.copy', 'Archive'], ['retention.slim', 'Make 720p'], ['folder.refuse', 'Refuse']] as const
+const LINKS = [['clip.probe', 'clip.thumbs'], ['clip.probe', 'clip.filmstrip'], ['clip.probe', 'inference.plates'], ['clip.thumbs', 'archive.copy'], ['clip.filmstrip', 'archive.copy'], ['inference.plates', 'archive.copy'], ['archive.copy', 'retention.slim']] as const
+
+function plateHits(world: World): PlateHit[] {
+  const hits = new Map<string, PlateHit>()
+  for (const hit of world.hits) {
+    const plate = hit.plate!
+    const known = hits.get(plate)
+    hits.set(plate, { plate, count: (known?.count ?? 0) + 1, first_ms: Math.min(known?.first_ms ?? Infinity, hit.at_ms!), last_ms: Math.max(known?.last_ms ?? 0, hit.at_ms!), best: known && known.best.confidence >= hit.confidence ? known.best : hit, distance: 0, why: 'exact' })
+  }
+  return [...hits.values()].sort((a, b) => b.last_ms! - a.last_ms!)
+}
+
+const alike = (c: string) => ({ O: '0', I: '1', B: '8', S: '5' })[c] ?? c
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    row = next
+  }
+  return row[b.length]!
+}
+function whyNear(plate: string, asked: string): string {
+  if (plate.length !== asked.length) return plate.length > asked.length ? 'one character more' : 'one character less'
+  const odd = plate.split('').flatMap((c, i) => (c === asked[i] ? [] : [[asked[i]!, c] as const]))
+  return odd.map(([typed, c]) => (alike(typed) === alike(c) ? `${typed} and ${c} look alike` : `${c} for ${typed}`)).join(', ')
+}
+
+async function draw(path: string): Promise<Buffer> {
+  const seed = [...path].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 9973, 7)
+  const crop = /crop-\d+-(\w+)\.jpg$/.exec(path)
+  if (crop) return cropJpeg(crop[1]!, seed)
+  const frame = /frame-(\d)-(\w+)-\d+\.jpg$/.exec(path)
+  if (frame) return frameJpeg(seed % 50, Number(frame[1]), frame[2]!, 480)
+  const strip = /strip-(\d)\.jpg$/.exec(path)
+  if (strip) return filmstripJpeg(Number(strip[1]))
+  const thumb = /thumb-(\d)-(\d+)\.jpg$/.exec(path)
+  return frameJpeg(seed % 50, Number(thumb?.[1] ?? 0), seed % 2 === 0 ? 'FI207UM' : null, Number(thumb?.[2] ?? 320))
+}
+
+function sendRange(path: string, request: IncomingMessage, response: ServerResponse): void {
+  const size = statSync(path).size
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '')
+  const start = Number(range?.[1] ?? 0)
+  const end = range?.[2] ? Number(range[2]) : size - 1
+  response.writeHead(range ? 206 : 200, { 'content-type': 'video/mp4', 'accept-ranges': 'bytes', 'content-length': end - start + 1, ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}) })
+  createReadStream(path, { start, end }).on('error', () => response.destroy()).pipe(response)
+}
+
+function sendPage(path: string, response: ServerResponse): void {
+  const file = extname(path) === '' ? '/index.html' : path
+  try {
+    const bytes = readFileSync(join(ROOT, 'dist', file))
+    response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' }).end(bytes)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    response.writeHead(404).end()
+  }
+}
+
+const json = (response: ServerResponse, status: number, body: unknown) => { response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)) }
+async function text(request: IncomingMessage): Promise<string> {
+  let all = ''
+  for await (const part of request) all += String(part)
+  return all
+}
+
+if (import.meta.main) {
+  const served = await fixture(Number(process.argv[2] ?? 0))
+  process.stdout.write(`${served.url}\n`)
+}
