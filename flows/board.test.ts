@@ -75,4 +75,4 @@ test('Node-RED is killed and core restarted while 120 events pass two stages: ev
     await bench.close()
     await rm(folder, { recursive: true })
   }
-}, 60_000)
+}, 120_000)

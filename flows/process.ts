@@ -33,6 +33,7 @@ export interface FlowsOptions {
 export interface FlowsState {
   readonly ready: boolean // the editor answers
   readonly running: boolean // flows are deployed and started
+  readonly stopped: string | null // why they are not, where Node-RED says so: node types that nobody installed
   readonly safe: { readonly since_ms: number; readonly why: 'stalled' | 'crashing' | 'broken flow file' } | null // for the banner; over with the next deploy
   readonly starts: number
   readonly pid: number | null
@@ -58,7 +59,7 @@ export interface Flows {
 const LOAD_MS = 120_000
 const STOP_MS = 5_000
 /** This many crashes within a minute: it is the flows. */
-const CRASHES = 4
+const CRASHES = 3
 const CRASHES_WITHIN_MS = 60_000
 const BACKOFF_MS = 100
 const BACKOFF_MAX_MS = 30_000
@@ -75,7 +76,8 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   let stopping = false
   let crashes: number[] = [] // UTC epoch, ms; within the last minute
   let again: NodeJS.Timeout | undefined
-  let state: FlowsState = { ready: false, running: false, safe: null, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
+  let counts: readonly StageCount[] = []
+  let state: FlowsState = { ready: false, running: false, stopped: null, safe: null, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
   const set = (change: Partial<FlowsState>) => { state = { ...state, ...change } }
 
   async function start(): Promise<void> {
@@ -90,7 +92,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     child = started
     heard_ms = performance.now()
     patience_ms = LOAD_MS
-    set({ starts: state.starts + 1, pid: started.pid ?? null, ready: false, running: false })
+    set({ starts: state.starts + 1, pid: started.pid ?? null, ready: false, running: false, stopped: null })
     lines(started, logger)
     started.on('message', (message: FromChild) => hear(message))
     started.once('error', (error) => logger.error(`Node-RED could not be started: ${error.message}`))
@@ -109,9 +111,10 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
         return
       case 'ready':
         set({ ready: true })
+        tell({ kind: 'counts', counts })
         return options.onReady?.(state)
       case 'flows': // in safe mode nothing starts until somebody deployed
-        return set({ running: message.running, ...(message.running ? { safe: null } : {}) })
+        return set({ running: message.running, stopped: message.why, ...(message.running ? { safe: null } : {}) })
       case 'beat':
         return set({ rss_bytes: message.rss_bytes, held: message.held })
       case 'log':
@@ -121,7 +124,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
 
   function closed(code: number | null, signal: NodeJS.Signals | null): void {
     child = null
-    set({ ready: false, running: false, pid: null, rss_bytes: null, held: NOTHING_HELD })
+    set({ ready: false, running: false, stopped: null, pid: null, rss_bytes: null, held: NOTHING_HELD })
     const why = stalled ? `stood still for ${hang_ms / 1000} s` : signal ? `ended by ${signal}` : `ended with ${code}`
     options.onExit?.(why)
     if (stopping) return
@@ -133,7 +136,16 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     const wait_ms = Math.min(BACKOFF_MS * 2 ** crashes.length, BACKOFF_MAX_MS)
     stalled = false
     logger.warn(`Node-RED ${why}; started again in ${wait_ms / 1000} s${state.safe ? `, in safe mode (${state.safe.why}): the editor works, no flow runs until the next deploy` : ''}`)
-    again = setTimeout(() => void start(), wait_ms)
+    startIn(wait_ms)
+  }
+
+  function startIn(wait_ms: number): void {
+    again = setTimeout(() => {
+      start().catch((error: unknown) => {
+        logger.error(`Node-RED could not be started, tried again in ${BACKOFF_MAX_MS / 1000} s: ${String(error)}`)
+        startIn(BACKOFF_MAX_MS)
+      })
+    }, wait_ms)
   }
 
   const watchdog = setInterval(() => {
@@ -164,7 +176,10 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     get safeMode() { return state.safe !== null },
     state: () => state,
     held: () => state.held,
-    count: (counts) => tell({ kind: 'counts', counts }),
+    count(next) {
+      counts = next
+      tell({ kind: 'counts', counts })
+    },
     resend: (seqs) => tell({ kind: 'resend', seqs }),
     dismiss: (seqs) => tell({ kind: 'dismiss', seqs }),
     async restart() {

@@ -55,7 +55,7 @@ export interface Red {
   readonly events: {
     on(event: 'flows:started', listener: (deploy: { readonly config: { readonly flows: readonly FlowEntry[] } }) => void): void
     on(event: 'flows:stopping', listener: () => void): void
-    on(event: 'runtime-event', listener: (event: { readonly id: string; readonly payload?: { readonly state?: string; readonly error?: string } }) => void): void
+    on(event: 'runtime-event', listener: (event: { readonly id: string; readonly payload?: { readonly error?: string; readonly types?: readonly string[] } }) => void): void
   }
   readonly util: { cloneMessage(message: Message): Message }
 }

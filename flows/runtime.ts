@@ -43,11 +43,14 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
 
   red.events.on('flows:started', ({ config }) => {
     router.started(config.flows)
-    say({ kind: 'flows', running: true })
+    say({ kind: 'flows', running: true, why: null })
   })
   red.events.on('flows:stopping', () => {
     router.stopping()
-    say({ kind: 'flows', running: false })
+    say({ kind: 'flows', running: false, why: null })
+  })
+  red.events.on('runtime-event', ({ id, payload }) => {
+    if (id === 'runtime-state' && payload?.error === 'missing-types') say({ kind: 'flows', running: false, why: `Nothing runs: the flow has nodes of types that are not installed (${payload.types?.join(', ')}).` })
   })
 
   const beat = setInterval(() => say({ kind: 'beat', rss_bytes: process.memoryUsage.rss(), held: router.held() }), BEAT_MS)

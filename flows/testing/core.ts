@@ -20,6 +20,8 @@ export interface FakeCore {
   readonly complete: Map<string, (input: Record<string, unknown>) => Record<string, unknown> | null>
   /** Nothing is answered while it is true. */
   away: boolean
+  /** As if nothing had happened; numbers go on. */
+  forget(): void
   settled(): Promise<void>
   until(what: () => boolean): Promise<void>
   close(): Promise<void>
@@ -44,6 +46,10 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
     published: [], acknowledged: new Map(), early: [], gone: new Map(), unrouted: new Map(), complete: new Map(), away: false,
     emit: (type, payload) => add({ kind: 'event', node: null, type, task: null, scope: { org: 'home', site: 'home' }, message: { payload } }),
     finish: (node, type, payload) => add({ kind: 'outcome', node, type, task: 'done', scope: { org: 'home', site: 'home' }, message: { payload } }),
+    forget() {
+      core.published.length = 0
+      for (const map of [core.acknowledged, core.gone, core.unrouted, core.complete]) map.clear()
+    },
     settled: () => core.until(() => core.unrouted.size === 0),
     until: (what) => new Promise((resolve) => {
       const watcher = () => {
