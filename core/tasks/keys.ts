@@ -17,7 +17,7 @@ import type { Scope } from '../access/scope.ts'
 
 export type Home = Pick<Scope, 'org' | 'site'>
 
-const word = (s: string) => encodeURIComponent(s).replaceAll('!', '%21')
+const word = (s: string) => (/^[\w.-]*$/.test(s) ? s : encodeURIComponent(s).replaceAll('!', '%21'))
 
 export const homeKey = ({ org, site }: Home): string => `${word(org)}!${word(site)}`
 export const taskKey = (task: string): string => `t!${task}`
