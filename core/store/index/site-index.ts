@@ -1,10 +1,10 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { Level } from 'level'
+import { rm } from 'node:fs/promises'
 import type { OpenCatalogue } from '../catalogue.ts'
 import { crashPoint } from '../crash.ts'
 import { answers } from './answers.ts'
 import type { Db } from './draft.ts'
-import { FORMAT, SEQ, VERSION } from './keys.ts'
+import { isDamaged, openIndex } from './folder.ts'
+import { SEQ } from './keys.ts'
 import { Snapshot } from './snapshot.ts'
 import { update } from './update.ts'
 
@@ -62,7 +62,7 @@ export class SiteIndex {
     this.#closed = true
     this.#wake()
     await this.#running
-    await (await this.#db).close()
+    await this.#db.then((db) => db.close(), () => undefined) // one that never opened needs no closing; lastFault said why
   }
 
   async #run(): Promise<void> {
@@ -78,6 +78,8 @@ export class SiteIndex {
         else {
           // The catalogue could not be read or the disk not written: nothing is lost, so it is said and tried again.
           this.lastFault = error instanceof Error ? error : new Error(String(error))
+          this.#db = this.#db.catch(() => openIndex(this.#dir)) // when it was the folder that did not open
+          this.#db.catch(() => undefined)
           await this.#rest(Math.min(BACKOFF_MS * 2 ** failures++, BACKOFF_MAX_MS))
         }
         this.#again = true
@@ -142,34 +144,4 @@ async function onSnapshot<T>(db: Db, question: (now: Snapshot) => Promise<T>): P
   } finally {
     await now.close()
   }
-}
-
-/** An index of another version, or one that does not open, is none. Throws when another process has it. */
-async function openIndex(dir: string): Promise<Db> {
-  await mkdir(dir, { recursive: true })
-  const db: Db = new Level(dir, { keyEncoding: 'buffer', valueEncoding: 'buffer', cacheSize: 32 << 20 })
-  try {
-    await db.open()
-    const version = (await db.get(FORMAT))?.toString()
-    if (version === VERSION) return db
-    const [entry] = version === undefined ? await db.keys({ limit: 1 }).all() : ['another version']
-    if (entry === undefined) {
-      await db.put(FORMAT, Buffer.from(VERSION))
-      return db
-    }
-  } catch (error) {
-    if (!isDamaged(error)) throw error
-  }
-  await db.close()
-  await rm(dir, { recursive: true, force: true })
-  return openIndex(dir)
-}
-
-/** LevelDB says so of a file that is gone, cut off or does not add up; JSON of a value that does not. */
-function isDamaged(error: unknown): boolean {
-  if (error instanceof SyntaxError) return true
-  if (!(error instanceof Error)) return false
-  const words = `${'code' in error ? String(error.code) : ''} ${error.message}`
-  if (/LEVEL_LOCKED|lock/i.test(words)) return false
-  return /LEVEL_CORRUPTION|corrupt|LEVEL_NOT_FOUND|does not exist|missing file|no such file/i.test(words) || (error.cause !== undefined && isDamaged(error.cause))
 }
