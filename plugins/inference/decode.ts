@@ -18,7 +18,7 @@ export const classOf = (char: string): number => ALPHABET.indexOf(char) + 1
 /** Characters that look alike on plates, and how often one is taken for the other; O and 0 are one stamp in many countries. */
 const ALIKE: readonly (readonly [a: string, b: string, share: number])[] = [
   ['O', '0', 0.3], ['I', '1', 0.3],
-  ['Q', '0', 0.05], ['D', '0', 0.05], ['Q', 'O', 0.03], ['D', 'O', 0.03],
+  ['Q', '0', 0.05], ['D', '0', 0.05], ['Q', 'O', 0.03],
   ['B', '8', 0.04], ['S', '5', 0.04], ['Z', '2', 0.04], ['G', '6', 0.04],
   ['Z', '7', 0.02], ['T', '1', 0.02], ['I', 'L', 0.02], ['L', '1', 0.02], ['A', '4', 0.02], ['M', 'H', 0.02], ['M', 'N', 0.02],
   ['7', '1', 0.02], ['G', 'C', 0.02],
@@ -26,8 +26,13 @@ const ALIKE: readonly (readonly [a: string, b: string, share: number])[] = [
   ['K', 'H', 0.005], ['E', 'F', 0.005], ['E', 'B', 0.005],
 ]
 
-/** For each class the classes it may stand for, with probability; the shares of what is written sum to 1. */
-const STANDS_FOR: readonly (readonly (readonly [cls: number, p: number])[])[] = standsFor()
+/** What is read as the second though the first is written, and hardly ever the other way: a narrow O looks half like a D
+ *  (Brazil), a D looks like itself. */
+const TAKEN_FOR: readonly (readonly [written: string, read: string, share: number])[] = [['O', 'D', 0.25], ['D', 'O', 0.03]]
+
+/** For each class that is written what it may be read as, and to what share that speaks for it. The shares do not sum to 1:
+ *  where O and 0 are one stamp, what was read as either speaks for both, and the format of the plate decides. */
+const READ_AS: readonly (readonly (readonly [read: number, share: number])[])[] = readAs()
 
 /** No class is impossible: a picture may show anything. */
 const FLOOR = 1e-3
@@ -38,7 +43,7 @@ export function confused(posterior: Posterior): Posterior {
   for (let at = 0; at < p.length; at += CLASSES) {
     for (let cls = 0; cls < CLASSES; cls++) {
       let sum = 0
-      for (const [other, share] of STANDS_FOR[cls]!) sum += share * posterior.p[at + other]!
+      for (const [read, share] of READ_AS[cls]!) sum += share * posterior.p[at + read]!
       p[at + cls] = sum
     }
     let total = 0
@@ -119,12 +124,13 @@ export function beam({ steps, p }: Posterior, width: number): string[] {
   return prefixes.map((entry) => entry.text)
 }
 
-function standsFor() {
+function readAs() {
   const shares = Array.from({ length: CLASSES }, (_, cls) => new Map([[cls, 1]]))
+  const set = (written: string, read: string, share: number) => shares[classOf(written)]!.set(classOf(read), share)
   for (const [a, b, share] of ALIKE) {
-    shares[classOf(a)]!.set(classOf(b), share)
-    shares[classOf(b)]!.set(classOf(a), share)
+    set(a, b, share)
+    set(b, a, share)
   }
-  const total = Array.from({ length: CLASSES }, (_, seen) => shares.reduce((sum, of) => sum + (of.get(seen) ?? 0), 0))
-  return shares.map((of) => [...of].map(([seen, share]) => [seen, share / total[seen]!] as const))
+  for (const [written, read, share] of TAKEN_FOR) set(written, read, share)
+  return shares.map((of) => [...of])
 }

@@ -35,8 +35,8 @@ const BY_REGION: Readonly<Record<Region, Formats>> = { eu: EU, us: US, br: BR, a
 const NO_FORMAT = -3
 const LETTERS_ONLY = -2
 const DIGITS_ONLY = -1
-/** Most countries leave out what is mistaken for 1 and 0. */
-const RARE: Readonly<Record<string, number>> = { I: -0.3, O: -0.3, Q: -0.45 }
+/** Many countries leave out what is mistaken for 1 and 0. */
+const RARE: Readonly<Record<string, number>> = { I: -0.3, O: -0.15, Q: -0.45 }
 
 /** Log weight, 0 for a text in the region's commonest format. */
 export function logPrior(text: string, region: Region): number {

@@ -103,7 +103,7 @@ const MISSED_SCORE = -9
 
 /** The plates of a clip in order of time, each once for each time it came into view. */
 export function plates(looks: readonly Look[]): Plate[] {
-  const believed = follow(looks).filter((track) => !isOverlay(track, looks)).map(settle).filter((plate) => plate !== null)
+  const believed = follow(looks).filter((track) => !isOverlay(track)).map(settle).filter((plate) => plate !== null)
   return withoutEchoes(believed).sort((a, b) => a.from_s - b.from_s)
 }
 
@@ -113,11 +113,9 @@ const PHOTO_SCORE = -4.4
 /** The plates of a photo, best first. */
 export function photoPlates(look: Look): Plate[] {
   return look.readings
-    .filter(({ candidates }) => candidates[0]!.score >= PHOTO_SCORE)
-    .map((reading) => {
-      const seen = { look, reading }
-      return { text: reading.candidates[0]!.text, candidates: reading.candidates, best: seen, agreeing: [seen], from_s: 0, to_s: 0 }
-    })
+    .map((reading) => ({ look, reading }))
+    .filter((seen) => seen.reading.candidates[0]!.score >= PHOTO_SCORE && !isStamp(seen))
+    .map((seen) => ({ text: textOf(seen), candidates: seen.reading.candidates, best: seen, agreeing: [seen], from_s: 0, to_s: 0 }))
 }
 
 /** The text on which the frames agree; null when they do not, or it is no plate. */
@@ -141,30 +139,36 @@ const scoreOf = (reading: Reading, text: string): number =>
 
 /** The rim into which cameras burn their stamp, in parts of the picture's height. */
 const RIM = 0.13
-const STILL = 0.004 // of the picture's width
+/** What moves less is fixed to the picture; of its width. */
+const STILL = 0.004
 /** Dates, times, speeds and coordinates: digits with what stands between them. */
-const STAMP = /\d[:/]\d|\d[./-]\d\d?[./-]\d|\b\d+\s*(km|mph)|km\/?h|\d[°]/i
+const STAMP = /\d[:：/]\d|\d[.\-=]\d\d?[.\-=]\d|(19|20)\d\d[.\-=]\d|\d\s*(km|mph)|\d°/i
 
-/** Whether a text belongs to the picture's frame rather than to the world: a stamp, or what does not move at the rim while frames change. */
-function isOverlay({ seen }: Track, looks: readonly Look[]): boolean {
+/** Whether a text belongs to the picture's frame rather than to the world: a stamp, or what does not move at the rim. */
+function isOverlay({ seen }: Track): boolean {
   const share = (test: (one: Seen) => boolean) => seen.filter(test).length / seen.length
-  if (share(({ reading }) => STAMP.test(reading.raw)) >= 0.5) return true
-  if (share(({ reading }) => !/[a-z]/i.test(reading.raw)) >= 0.5) return true
-  const atRim = share(({ look, reading: { box } }) => box.y < RIM * look.height_px || box.y > (1 - RIM) * look.height_px) === 1
-  if (!atRim || seen.length < 3 || looks.length < 3) return false
+  if (share(isStamp) >= 0.5) return true
+  if (seen.length < 3 || share(isAtRim) < 1) return false
   const spread = (values: number[]) => Math.max(...values) - Math.min(...values)
-  return spread(seen.map(({ reading }) => reading.box.y)) < STILL * seen[0]!.look.width_px
-    && spread(seen.map(({ reading }) => reading.box.x - reading.box.width / 2)) < 3 * STILL * seen[0]!.look.width_px
+  const { width_px } = seen[0]!.look
+  return spread(seen.map(({ reading }) => reading.box.y)) < STILL * width_px
+    && spread(seen.map(({ reading }) => reading.box.x - reading.box.width / 2)) < 3 * STILL * width_px // its last digits come and go
 }
+
+const isStamp = (one: Seen): boolean => STAMP.test(one.reading.raw) || (isAtRim(one) && !/[a-z]/i.test(one.reading.raw))
+
+const isAtRim = ({ look, reading: { box } }: Seen): boolean => box.y < RIM * look.height_px || box.y > (1 - RIM) * look.height_px
 
 /** Seconds within which the same text is the same appearance, though it was lost between. */
 const SAME_AGAIN_S = 6
+/** … and within which a text that is nearly the same is the same plate misread. */
+const MISREAD_S = 1.5
 
 /** Drops misreadings of a plate that is better known, and joins the pieces of one appearance. */
 function withoutEchoes(all: readonly Plate[]): Plate[] {
   const kept: Plate[] = []
   for (const plate of [...all].sort((a, b) => b.agreeing.length - a.agreeing.length || b.candidates[0]!.score - a.candidates[0]!.score)) {
-    const near = kept.findIndex((other) => gap_s(plate, other) <= SAME_AGAIN_S && textDistance(plate.text, other.text) <= (plate.text === other.text ? 0 : gap_s(plate, other) <= 1.5 ? 2 : 1))
+    const near = kept.findIndex((other) => isEcho(plate, other))
     if (near < 0) {
       kept.push(plate)
       continue
@@ -175,6 +179,15 @@ function withoutEchoes(all: readonly Plate[]): Plate[] {
     kept[near] = { ...other, from_s, to_s, agreeing: plate.text === other.text ? [...other.agreeing, ...plate.agreeing] : other.agreeing }
   }
   return kept
+}
+
+/** The same text soon again, or nearly the same text at the same time. */
+function isEcho(plate: Plate, other: Plate): boolean {
+  const gap = gap_s(plate, other)
+  if (plate.text === other.text) return gap <= SAME_AGAIN_S
+  if (gap > MISREAD_S) return false
+  const unlike = textDistance(plate.text, other.text)
+  return unlike <= 1 || (unlike <= 3 && gap === 0 && distance(plate.best.reading.box, other.best.reading.box) < 3)
 }
 
 const gap_s = (a: Plate, b: Plate): number => Math.max(0, a.from_s - b.to_s, b.from_s - a.to_s)
