@@ -132,6 +132,15 @@ test('change, template, json and two wires', async () =>
     { id: 'back', type: 'json', property: 'payload', action: 'obj', pretty: false, wires: [['first']] },
   ], 3)).toEqual([2, 4, 6, 102, 104, 106]))
 
+test('a message that was kept, and is sent again by a later event, counts towards the later', async () => {
+  const { core } = red
+  await run([fn('if (msg.payload.n === 1) flow.set("kept", msg); return flow.get("kept")')], 1)
+  const later = core.emit('test.came', { n: 2 })
+  await core.settled()
+  expect(core.published.map(({ input }) => input['n'])).toEqual([1, 1])
+  expect([core.published[1]!.seq, core.acknowledged.get(later)]).toEqual([later, 1])
+})
+
 test('a message sent on by a stage has all that it had, and what the stage found', async () => {
   red.core.complete.set('test.first', ({ n }) => ({ n: (n as number) + 1000 }))
   const works = await run([fn('msg.mine = "kept"; return msg'), { id: 'first', type: 'test.first', wires: [['after']] }, fn('msg.payload.n += msg.mine === "kept" ? 1 : 0; return msg', { id: 'after', wires: [['second']] }), { id: 'second', type: 'test.second', wires: [[]] }], 2)

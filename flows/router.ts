@@ -52,6 +52,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
 }): Router {
   const tracker = track(hooks, { onEnded: (root) => end(readRoot(root)!.seq) })
   const open = new Map<string, Open>() // by seq: sent, not ended
+  const interrupted = new Set<string>() // open when a deploy came: their messages may live on in nodes that it left alone
   const ended = new Map<string, number>() // ended → page that was asked for when the log knew it; Infinity: it does not yet
   const toAcknowledge: string[] = []
   let acknowledging = false
@@ -105,6 +106,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
 
   function end(seq: string): void {
     open.delete(seq)
+    interrupted.delete(seq)
     if (ended.has(seq)) return
     ended.set(seq, Infinity)
     toAcknowledge.push(seq)
@@ -124,6 +126,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
   }
 
   function gone({ seq, node, type }: Outcome): void {
+    interrupted.delete(seq)
     ended.set(seq, Infinity)
     void persist(() => log.gone([seq], `node ${node} (${type}) is no longer in the flow`)).then(() => ended.set(seq, pages))
   }
@@ -142,7 +145,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) throw new Fault('input/invalid', `${stage.type} takes an object as msg.payload, and got ${payload === null ? 'null' : Array.isArray(payload) ? 'an array' : `a ${typeof payload}`}.`)
       const kept = portable(message)
       const input = kept['payload'] as Record<string, unknown>
-      const [name, root] = oldest(tracker.rootsOf(message))
+      const [name, root] = oldest(tracker.rootsOf(message), (seq) => open.has(seq) || interrupted.has(seq))
       const sent = root === null ? undefined : open.get(root.seq)
       const work = JSON.stringify([stage.takes.map((port) => input[port.name]), options])
       const part = sent && sent.root === name ? nth(sent.asked, `${node.id} ${work}`) : 0
@@ -162,6 +165,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
       running = false
       epoch++
       tracker.forget()
+      for (const seq of open.keys()) interrupted.add(seq)
       open.clear()
       wake()
     },
@@ -185,11 +189,11 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
   }
 }
 
-/** Of several that a join made one of: the same whenever the same are joined. */
-function oldest(roots: readonly string[]): [name: string, root: Root] | [null, null] {
+/** Of several that a join made one of: the same whenever the same are joined. None when all have ended: a message that somebody kept. */
+function oldest(roots: readonly string[], isUnderWay: (seq: string) => boolean): [name: string, root: Root] | [null, null] {
   const read = roots.flatMap((name): [string, Root][] => {
     const root = readRoot(name)
-    return root ? [[name, root]] : []
+    return root && isUnderWay(root.seq) ? [[name, root]] : []
   })
   return read.sort(([, a], [, b]) => (a.seq < b.seq ? -1 : 1))[0] ?? [null, null]
 }

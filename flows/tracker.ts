@@ -50,7 +50,11 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
     const own = message[ROOTS]
     return Array.isArray(own) ? own.filter((root) => typeof root === 'string') : (ambient.getStore() ?? [])
   }
-  const living = (message: Message): Roots => rootsOf(message).filter((root) => roots.has(root))
+  /** A message that somebody kept, and sends again after its own root ended, counts towards the one it is sent for. */
+  const living = (message: Message): Roots => {
+    const own = rootsOf(message).filter((root) => roots.has(root))
+    return own.length > 0 ? own : (ambient.getStore() ?? []).filter((root) => roots.has(root))
+  }
 
   function hold(which: Roots, last?: string): void {
     for (const name of which) {
@@ -119,7 +123,7 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
     before.set(event, ambient.getStore())
     ambient.enterWith(which)
     if (which.length === 0) return
-    msg[ROOTS] ??= which
+    msg[ROOTS] = which
     const onTheirWay = wired.get(msg)
     const count = onTheirWay?.get(destination.id) ?? 0
     if (count > 0) onTheirWay!.set(destination.id, count - 1)
