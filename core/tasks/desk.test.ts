@@ -155,6 +155,21 @@ describe('a volume that goes away', () => {
     expect(bench.board.unplaced()).toBe(0)
   })
 
+  test('keeps what the winner staged, though the winner asks again', async () => {
+    await bench.board.publish(HOME, [{ stage: 'clip.thumb', input: { clip: 'a', length: 1 } }])
+    const [held] = await claim(1, 'clip.thumb')
+    const picture = await bench.folder.stage(held!.id, held!.token, 'a.jpg', 'bytes')
+    const { place } = bench.folder
+    bench.folder.place = () => Promise.reject(new Error('read-only for a moment'))
+    const again = () => bench.board.complete('nas', { id: held!.id, token: held!.token, output: { picture }, files: [picture] })
+    expect([await again(), await again()]).toEqual(['complete', 'already'])
+    bench.folder.place = place
+    bench.clock.now_ms += 60_000
+    await bench.board.sweep()
+    expect(await bench.folder.files()).toEqual({ 'a.jpg': 'bytes' })
+    expect(await bench.folder.staged()).toEqual([])
+  })
+
   test('costs nobody who lets go of a task the task', async () => {
     await bench.board.publish(HOME, [probe('a')])
     const [held] = await claim(1, 'clip.probe')
@@ -237,4 +252,28 @@ test('records that cannot be made fail their task, where a person sees it', asyn
   await bench.board.publish(HOME, [probe('a')])
   const [held] = await claim(1, 'clip.probe')
   await expect(complete(held!)).rejects.toMatchObject({ name: 'Fault', code: 'stage/failed', message: expect.stringContaining('clip.probe is wrong') })
+})
+
+test('nobody claims a task whose answer is being looked at, though its lease was lost', async () => {
+  await bench.board.publish(HOME, [{ stage: 'clip.thumb', input: { clip: 'a', length: 1 } }])
+  const [held] = await claim(1, 'clip.thumb')
+  const picture = await bench.folder.stage(held!.id, held!.token, 'a.jpg', 'bytes')
+  await bench.restart()
+  const { verify } = bench.folder
+  let claimed: readonly Claim[] = []
+  bench.folder.verify = async (...args) => {
+    claimed = await claim(9, 'clip.thumb')
+    await verify(...args)
+  }
+  expect(await bench.board.complete('nas', { id: held!.id, token: held!.token, output: { picture }, files: [picture] })).toBe('complete')
+  expect(claimed).toEqual([])
+})
+
+test('nothing of a task stays in the index of pending ones when it is no longer pending', async () => {
+  await bench.board.publish(HOME, ['a', 'b', 'c'].map(probe))
+  const [a, b, c] = await claim(3, 'clip.probe')
+  await complete(a!)
+  await bench.board.fault('nas', b!.id, b!.token, { code: 'clip/empty', message: 'nothing in it' })
+  await bench.board.cancel(HOME, [c!.id])
+  expect(await bench.log.range({ gte: 'p!', lt: 'p!~' })).toEqual([])
 })

@@ -69,7 +69,7 @@ export class Stock {
   #back(offers: readonly Offer[]): readonly Offer[] {
     for (const offer of offers) {
       this.#aside.delete(offer.order)
-      if (!this.#isLeased(offer.id)) this.offer(offer)
+      this.offer(offer)
     }
     return offers
   }
