@@ -1,14 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import { join } from 'node:path'
 import type { Query } from '../contract/plugin.ts'
-import type { AssetDoc, Doc, EditDoc, TrackDoc } from '../contract/records.ts'
+import type { AssetDoc, Doc, EditDoc } from '../contract/records.ts'
 import { Fault } from '../contract/fault.ts'
 import type { Drive, Rule } from './derive-drives.ts'
 import { checkEdit, editsByTarget, overlay } from './edits.ts'
 import { openOrgDatabase, past, type Change, type Held, type OrgDatabase, type Write } from './org-database.ts'
 import type { Catalogue, Projection } from './port.ts'
 import { checkPlace } from './site-name.ts'
-import { SiteDrives, type Moved, type Reading } from './site-drives.ts'
+import { movedBy, Overlaid } from './overlaid.ts'
+import { Recent } from './recent.ts'
+import { SiteDrives, type Derived } from './site-drives.ts'
 import { ulid } from './ulid.ts'
 
 /** The catalogue with what the index needs of it. */
@@ -108,6 +110,7 @@ class OrgCatalogue {
   readonly #rules: readonly Rule[]
   readonly #clock: () => number
   readonly #drives = new Map<string, SiteDrives>()
+  readonly #recent = new Recent()
   #queue: Promise<unknown> = Promise.resolve() // one writer: derivation reads what the one before it wrote
 
   constructor(org: string, db: OrgDatabase, rules: readonly Rule[], clock: () => number) {
@@ -151,10 +154,13 @@ class OrgCatalogue {
   async #change(site: string, docs: ReadonlyMap<string, Doc>): Promise<SiteChange> {
     const held = await this.db.getMany(site, [...docs.keys()])
     const fresh = new Map([...docs].filter(([id, doc]) => !isDeepStrictEqual(held.get(id)?.doc, doc)))
-    if (fresh.size === 0) return { writes: [], settle: () => undefined }
     const drives = await this.#drivesOf(site)
-    const now = new Overlaid(this.db, site, fresh)
-    const { docs: derived, gone, settle } = await drives.derive(await movedBy(fresh, now), now)
+    const now = new Overlaid(this.db, site, fresh, this.#recent)
+    const moved = await movedBy(fresh, now)
+    return this.#derived(site, fresh, held, moved.length === 0 ? NOTHING : await drives.derive(moved, now))
+  }
+
+  async #derived(site: string, fresh: ReadonlyMap<string, Doc>, held: ReadonlyMap<string, Held>, { docs: derived, gone, settle }: Derived): Promise<SiteChange> {
     const revs = new Map([...held, ...(await this.db.getMany(site, [...derived.map((d) => d._id), ...gone]))])
     const rev = (id: string) => revs.get(id)?.rev ?? null
     const changed = derived.map(plain).filter((doc) => !isDeepStrictEqual(revs.get(doc._id)?.doc, doc))
@@ -171,6 +177,7 @@ class OrgCatalogue {
     const writes = changes.flatMap((c) => c.writes)
     if (writes.length === 0) return false
     await this.db.write(writes)
+    for (const { site, id, doc } of writes) this.#recent.put(site, id, doc)
     for (const { settle } of changes) settle()
     return true
   }
@@ -178,11 +185,26 @@ class OrgCatalogue {
   async #drivesOf(site: string): Promise<SiteDrives> {
     const known = this.#drives.get(site)
     if (known) return known
-    const all: Drive[] = []
+    const all = []
     for await (const drive of readerOf(async () => this.db, site).list<Drive>('drive')) all.push(drive)
     const drives = new SiteDrives(this.#org, site, this.#rules, all)
+    if (drives.orphans.length > 0) await this.#write([await this.#derived(site, new Map(), new Map(), { ...NOTHING, gone: drives.orphans })])
+    if (drives.isStale) await this.#regather(site, drives)
     this.#drives.set(site, drives)
     return drives
+  }
+
+  /** After a crash half way some drives still say that they are stale, and it is done again. */
+  async #regather(site: string, drives: SiteDrives): Promise<void> {
+    for (let from = 'asset:'; ;) {
+      const page = (await this.db.range(site, from, past('asset:'), PAGE)) as readonly (Doc & AssetDoc)[]
+      if (page.length === 0) return
+      const now = new Overlaid(this.db, site, new Map(), this.#recent)
+      const assets = await now.assets(page.map((asset) => asset.sha256))
+      const derived = await drives.derive([...assets.values()].map((after) => ({ before: null, after })), now)
+      await this.#write([await this.#derived(site, new Map(), new Map(), derived)])
+      from = `${page.at(-1)!._id}\0`
+    }
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -192,69 +214,9 @@ class OrgCatalogue {
   }
 }
 
+const NOTHING: Derived = { docs: [], gone: [], settle: () => undefined }
+
 interface SiteChange { readonly writes: readonly Write[]; readonly settle: () => void }
 
 /** A document as JSON has it: no `undefined`, no -0, so that comparing with what was stored says whether it changed. */
 const plain = (doc: Doc): Doc => JSON.parse(JSON.stringify(doc)) as Doc
-
-/** Assets that are new or changed, by themselves, by their track or by an edit. */
-async function movedBy(fresh: ReadonlyMap<string, Doc>, now: Overlaid): Promise<Moved[]> {
-  const ids = new Set<string>()
-  for (const doc of fresh.values()) {
-    if (doc.kind === 'asset') ids.add(String(doc['sha256']))
-    if (doc.kind === 'track') ids.add(String(doc['asset']))
-    if (doc.kind === 'edit' && String(doc['target']).startsWith('asset:')) ids.add(String(doc['target']).slice('asset:'.length))
-  }
-  const after = await now.assets([...ids])
-  const before = await now.assetsBefore([...ids])
-  return [...after.values()].map((asset) => ({ before: before.get(asset.sha256) ?? null, after: asset }))
-}
-
-/** The catalogue as it will be once `fresh` is written. */
-class Overlaid implements Reading {
-  readonly #db: OrgDatabase
-  readonly #site: string
-  readonly #fresh: ReadonlyMap<string, Doc>
-  #edits: Promise<readonly EditDoc[]> | null = null
-
-  constructor(db: OrgDatabase, site: string, fresh: ReadonlyMap<string, Doc>) {
-    this.#db = db
-    this.#site = site
-    this.#fresh = fresh
-  }
-
-  async assets(sha256s: readonly string[]): Promise<Map<string, AssetDoc>> {
-    const news = [...this.#fresh.values()].filter((d) => d.kind === 'edit') as (Doc & EditDoc)[]
-    return this.#assets(await this.#docs(sha256s.map((s) => `asset:${s}`)), [...(await this.#assetEdits()), ...news])
-  }
-
-  async assetsBefore(sha256s: readonly string[]): Promise<Map<string, AssetDoc>> {
-    const held = await this.#db.getMany(this.#site, sha256s.map((s) => `asset:${s}`))
-    return this.#assets([...held.values()].map((h: Held) => h.doc), await this.#assetEdits())
-  }
-
-  async tracks(sha256s: readonly string[]): Promise<Map<string, TrackDoc>> {
-    const docs = (await this.#docs(sha256s.map((s) => `track:${s}`))) as readonly (Doc & TrackDoc)[]
-    return new Map(docs.map((track) => [track.asset, track]))
-  }
-
-  async drives(ids: readonly string[]): Promise<Map<string, Drive>> {
-    return new Map(((await this.#docs(ids)) as readonly (Doc & Drive)[]).map((drive) => [drive._id, drive]))
-  }
-
-  #assets(docs: readonly Doc[], edits: readonly EditDoc[]): Map<string, AssetDoc> {
-    const said = editsByTarget(edits)
-    return new Map((docs as readonly (Doc & AssetDoc)[]).map((asset) => [asset.sha256, overlay(asset, said.get(asset._id) ?? [])]))
-  }
-
-  // All of them at once: the clips of a drive lie all over the ids, and people edit few clips.
-  #assetEdits(): Promise<readonly EditDoc[]> {
-    this.#edits ??= this.#db.range(this.#site, 'edit:asset:', past('edit:asset:'), Number.MAX_SAFE_INTEGER) as Promise<readonly (Doc & EditDoc)[]>
-    return this.#edits
-  }
-
-  async #docs(ids: readonly string[]): Promise<readonly Doc[]> {
-    const held = await this.#db.getMany(this.#site, ids.filter((id) => !this.#fresh.has(id)))
-    return [...ids.flatMap((id) => this.#fresh.get(id) ?? []), ...[...held.values()].map((h) => h.doc)]
-  }
-}

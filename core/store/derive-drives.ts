@@ -44,13 +44,13 @@ export function driveId(org: string, site: string, rule: string, run: readonly C
   return createHash('sha256').update(JSON.stringify([org, site, rule, key, start_ms])).digest('hex').slice(0, 16)
 }
 
-/** The document of a drive. `rule` says whose it is; `span_ms` is from the first start to the latest end of its clips, whatever the rule's summary says. */
-export type Drive = DriveDoc & { readonly rule: string; readonly span_ms: readonly [start: number, end: number] }
+/** The document of a drive. `rule` says whose it is; `gap_s` by which gap it was gathered; `span_ms` is from the first start to the latest end of its clips, whatever the rule's summary says. */
+export type Drive = DriveDoc & { readonly rule: string; readonly gap_s: number; readonly span_ms: readonly [start: number, end: number] }
 
 export function driveDoc(rule: Rule, id: string, run: readonly Clip[], track: (sha256: string) => TrackDoc | null): Drive {
   const summary: GroupSummary = rule.grouping.summarise(run.map(({ asset }) => ({ asset, track: track(asset.sha256) })))
   return {
-    _id: `drive:${id}`, kind: 'drive', rule: rule.name, group: run[0]!.slot.key,
+    _id: `drive:${id}`, kind: 'drive', rule: rule.name, gap_s: rule.gap_s, group: run[0]!.slot.key,
     span_ms: [run[0]!.slot.start_ms, Math.max(...run.map((c) => c.slot.end_ms))],
     assets: run.map((c) => c.asset.sha256), start_ms: summary.start_ms, end_ms: summary.end_ms,
     distance_m: summary.distance_m, line: summary.line.map((p) => [...p]), alias_of: null,

@@ -25,14 +25,22 @@ export class SiteDrives {
   readonly #site: string
   readonly #rules: readonly Rule[]
   readonly #spans = new Map<string, DriveSpans>()
+  /** Drives of rules that are no more. */
+  readonly orphans: readonly string[]
+  /** Whether there is a rule, or a gap, by which what is there was not gathered yet: then every asset has to be derived once. */
+  readonly isStale: boolean
 
   /** @param drives All drive documents there are. */
-  constructor(org: string, site: string, rules: readonly Rule[], drives: Iterable<Drive>) {
+  constructor(org: string, site: string, rules: readonly Rule[], drives: readonly Drive[]) {
     this.#org = org
     this.#site = site
     this.#rules = rules
     for (const rule of rules) this.#spans.set(rule.name, new DriveSpans())
     for (const drive of drives) if (drive.alias_of === null) this.#spans.get(drive.rule)?.put(drive.group, spanOf(drive))
+    const gaps = new Map(rules.map((rule) => [rule.name, rule.gap_s]))
+    this.orphans = drives.filter((drive) => !gaps.has(drive.rule)).map((drive) => drive._id)
+    const used = new Set(drives.map((drive) => drive.rule))
+    this.isStale = rules.some((rule) => !used.has(rule.name)) || drives.some((drive) => drive.alias_of === null && drive.gap_s !== gaps.get(drive.rule))
   }
 
   async derive(moved: readonly Moved[], reading: Reading): Promise<Derived> {

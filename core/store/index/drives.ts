@@ -70,8 +70,8 @@ export class DriveChanges {
 
   #view(id: string, doc: DriveDoc): DriveView {
     const receipts = doc.assets.flatMap((sha256) => this.#draft.json<Receipt>(key('c', clipOf(sha256))) ?? [])
-    // `rule` and `span_ms` are how the catalogue finds a drive again.
-    const { _id, kind: _kind, alias_of: _alias, rule: _rule, span_ms: _span, ...told } = doc as DriveDoc & { rule?: unknown; span_ms?: unknown }
+    // `rule`, `gap_s` and `span_ms` are how the catalogue finds a drive again.
+    const { _id, kind: _kind, alias_of: _alias, rule: _rule, gap_s: _gap, span_ms: _span, ...told } = doc as DriveDoc & { rule?: unknown; gap_s?: unknown; span_ms?: unknown }
     return { ...told, id, plates: new Set(receipts.flatMap((r) => r.plates)).size, thumb: receipts.find((r) => r.thumb !== null)?.thumb ?? null }
   }
 }

@@ -150,7 +150,7 @@ class Reading {
   }
 
   #driveView(drive: DriveDoc): DriveView {
-    const { _id, kind: _kind, alias_of: _alias, rule: _rule, span_ms: _span, ...rest } = drive as DriveDoc & { rule?: unknown; span_ms?: unknown }
+    const { _id, kind: _kind, alias_of: _alias, rule: _rule, gap_s: _gap, span_ms: _span, ...rest } = drive as DriveDoc & { rule?: unknown; gap_s?: unknown; span_ms?: unknown }
     const thumbs = drive.assets.map((sha256) => this.#picturesOf(sha256)?.thumbs[0]?.media).filter((m) => m !== undefined)
     const inDrive = new Set(drive.assets)
     return {
