@@ -21,8 +21,7 @@ export type ToChild =
   | { readonly kind: 'resend' | 'dismiss'; readonly seqs: readonly string[] }
 
 export type FromChild =
-  | { readonly kind: 'loaded' } // from here on its event loop has no reason to stand still
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready' } // the editor answers; from here on its event loop has no reason to stand still
   | { readonly kind: 'flows'; readonly running: boolean; readonly why: string | null } // deployed and started, or not
   | { readonly kind: 'beat'; readonly rss_bytes: number; readonly held: Held }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }

@@ -126,7 +126,7 @@ test('an outcome whose node was removed is gone, with the reason; one whose node
 })
 
 test('a function that loops: the process is killed, begun in safe mode where the editor answers, and the mended flow drains the queue', async () => {
-  const { core, flows, ask, deploy, until } = await open([TAB, node('came', 'test.came', ['loop']), fn('loop', 'while (true) {}', ['first']), node('first', 'test.first', [])], { hang_ms: 1_500 })
+  const { core, flows, ask, deploy, until } = await open([TAB, node('came', 'test.came', ['loop']), fn('loop', 'while (true) {}', ['first']), node('first', 'test.first', [])], { hang_ms: 2_500 })
   const seq = core.emit('test.came', { n: 1 })
   await until(() => flows.safeMode && flows.ready())
   expect(flows.state()).toMatchObject({ running: false, safe: { why: 'stalled' } })
@@ -136,7 +136,7 @@ test('a function that loops: the process is killed, begun in safe mode where the
   await core.settled()
   expect(core.acknowledged.get(seq)).toBe(1)
   expect(flows.safeMode).toBe(false)
-})
+}, 120_000)
 
 test('flows that crash it again and again end in safe mode', async () => {
   const { core, flows, until } = await open([TAB, node('came', 'test.came', ['bomb']), fn('bomb', 'Promise.reject(new Error("bomb"))', [])])

@@ -55,8 +55,8 @@ export interface Flows {
   stop(): Promise<void>
 }
 
-/** Loading a few hundred modules from a slow disk; no flow runs yet. */
-const LOAD_MS = 120_000
+/** Loading a few hundred modules from a slow disk that others use, too; a start that is only slow must not end in safe mode. */
+const LOAD_MS = 60_000
 const STOP_MS = 5_000
 /** This many crashes within a minute: it is the flows. */
 const CRASHES = 3
@@ -106,14 +106,13 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   function hear(message: FromChild): void {
     heard_ms = performance.now()
     switch (message.kind) {
-      case 'loaded':
-        patience_ms = hang_ms
-        return
       case 'ready':
+        patience_ms = hang_ms
         set({ ready: true })
         tell({ kind: 'counts', counts })
         return options.onReady?.(state)
       case 'flows': // in safe mode nothing starts until somebody deployed
+        if (message.running) patience_ms = hang_ms
         return set({ running: message.running, stopped: message.why, ...(message.running ? { safe: null } : {}) })
       case 'beat':
         return set({ rss_bytes: message.rss_bytes, held: message.held })

@@ -54,7 +54,6 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
   })
 
   const beat = setInterval(() => say({ kind: 'beat', rss_bytes: process.memoryUsage.rss(), held: router.held() }), BEAT_MS)
-  say({ kind: 'loaded' })
   await red.start()
   await rm(begin.socketPath, { force: true })
   server.listen(begin.socketPath)
