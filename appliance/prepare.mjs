@@ -64,11 +64,13 @@ function packagesMissing() {
 
 async function installPackages() {
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip', NO_UPDATE_NOTIFIER: '1', npm_config_update_notifier: 'false' }
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', ...(testing ? ['--include=dev'] : [])]
-  const { npm_execpath: npm } = process.env
-  const run = npm && /npm-cli\.c?js$/.test(npm) ? [process.execPath, [npm, ...args]] : ['npm', args]
-  const { code, said } = await quietly(...run, env)
-  if (code !== 0) fail(`npm ${args.join(' ')} failed:\n${said}\n  Mend that, then start again: what was done is kept.`)
+  const options = ['--no-audit', '--no-fund', '--loglevel=error', ...(testing ? ['--include=dev'] : [])]
+  const { npm_execpath: path } = process.env
+  const npm = (...args) => quietly(...(path && /npm-cli\.c?js$/.test(path) ? [process.execPath, [path, ...args, ...options]] : ['npm', [...args, ...options]]), env)
+  let { code, said } = await npm('ci')
+  // A lock file that one npm wrote can look incomplete to another: then the same versions by the slower way, and it stays as it is.
+  if (code !== 0 && said.includes('EUSAGE')) ({ code, said } = await npm('install', '--no-save'))
+  if (code !== 0) fail(`npm could not install the packages:\n${said}\n  Mend that, then start again: what was done is kept.`)
 }
 
 // Tools
