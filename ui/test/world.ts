@@ -28,7 +28,12 @@ function dice(seed: number): () => number {
 
 /** A way between two spots with a few bends, one point a second, with stops. */
 function wayOf(from: Spot, to: Spot, seconds: number, random: () => number): { lat: number; lon: number; speed_mps: number; heading: number }[] {
-  const bends = Array.from({ length: 4 }, (_, i) => ({ at: (i + 1) / 5, lat: (random() - 0.5) * 0.009, lon: (random() - 0.5) * 0.012 }))
+  // The same two spots are joined by the same roads, whichever way one drives; a trip wanders a little within them.
+  const outward = from[0] + from[1] < to[0] + to[1]
+  const roads = dice(Math.round((from[0] * to[0] + from[1] * to[1]) * 1e6) % 4_294_967_296)
+  roads(); roads()
+  const laid = Array.from({ length: 4 }, (_, i) => ({ at: (i + 1) / 5, lat: (roads() - 0.5) * 0.011, lon: (roads() - 0.5) * 0.014 }))
+  const bends = (outward ? laid : laid.map((bend) => ({ ...bend, at: 1 - bend.at }))).map((bend) => ({ ...bend, lat: bend.lat + (random() - 0.5) * 0.00008, lon: bend.lon + (random() - 0.5) * 0.00008 }))
   const at = (u: number): Spot => {
     let [lat, lon] = [from[0] + (to[0] - from[0]) * u, from[1] + (to[1] - from[1]) * u]
     for (const bend of bends) {

@@ -69,6 +69,7 @@ export class Playhead {
     if (this.playing) {
       this.playing = false
       video.pause()
+      if (this.take && !video.seeking) this.t_s = this.take.start_s + video.currentTime
     } else {
       if (this.t_s >= this.#recording.length_s - 0.1) this.seek(0)
       this.playing = true

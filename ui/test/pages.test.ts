@@ -1,0 +1,264 @@
+/**
+ * The built pages in a real browser, over an invented world. Pictures of all of them stay in `.viewshed/screens/`,
+ * to be looked at beside the design.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fixture, type Fixture } from './fixture.ts'
+
+const CHROMIUM = '/usr/bin/chromium'
+const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const SCREENS = join(import.meta.dirname, '..', '..', '.viewshed', 'screens')
+const SIZES = { desk: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const
+const NOON_MS = new Date(2026, 10, 20, 14, 31).getTime()
+
+describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) ? '' : `: skipped, ${CHROMIUM} is not installed`}`, () => {
+  let box: Fixture
+  let browser: Browser
+  const contexts: BrowserContext[] = []
+  const complaints: string[] = []
+
+  beforeAll(async () => {
+    await build({ configFile: join(import.meta.dirname, '..', 'vite.config.ts'), logLevel: 'error' })
+    box = await fixture(0, NOON_MS)
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+    await mkdir(SCREENS, { recursive: true })
+  }, 120_000)
+  afterAll(async () => {
+    for (const context of contexts) await context.close()
+    await browser?.close()
+    await box?.close()
+  })
+
+  async function context(size: keyof typeof SIZES, theme: 'light' | 'dark'): Promise<BrowserContext> {
+    const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
+    contexts.push(made)
+    made.setDefaultTimeout(12_000)
+    await made.clock.setFixedTime(NOON_MS)
+    return made
+  }
+  async function open(made: BrowserContext, path: string): Promise<Page> {
+    const page = await made.newPage()
+    page.on('pageerror', (error) => complaints.push(`${path}: ${error.message}`))
+    page.on('console', (message) => { if (message.type() === 'error' && !/status of 40[14]/.test(message.text())) complaints.push(`${path}: ${message.text()}`) })
+    await page.goto(box.url + path)
+    await page.evaluate(() => document.fonts.ready)
+    return page
+  }
+  const drive = () => box.world.drives[0]!
+  const played = (page: Page) => page.evaluate(() => document.querySelector('video')!.currentTime)
+
+  const LOOKS: readonly { name: string; path: () => string; ready: string }[] = [
+    { name: 'home', path: () => '/', ready: '.drive' },
+    { name: 'map', path: () => `/map?drive=${drive().id}&from=${NOON_MS - 3 * 86_400_000}&to=${NOON_MS}`, ready: '.more .btn' },
+    { name: 'drive', path: () => `/drives/${drive().id}?t=70`, ready: 'video' },
+    { name: 'plates', path: () => '/plates?q=KU4I8OT', ready: 'tr.pick' },
+    { name: 'plate', path: () => '/plates/KU418OT', ready: '.views' },
+    { name: 'work', path: () => '/work', ready: 'tr.pick' },
+  ]
+  for (const size of ['desk', 'phone'] as const) for (const theme of ['light', 'dark'] as const) {
+    test(`${size}, ${theme}: every page fits its width and complains of nothing`, async () => {
+      const made = await context(size, theme)
+      for (const look of LOOKS) {
+        const page = await open(made, look.path())
+        await page.locator(look.ready).first().waitFor()
+        expect(await page.locator('html').getAttribute('data-theme')).toBe(theme)
+        await page.waitForFunction(() => [...document.images].every((image) => image.complete || image.loading === 'lazy'))
+        await page.screenshot({ path: join(SCREENS, `${look.name}-${size}-${theme}.png`) })
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${look.name} scrolls sideways`).toBeLessThanOrEqual(0)
+        await page.close()
+      }
+      expect(complaints).toEqual([])
+    })
+  }
+
+  test('a press on the way seeks, Space plays, and the car goes with the video', async () => {
+    const page = await open(await context('desk', 'light'), `/drives/${drive().id}`)
+    await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 1)
+    expect(await played(page)).toBeLessThan(0.5)
+    // A place of the way, 30 s into the first clip: where it lies on the screen is worked out from the map's own scale.
+    const at = await page.evaluate(() => {
+      const { left, top, width, height } = document.querySelector('.route')!.getBoundingClientRect()
+      return { left, top, width, height }
+    })
+    const line = drive().line
+    const lats = line.map((p) => p[0]!), lons = line.map((p) => p[1]!)
+    const track = box.world.views.find((view) => view.drive === drive().id && view.asset.channel === 'front')!.track!
+    const mercator = (lat: number) => Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360))
+    const middle = { lon: (Math.min(...lons) + Math.max(...lons)) / 2, y: (mercator(Math.min(...lats)) + mercator(Math.max(...lats))) / 2 }
+    const zoom = Math.floor(4 * Math.log2(Math.min((at.width - 68) / (((Math.max(...lons) - Math.min(...lons)) / 360) * 256), (at.height - 68) / (((mercator(Math.max(...lats)) - mercator(Math.min(...lats))) / (2 * Math.PI)) * 256)))) / 4
+    const scale = 256 * 2 ** zoom
+    await page.mouse.click(at.left + at.width / 2 + ((track.lon_deg[30]! - middle.lon) / 360) * scale, at.top + at.height / 2 - ((mercator(track.lat_deg[30]!) - middle.y) / (2 * Math.PI)) * scale)
+    await page.waitForFunction(() => document.querySelector('video')!.currentTime > 1)
+    expect(Math.abs((await played(page)) - 30)).toBeLessThan(6)
+
+    const before = await played(page)
+    const driven = await page.locator('.tele').innerText()
+    await page.keyboard.press('Space')
+    await page.waitForFunction((from) => document.querySelector('video')!.currentTime > from + 1, before)
+    await page.keyboard.press('Space')
+    expect(await page.evaluate(() => document.querySelector('video')!.paused)).toBe(true)
+    expect(await page.locator('.tele').innerText()).not.toBe(driven)
+
+    const paused = await played(page)
+    await page.keyboard.press('.')
+    await page.waitForFunction((from) => document.querySelector('video')!.currentTime > from, paused)
+    expect((await played(page)) - paused).toBeCloseTo(1 / 30, 2)
+    await page.keyboard.press('n')
+    const next = Number(await page.locator('[role=slider]').getAttribute('aria-valuenow'))
+    const moments = box.world.views.filter((view) => view.drive === drive().id).flatMap((view) => view.hits.map((hit) => (hit.at_ms! - drive().start_ms) / 1000)).filter((t) => t > paused + 0.1)
+    expect(Math.abs(next - Math.min(...moments))).toBeLessThan(1)
+    await page.close()
+  })
+
+  test('the plates list and the lanes seek; a clip of another minute opens its own file', async () => {
+    const page = await open(await context('desk', 'light'), `/drives/${drive().id}`)
+    await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 1)
+    const first = await page.locator('video').getAttribute('src')
+    const lanes = (await page.locator('.lanes .area').boundingBox())!
+    await page.mouse.click(lanes.x + lanes.width * 0.5, lanes.y + 34)
+    await page.waitForFunction((src) => document.querySelector('video')!.getAttribute('src') !== src, first)
+    await page.waitForFunction(() => Math.abs(document.querySelector('video')!.currentTime - 30) < 2) // half of five minutes is in the middle of the third
+    await page.locator('.plates li').first().locator('button').click()
+    await page.waitForFunction((src) => document.querySelector('video')!.getAttribute('src') === src, first)
+    await page.close()
+  })
+
+  test('a clip that a browser cannot play is played as its 720p copy; one that nobody looked at says so', async () => {
+    const made = await context('desk', 'light')
+    const copied = box.world.views.find((view) => !view.asset.playable && view.copies.some((copy) => copy.role === '720p'))!
+    const page = await open(made, `/clips/${copied.asset.sha256}`)
+    await page.locator('video').waitFor()
+    expect(await page.locator('video').getAttribute('src')).toBe(`/media/media/${copied.copies[0]!.media.path}`)
+    await page.close()
+    const unread = await open(made, `/clips/${box.world.views.find((view) => view.sightings.length === 0)!.asset.sha256}`)
+    await unread.getByRole('heading', { name: 'Not read yet' }).waitFor()
+    await unread.close()
+    const rear = await open(made, `/clips/${box.world.views.find((view) => view.asset.channel === 'rear' && view.sightings.length > 0)!.asset.sha256}`)
+    await rear.getByText('Read in full, no plates').waitFor()
+    await rear.close()
+  })
+
+  test('plate search: counts of all three ways at once, the reason of each near hit, and its page', async () => {
+    const page = await open(await context('desk', 'light'), '/plates')
+    await page.locator('tr.pick').first().waitFor()
+    await page.keyboard.type('ku4i8ot')
+    await page.getByText('I and 1 look alike').waitFor()
+    expect(await page.locator('.modes .seg').innerText()).toBe('Exact 0\nPart 0\nNear 2')
+    expect(new URL(page.url()).searchParams.get('q')).toBe('KU4I8OT')
+    expect(await page.locator('tr.pick').first().locator('.differs').allTextContents()).toEqual(['1'])
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/plates/KU418OT')
+    await page.getByRole('heading', { name: 'Over time' }).waitFor()
+    await page.close()
+  })
+
+  test('keys go everywhere; find takes a plate, a time and a command; Esc closes', async () => {
+    const page = await open(await context('desk', 'light'), '/')
+    await page.locator('.drive').first().waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('w')
+    await page.waitForURL('**/work')
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('ControlOrMeta+k')
+    await page.keyboard.type('today 13:55')
+    await page.getByText('Map at Fri 20 Nov, 13:55').waitFor()
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/map?from=*')
+    await page.keyboard.press('/')
+    await page.keyboard.type('KU418')
+    await page.getByRole('option', { name: /plate K U 4 1 8 O T/ }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.close()
+  })
+
+  test('the ribbon narrows time, the list and the address follow, A takes it back', async () => {
+    const page = await open(await context('desk', 'light'), '/map')
+    const drives = page.getByRole('tab', { name: /^Drives/ })
+    await page.waitForFunction(() => /Drives 2\d/.test(document.querySelector('.seg')?.textContent ?? ''))
+    const ribbon = (await page.locator('.ribbon .area').boundingBox())!
+    await page.mouse.move(ribbon.x + ribbon.width * 0.8, ribbon.y + 80)
+    await page.mouse.down()
+    await page.mouse.move(ribbon.x + ribbon.width * 0.99, ribbon.y + 80, { steps: 4 })
+    await page.mouse.up()
+    await page.waitForFunction(() => new URLSearchParams(location.search).has('from'))
+    const few = Number((await drives.innerText()).split(' ')[1])
+    expect(few).toBeGreaterThan(0)
+    expect(few).toBeLessThan(12)
+    await page.locator('.drive .whole').first().click()
+    await page.waitForFunction(() => new URLSearchParams(location.search).has('drive'))
+    await page.keyboard.press('a')
+    await page.waitForFunction(() => !new URLSearchParams(location.search).has('from'))
+    await page.close()
+  })
+
+  test('progress arrives over MQTT, and a change has the page ask again', async () => {
+    const page = await open(await context('desk', 'light'), '/work?state=running')
+    const task = box.world.tasks.find((t) => t.running)!
+    await page.locator('tr.pick').first().waitFor()
+    await expect.poll(async () => {
+      box.progress(task.id, task.stage, 0.87, '157 of 180 s, 11 plates')
+      return page.getByText('157 of 180 s, 11 plates').count()
+    }).toBeGreaterThan(0)
+    const asked = box.asked.filter((a) => a.route === 'tasks').length
+    box.changed()
+    await expect.poll(() => box.asked.filter((a) => a.route === 'tasks').length).toBeGreaterThan(asked)
+    await page.close()
+  })
+
+  test('first run, sign-in, empty, refused, unknown and unreachable each say what is so', async () => {
+    const made = await context('desk', 'light')
+    const shot = (page: Page, name: string) => page.screenshot({ path: join(SCREENS, `${name}-desk-light.png`) })
+    Object.assign(box.state, { signedIn: false, setupNeeded: true })
+    const setup = await open(made, '/setup?token=once')
+    await setup.getByLabel('Your name').fill('anna')
+    await setup.getByLabel('Password', { exact: true }).fill('too short')
+    expect(await setup.getByRole('button', { name: 'Continue' }).isDisabled()).toBe(true)
+    await setup.getByLabel('Password', { exact: true }).fill('correct horse battery')
+    await shot(setup, 'setup')
+    await setup.getByRole('button', { name: 'Continue' }).click()
+    await setup.locator('.drive').first().waitFor()
+    await setup.close()
+
+    box.state.signedIn = false
+    const door = await open(made, '/plates')
+    await door.getByLabel('Name').fill('anna')
+    await door.getByLabel('Password').fill('correct horse battery')
+    await shot(door, 'signin')
+    await door.getByRole('button', { name: 'Sign in' }).click()
+    await door.locator('tr.pick').first().waitFor()
+    await door.close()
+
+    box.state.empty = true
+    for (const [path, says] of [['/map', 'No drives yet'], ['/plates', 'No plate has been read yet'], ['/work', 'Nothing is done yet'], ['/library/refused', 'Nothing was refused']] as const) {
+      const page = await open(made, path)
+      await page.getByText(says).waitFor()
+      await shot(page, `empty-${path.slice(1).replace('/', '-')}`)
+      await page.close()
+    }
+    box.state.empty = false
+    const refused = await open(made, '/library/refused')
+    await refused.getByText('clip/truncated').waitFor()
+    await shot(refused, 'refused')
+    await refused.close()
+    const nowhere = await open(made, '/no/such/page')
+    await nowhere.getByText('Nothing is at this address').waitFor()
+    const go = (path: string) => nowhere.locator(`.rail a[href="${path}"]`).click()
+    await go('/plates')
+    await nowhere.locator('tr.pick').first().waitFor()
+    await go('/devices')
+    await nowhere.getByText('shed-nas').first().waitFor()
+    box.state.down = true
+    await go('/plates')
+    await nowhere.getByText('The plates cannot be read now').waitFor()
+    await nowhere.close()
+    box.state.down = false
+  })
+})
