@@ -21,6 +21,19 @@ export async function readBoxes(file: FileHandle, size: number): Promise<readonl
 
 const MOST_BOXES = 100_000
 
+/** How long the movie is by its header, s; null without one. */
+export async function movieDuration_s(file: FileHandle): Promise<number | null> {
+  const moov = (await readBoxes(file, (await file.stat()).size)).find((b) => b.type === 'moov')
+  if (!moov) return null
+  const head = Buffer.alloc(48)
+  await file.read(head, 0, head.length, moov.at + 8) // the movie's header comes first in it
+  if (head.toString('latin1', 4, 8) !== 'mvhd') return null
+  const long = head[8] === 1
+  const scale = head.readUInt32BE(long ? 28 : 20)
+  const duration = long ? Number(head.readBigUInt64BE(32)) : head.readUInt32BE(24)
+  return scale > 0 && duration > 0 && duration !== 0xffff_ffff ? duration / scale : null
+}
+
 export type Wholeness = 'whole' | 'cut' | 'unfinished'
 
 /** `cut`: a box claims more than the file has, so a copy broke off. `unfinished`: pictures without an index: the recording ended with the power. */

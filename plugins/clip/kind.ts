@@ -35,5 +35,5 @@ function isHeif(head: Buffer): boolean {
 
 /** Sync bytes at the distance of packets; with a time code of four bytes in front of each (`.m2ts`) they lie 192 apart. */
 function isTransportStream(head: Buffer): boolean {
-  return [[0, 188], [4, 192]].some(([at, step]) => [0, 1, 2].every((i) => head.length <= at! + i * step! ? i > 0 : head[at! + i * step!] === 0x47))
+  return [[0, 188], [4, 192]].some(([at, step]) => [0, 1, 2].every((i) => head[at! + i * step!] === 0x47))
 }

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { Fault } from '../../core/contract/fault.ts'
 import type { Found, ProbeContext, SideCar } from './found.ts'
 import { readBlocks } from './telemetry/blocks.ts'
@@ -9,12 +10,19 @@ import type { Reading } from './telemetry/fix.ts'
 import { readSidecar } from './telemetry/sidecar.ts'
 import { videoFacts, type VideoFacts } from './video.ts'
 
-/** `-ee3` reads embedded streams to their end; `-G3` names the sample that each value is of. */
-const EXIFTOOL_ARGS = ['-ee3', '-G3', '-a', '-n']
+/** `-G3` names the sample that each value is of. */
+const EXIFTOOL_ARGS = ['-G3', '-a', '-n']
+/**
+ * `-ee` reads all streams that the container's index names. `-ee3` also searches the whole file when there is none, at
+ * 10 s a GB: worth it in a small file and needed in a transport stream. In a large MP4 our own search is enough.
+ */
+const DEEP_BYTES = 32 * 2 ** 20
+const depth = (container: string, bytes: number) => (container === 'mp4' && bytes > DEEP_BYTES ? '-ee' : '-ee3')
 
 /** Throws Fault `clip/truncated`, `clip/unreadable` when neither picture nor telemetry can be had. */
 export async function probeVideo(ctx: ProbeContext, container: 'mp4' | 'ts' | 'other', sidecars: readonly SideCar[]): Promise<Found> {
-  const [facts, tags] = await Promise.all([videoFacts(ctx.path, container === 'mp4', ctx.signal), readTags(ctx.path, EXIFTOOL_ARGS)])
+  const { size } = await stat(ctx.path)
+  const [facts, tags] = await Promise.all([videoFacts(ctx.path, container === 'mp4', ctx.signal), readTags(ctx.path, [depth(container, size), ...EXIFTOOL_ARGS])])
   const inside = embedded(tags ?? {})
   const camera: CameraClock = { name_ms: ctx.name_ms, container_ms: inside.created_ms, zone_ms: ctx.zone_ms }
   const reading = await bestReading(ctx, inside.reading)

@@ -1,9 +1,10 @@
-import { writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import type { MediaRef } from '../../core/contract/media.ts'
 import type { StageContext } from '../../core/contract/plugin.ts'
 import type { AssetDoc, PicturesDoc } from '../../core/contract/records.ts'
+import { movieDuration_s } from './boxes.ts'
 import { command, fileUrl } from './command.ts'
 import { kindOf } from './kind.ts'
 import { headOf } from './head.ts'
@@ -69,6 +70,13 @@ async function frameOf(path: string, ctx: Ctx): Promise<Sharp | null> {
 }
 
 async function durationOf(path: string, signal: AbortSignal): Promise<number> {
+  const file = await open(path)
+  try {
+    const told_s = await movieDuration_s(file)
+    if (told_s !== null) return told_s
+  } finally {
+    await file.close()
+  }
   const { stdout } = await command('ffprobe', ['-v', 'error', '-of', 'csv=p=0', '-show_entries', 'format=duration', fileUrl(path)], { limit_ms: LIMIT_MS, signal })
   const duration_s = Number(stdout.toString().trim())
   return Number.isFinite(duration_s) ? duration_s : 0
@@ -77,7 +85,7 @@ async function durationOf(path: string, signal: AbortSignal): Promise<number> {
 async function frameAt(path: string, at_s: number, signal: AbortSignal): Promise<Buffer | null> {
   const { stdout } = await command('ffmpeg', [
     '-v', 'error', '-nostdin', '-threads', '2', '-ss', at_s.toFixed(3), '-skip_frame', 'nokey', '-i', fileUrl(path),
-    '-map', '0:v:0', '-frames:v', '1', '-c:v', 'png', '-compression_level', '1', '-f', 'image2pipe', 'pipe:1',
+    '-map', '0:v:0', '-frames:v', '1', '-vf', `scale=w='min(iw,${Math.max(...WIDTHS_PX)})':h=-2:flags=area`, '-c:v', 'png', '-compression_level', '1', '-f', 'image2pipe', 'pipe:1',
   ], { limit_ms: LIMIT_MS, signal })
   return stdout.length > 0 ? stdout : null
 }
