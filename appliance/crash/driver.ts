@@ -53,7 +53,8 @@ const indexes = openIndexes({ dir: join(dir, 'index'), catalogue })
 await indexes.ready(HOME)
 
 for (let n = 0; n < SOURCES; n++) await arrive(n)
-for (let idle = 0; idle < 3;) {
+// A life that begins anew begins at the same moment: what the former one had put off is further away now.
+for (let idle = 0; idle < 3 || (idle < 100 && (await unfinished()));) {
   const busy = [await route(), await work()].includes(true)
   idle = busy ? 0 : idle + 1
   if (!busy) now_ms += STEP_MS
@@ -63,6 +64,10 @@ while (!projector.idle() || outcomes.projections.waiting() > 0) await new Promis
 await indexes.caughtUp(HOME)
 process.stdout.write(JSON.stringify(await state(), null, 1) + '\n')
 process.exit(0)
+
+async function unfinished(): Promise<boolean> {
+  return (await board.counts(SCOPE)).some(({ pending, running }) => pending + running > 0)
+}
 
 async function arrive(n: number): Promise<void> {
   const key = `source-${n}`
