@@ -15,7 +15,7 @@ const MOST_STDERR_CHARS = 16_384
  * Runs a tool to its end. What it says of its input is for the caller to judge; throws Fault `tool/missing` only,
  * and the signal's reason when the task was given up. It is killed at the limit: a malformed file must hold nobody up.
  */
-export function command(tool: string, args: readonly string[], limits: { limit_ms: number; signal: AbortSignal; onStderr?: (text: string) => void }): Promise<Ended> {
+export async function command(tool: string, args: readonly string[], limits: { limit_ms: number; signal: AbortSignal; onStderr?: (text: string) => void }): Promise<Ended> {
   const { limit_ms, signal, onStderr } = limits
   signal.throwIfAborted()
   return new Promise((resolve, reject) => {

@@ -3,6 +3,7 @@ import { copyFile, mkdtemp, open, readFile, rm, symlink, truncate, writeFile } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { command } from './command.ts'
 import { DATA, hasData, makeClip, needsData, probe } from './testing/probe.ts'
 import { endExiftool } from './telemetry/exiftool.ts'
 
@@ -85,6 +86,11 @@ describe('what happens to good clips', () => {
     const path = join(folder, 'letter.mp4')
     await writeFile(path, 'Dear Sir or Madam')
     expect((await probe(path)).refusal?.code).toBe('clip/unreadable')
+  })
+  test('sound alone', async () => {
+    const path = join(folder, 'sound.mp4')
+    await command('ffmpeg', ['-v', 'error', '-nostdin', '-f', 'lavfi', '-i', 'sine=duration=1', '-c:a', 'aac', '-y', path], { limit_ms: 30_000, signal: new AbortController().signal })
+    expect((await probe(path)).refusal?.code).toBe('clip/unsupported')
   })
   test('something that nobody knows', async () => {
     const path = join(folder, 'program.bin')

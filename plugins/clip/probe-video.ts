@@ -76,5 +76,6 @@ function missing(facts: VideoFacts): string {
 function refusal(facts: VideoFacts): Fault {
   if (facts.wholeness === 'cut') return new Fault('clip/truncated', 'The clip is cut off: the file is shorter than its own index says. Copy it from the camera again.')
   if (facts.wholeness === 'unfinished') return new Fault('clip/truncated', 'The recording was never finished: its index is missing, as after a loss of power. A repair tool such as untrunc may save it.')
+  if (facts.codec === null && facts.audio) return new Fault('clip/unsupported', 'The file holds sound and no picture, which there is no use for here.')
   return new Fault('clip/unreadable', `No picture can be decoded from the clip${facts.why === '' ? '' : ` (ffprobe: ${facts.why})`}. Copy it from the camera again.`)
 }

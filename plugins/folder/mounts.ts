@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 
-const NETWORK = /^(nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|fuse\..+|fuseblk|davfs|ncpfs|virtiofs|vboxsf|vmhgfs)$/
+const NETWORK = /^(nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|fuse\..+|davfs|ncpfs|virtiofs|vboxsf|vmhgfs)$/
 
 /** Whether a path lies on a file system whose changes the kernel does not hear of. False where that cannot be told. */
 export async function isOnNetwork(path: string): Promise<boolean> {
@@ -8,7 +8,11 @@ export async function isOnNetwork(path: string): Promise<boolean> {
     if (cause.code === 'ENOENT') return '' // not Linux
     throw cause
   })
-  const type = typeOf(table, path)
+  const real = await realpath(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR' || cause.code === 'EACCES') return path // not there yet: its parent's mount is the best guess
+    throw cause
+  })
+  const type = typeOf(table, real)
   return type !== null && NETWORK.test(type)
 }
 
