@@ -26,6 +26,7 @@ import { openOutcomes } from '../core/tasks/outcomes.ts'
 import { boardRoutes } from '../core/tasks/port-http.ts'
 import defaultFlow from '../flows/default.json' with { type: 'json' }
 import { linksOf } from '../flows/links.ts'
+import type { Flows } from '../flows/process.ts'
 import type { Config } from './config.ts'
 import { doorRoutes, ownRoutes } from './own-routes.ts'
 import { statusOf } from './status.ts'
@@ -43,11 +44,15 @@ export interface Core {
   tokenFor(kind: Principal['kind'], id: string, role: Scope['role']): string
   /** An address that signs a browser in once, by the cookie of a session that the caller holds already. */
   enterLink(cookie: string): string
+  /** Node-RED, once it is started: its nodes are told the counts, its state shows in the status. */
+  attach(flows: Pick<Flows, 'state' | 'count'>): void
   close(): Promise<void>
 }
 
 const UI = fileURLToPath(new URL('../ui/dist', import.meta.url))
+const SCOPE: Scope = { ...HOME, role: 'admin' }
 const SWEEP_MS = 1_000
+const COUNT_EVERY_MS = 1_000
 
 /** Resolves when it answers. Throws Faults that say what to mend. */
 export async function openCore(config: Config, plugins: readonly AnyPlugin[], log: Logger): Promise<Core> {
@@ -61,13 +66,19 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   await volumes.sweep()
 
   const outcomes = await openOutcomes({ log: store, clock: Date.now })
+  let counting: NodeJS.Timeout | undefined
+  let flows: Pick<Flows, 'state' | 'count'> | null = null
+  let countsChanged = true
   const changed = (kinds: readonly string[]) => broker.announce(HOME, kinds)
   const board = await openBoard({
     log: store, outcomes, volumes, clock: Date.now, sweep_ms: SWEEP_MS,
     stages: (name) => registry.stage(name)?.stage ?? null,
     stageNames: registry.stages.map((stage) => stage.name),
     onWork: (stages) => broker?.work(HOME, stages),
-    onChange: () => broker && changed(['tasks']),
+    onChange: () => {
+      countsChanged = true
+      if (broker) changed(['tasks'])
+    },
     onTrouble: (error, task) => log.error({ err: error, task }, 'the board could not finish a step; it is tried again'),
   })
   const events = openEvents({ log: store, outcomes, clock: Date.now, schemas: (type) => eventSchema(plugins, type), onChange: () => broker && changed(['events']) })
@@ -90,7 +101,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const coreSocket = join(run, 'core.sock')
   const flowsSocket = join(run, 'flows.sock')
   const watched = new Set<string>()
-  const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched })
+  const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched, flows: () => flows?.state() ?? null })
   const enter = new Map<string, string>() // one-time tickets → cookie
 
   const door = await startHttp({
@@ -127,7 +138,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const userDir = join(config.folder, 'node-red')
   async function currentLinks(): Promise<readonly { from: string; to: string }[]> {
     const text = await readFile(join(userDir, 'flows.json'), 'utf8').catch(() => null)
-    return linksOf(text === null ? defaultFlow : JSON.parse(text), new Set(registry.stages.map((stage) => stage.name)))
+    return linksOf(flowOf(text), new Set(registry.stages.map((stage) => stage.name)))
   }
   return {
     url: door.url,
@@ -143,7 +154,16 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       enter.set(ticket, cookie)
       return `${door.url}/api/enter?ticket=${ticket}`
     },
+    attach(started) {
+      flows = started
+      counting = setInterval(() => {
+        if (!countsChanged) return
+        countsChanged = false
+        void board.counts(SCOPE).then((counts) => started.count(counts), (e: unknown) => log.warn(e, 'the counts beneath the nodes are old'))
+      }, COUNT_EVERY_MS)
+    },
     async close() {
+      clearInterval(counting)
       outcomes.close()
       await door.close()
       await broker.close()
@@ -157,6 +177,16 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 }
 
 const own = (kind: Principal['kind'], id: string, role: Scope['role']): Principal => ({ kind, id, name: id, scope: { ...HOME, role } })
+
+/** The deployed flow; a file that somebody broke shows no links until it is mended in the editor. */
+function flowOf(text: string | null): typeof defaultFlow {
+  try {
+    return text === null ? defaultFlow : (JSON.parse(text) as typeof defaultFlow)
+  } catch (e) {
+    if (e instanceof SyntaxError) return []
+    throw e
+  }
+}
 
 function eventSchema(plugins: readonly AnyPlugin[], type: string) {
   const dot = type.indexOf('.')

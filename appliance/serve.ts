@@ -22,8 +22,9 @@ export async function serve(config: Config): Promise<Appliance> {
   const flows = await startFlows({
     userDir: join(config.folder, 'node-red'), credentialKeyPath: join(config.folder, 'node-red.key'),
     socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', 'flows', 'admin'),
-    palette: makePalette(plugins), defaultFlow, logger: log,
+    palette: makePalette(plugins), defaultFlow, logger: log.child({ name: 'node-red' }),
   })
+  core.attach(flows)
   const agent = startOwnAgent({
     device: NAS, ...HOME, core: { socketPath: core.sockets.core, token: core.tokenFor('device', NAS, 'device') }, mqtt: { url: `mqtt://127.0.0.1:${core.mqttPort}` },
     scratch: join(config.folder, 'scratch'), mounts: core.volumes.specs, watchers: true,

@@ -6,6 +6,7 @@ import type { Projector } from '../core/store/projector.ts'
 import type { Volumes } from '../core/store/volumes.ts'
 import type { OpenBoard } from '../core/tasks/board.ts'
 import type { Outcomes } from '../core/tasks/outcomes.ts'
+import type { FlowsState } from '../flows/process.ts'
 import type { Config } from './config.ts'
 import manifest from '../package.json' with { type: 'json' }
 
@@ -17,9 +18,10 @@ export interface Rooms {
   readonly indexes: Indexes
   readonly volumes: Volumes
   readonly watched: ReadonlySet<string>
+  readonly flows: () => FlowsState | null // null: not started here
 }
 
-export const statusOf = ({ config, board, outcomes, projector, indexes, volumes, watched }: Rooms) => async (scope: Scope): Promise<StatusView> => {
+export const statusOf = ({ config, board, outcomes, projector, indexes, volumes, watched, flows }: Rooms) => async (scope: Scope): Promise<StatusView> => {
   const [counts, states] = await Promise.all([board.counts(scope), volumes.states()])
   const tasks = { pending: 0, running: 0, complete: 0, parked: 0 }
   for (const count of counts) for (const key of ['pending', 'running', 'complete', 'parked'] as const) tasks[key] += count[key]
@@ -28,6 +30,13 @@ export const statusOf = ({ config, board, outcomes, projector, indexes, volumes,
   const settling = looking || outcomes.unrouted() > 0 || board.unplaced() > 0 || !projector.idle() || !indexes.isCaughtUp(scope)
   return {
     version: manifest.version, box: config.name, tasks, totals: await indexes.index(scope).totals(), settling, tiles: config.tiles,
-    volumes: states, inbox: { path: config.inbox, seen: 0, busy: looking ? 'looking for files' : null },
+    flows: flowsView(flows()), volumes: states, inbox: { path: config.inbox, seen: 0, busy: looking ? 'looking for files' : null },
   }
+}
+
+function flowsView(state: FlowsState | null): StatusView['flows'] {
+  if (!state) return { running: false, trouble: null, held: 0 }
+  const why = { stalled: 'A flow kept Node-RED from answering', crashing: 'Node-RED ended again and again', 'broken flow file': 'The flow file could not be read' }
+  const trouble = state.safe ? `${why[state.safe.why]}. It runs in safe mode, without flows: mend the flow in the editor and deploy it.` : state.stopped
+  return { running: state.running, trouble: trouble ?? null, held: state.held.total }
 }
