@@ -9,7 +9,7 @@ import { Snapshot } from './snapshot.ts'
 import { update } from './update.ts'
 
 /** Changes of the catalogue in one batch of the index. */
-const BATCH = 128
+const BATCH = 512
 const BACKOFF_MS = 500
 const BACKOFF_MAX_MS = 30_000
 
