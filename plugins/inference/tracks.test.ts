@@ -60,6 +60,21 @@ test('another plate at the same place after a cut is another sighting', () => {
   expect(texts(clip([read('PJJ1406', -1)], [read('PJJ1406', -1)], [read('JST2699', -1)], [read('JST2699', -1)]))).toEqual(['PJJ1406', 'JST2699'])
 })
 
+test('plates of one company that follow each other at one place stay two', () => {
+  const [a, b] = [read('RK959AF', -0.6), read('RK959AD', -0.6)]
+  expect(texts(clip([a], [a], [a], [b], [b], [b]))).toEqual(['RK959AF', 'RK959AD'])
+})
+
+test('a box that is too narrow cuts a character off: the whole plate is kept', () => {
+  const [whole, cut] = [read('ABC1234', -1), read('BC1234', -0.8)]
+  expect(texts(clip([cut], [whole], [cut], [whole], [cut]))).toEqual(['ABC1234'])
+})
+
+test('a plate may have a colon between its groups', () => {
+  const plate = read('1B25790', -1, 600, 400, '1B2:5790')
+  expect(texts(clip([plate], [plate], [plate]))).toEqual(['1B25790'])
+})
+
 test('the same plate long after is seen again', () => {
   const empty = Array.from({ length: 40 }, () => [])
   expect(texts(clip([read('ABC1234', -1)], [read('ABC1234', -1)], ...empty, [read('ABC1234', -1)], [read('ABC1234', -1)]))).toEqual(['ABC1234', 'ABC1234'])

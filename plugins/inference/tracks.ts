@@ -66,14 +66,37 @@ export function follow(looks: readonly Look[]): Track[] {
   return tracks.map((seen) => ({ seen }))
 }
 
-/** How badly a reading goes on a track; Infinity when it cannot. */
+/** Two readings can be of one plate when some text is at most so much less likely in both together than the best of each. */
+const SHARED_MIN = -5
+/** A reading below is not to be trusted in every character. */
+const UNSURE_SCORE = -2.5
+
+/** How badly a reading goes on a track; Infinity when it cannot. Two plates of one company that follow each other differ
+ *  in a single character, so a like text is not enough where both were read surely. */
 function strangeness(track: readonly Seen[], next: Seen): number {
-  const last = track.at(-1)!
-  const away = distance(last.reading.box, next.reading.box)
-  const unlike = Math.min(...track.slice(-3).map((seen) => textDistance(textOf(seen), textOf(next))))
-  const allowed = away < 0.5 ? 3 : away < 2 ? 2 : away < 8 ? 1 : -1
-  return unlike <= allowed ? unlike + away / 10 : Infinity
+  const away = distance(track.at(-1)!.reading.box, next.reading.box)
+  if (away > MAX_AWAY) return Infinity
+  return Math.min(...track.slice(-3).map((seen) => unlikeness(seen, next, away))) + away / 10
 }
+
+/** Widths of a plate that it moves at most from one frame to the next. */
+const MAX_AWAY = 8
+
+function unlikeness(a: Seen, b: Seen, away: number): number {
+  if (textOf(a) === textOf(b)) return 0
+  if (isCut(textOf(a), textOf(b)) || isCut(textOf(b), textOf(a))) return 1
+  const shared = Math.max(...[...a.reading.candidates, ...b.reading.candidates].map(({ text }) => shortfall(a.reading, text) + shortfall(b.reading, text)))
+  if (shared >= SHARED_MIN) return 1 - shared / 5
+  const unsure = Math.min(a.reading.candidates[0]!.score, b.reading.candidates[0]!.score) < UNSURE_SCORE
+  return unsure && away < 2 && textDistance(textOf(a), textOf(b)) <= 2 ? 3 : Infinity
+}
+
+/** By how much a text is less likely than the best, 0 or below; -Infinity when it is no candidate. */
+const shortfall = ({ candidates }: Reading, text: string): number =>
+  (candidates.find((candidate) => candidate.text === text)?.score ?? -Infinity) - candidates[0]!.score
+
+/** Whether the first text is the second with an end cut off, as by a box that is too narrow. */
+const isCut = (part: string, text: string): boolean => part.length < text.length && text.length - part.length <= 2 && text.includes(part)
 
 /** Between the middles, in widths of the larger. */
 const distance = (a: Slant, b: Slant): number => Math.hypot(a.x - b.x, a.y - b.y) / Math.max(a.width, b.width)
@@ -95,7 +118,9 @@ export function textDistance(a: string, b: string): number {
 
 /** What must hold for a track to be a plate. Scores are those of `Candidate`. */
 const SURE_SCORE = -1.2 // one reading alone
-const AGREED_SCORE = -4 // the best of several that agree
+const AGREED_SCORE = -4 // the best of two or three that agree
+const OFTEN = 4
+const OFTEN_SCORE = -4.6 // the best of so many that agree
 const MEAN_SCORE = -5 // of all frames, those that read otherwise counted as misses
 
 /** A frame that does not have a text among its candidates says so much against it. */
@@ -129,20 +154,32 @@ export function settle({ seen }: Track): Plate | null {
   if (agreeing.length === 0) return null
   const best = agreeing.reduce((a, b) => (scoreOf(b.reading, winner.text) > scoreOf(a.reading, winner.text) ? b : a))
   const top = scoreOf(best.reading, winner.text)
-  const believed = agreeing.length >= 2 ? top >= AGREED_SCORE && winner.score >= MEAN_SCORE : top >= SURE_SCORE
+  const enough = agreeing.length === 1 ? SURE_SCORE : agreeing.length < OFTEN ? AGREED_SCORE : OFTEN_SCORE
+  const believed = top >= enough && (agreeing.length === 1 || winner.score >= MEAN_SCORE)
   if (!believed || !/[A-Z]/.test(winner.text) || !/[0-9]/.test(winner.text)) return null
   return { text: winner.text, candidates, best, agreeing, from_s: seen[0]!.look.at_s, to_s: seen.at(-1)!.look.at_s }
 }
 
-const scoreOf = (reading: Reading, text: string): number =>
-  Math.max(MISSED_SCORE, reading.candidates.find((candidate) => candidate.text === text)?.score ?? MISSED_SCORE)
+/** What it costs a text that a frame shows it with an end cut off. */
+const CUT_COST = 2
+
+function scoreOf(reading: Reading, text: string): number {
+  let best = MISSED_SCORE
+  for (const candidate of reading.candidates) {
+    if (candidate.text === text) best = Math.max(best, candidate.score)
+    else if (isCut(candidate.text, text)) best = Math.max(best, candidate.score - CUT_COST)
+  }
+  return best
+}
 
 /** The rim into which cameras burn their stamp, in parts of the picture's height. */
 const RIM = 0.13
 /** What moves less is fixed to the picture; of its width. */
 const STILL = 0.004
-/** Dates, times, speeds and coordinates: digits with what stands between them. */
-const STAMP = /\d[:：/]\d|\d[.\-=]\d\d?[.\-=]\d|(19|20)\d\d[.\-=]\d|\d\s*(km|mph)|\d°/i
+/** Speeds, coordinates and the time of day, whose letters are no part of a plate. */
+const STAMP = /\d\s*(km\/?h?|mph)\b|[NSEW]:?\s?\d{1,3}[.°]\d|\d[:：]\d\d\s?[AP]M/i
+/** Dates and times, wherever they stand: digits with what stands between them. */
+const CLOCK = /^[^a-z]*\d[:：/.\-=]\d[^a-z]*$/i
 
 /** Whether a text belongs to the picture's frame rather than to the world: a stamp, or what does not move at the rim. */
 function isOverlay({ seen }: Track): boolean {
@@ -155,7 +192,8 @@ function isOverlay({ seen }: Track): boolean {
     && spread(seen.map(({ reading }) => reading.box.x - reading.box.width / 2)) < 3 * STILL * width_px // its last digits come and go
 }
 
-const isStamp = (one: Seen): boolean => STAMP.test(one.reading.raw) || (isAtRim(one) && !/[a-z]/i.test(one.reading.raw))
+const isStamp = (one: Seen): boolean =>
+  STAMP.test(one.reading.raw) || CLOCK.test(one.reading.raw) || (isAtRim(one) && !/[a-z]/i.test(one.reading.raw))
 
 const isAtRim = ({ look, reading: { box } }: Seen): boolean => box.y < RIM * look.height_px || box.y > (1 - RIM) * look.height_px
 
@@ -181,13 +219,13 @@ function withoutEchoes(all: readonly Plate[]): Plate[] {
   return kept
 }
 
-/** The same text soon again, or nearly the same text at the same time. */
+/** The same text soon again; or a text that differs little at about the same time, and was seen much more rarely. */
 function isEcho(plate: Plate, other: Plate): boolean {
   const gap = gap_s(plate, other)
   if (plate.text === other.text) return gap <= SAME_AGAIN_S
   if (gap > MISREAD_S) return false
-  const unlike = textDistance(plate.text, other.text)
-  return unlike <= 1 || (unlike <= 3 && gap === 0 && distance(plate.best.reading.box, other.best.reading.box) < 3)
+  if (isCut(plate.text, other.text)) return true
+  return plate.agreeing.length * 2 <= other.agreeing.length && textDistance(plate.text, other.text) <= 2
 }
 
 const gap_s = (a: Plate, b: Plate): number => Math.max(0, a.from_s - b.to_s, b.from_s - a.to_s)
