@@ -13,6 +13,7 @@ import type { Config } from './config.ts'
 import { progressBar } from './progress-bar.ts'
 import { readResult } from './result.ts'
 
+import { ensureSample } from './sample/sample.ts'
 import { serve, type Appliance } from './serve.ts'
 
 const POLL_MS = 200
@@ -26,10 +27,11 @@ export async function demo(args: readonly string[]): Promise<void> {
   const cwd = process.env.INIT_CWD ?? process.cwd()
   const started_ms = Date.now()
   const home = values.once ? await onceFolder() : await demoFolder()
-  const given = positionals.length > 0 ? positionals : []
-  const inboxes = await Promise.all(given.map(async (path) => ({ path: resolve(cwd, path), once: true, ...(await isThere(resolve(cwd, path))) })))
+  const given = positionals.length > 0 ? positionals : [await ensureSample(join(home, 'sample'))]
+  const inboxes = given.map((path) => ({ path: resolve(cwd, path), once: true }))
+  for (const { path } of inboxes) await mustBeThere(path)
 
-  const appliance = await startAt(values.port === undefined ? null : Number(values.port), values.once, (port) => demoConfig(home, port, inboxes.map(({ path }) => ({ path, once: true }))))
+  const appliance = await startAt(values.port === undefined ? null : Number(values.port), values.once, (port) => demoConfig(home, port, inboxes))
   const stop = async (code: number) => {
     await appliance.close()
     if (values.once) await rm(home, { recursive: true, force: true })
@@ -60,9 +62,8 @@ export async function demo(args: readonly string[]): Promise<void> {
   process.stderr.write(`\n  Open ${enter}\n  It signs you in once. Ctrl-C ends the demo.\n\n`)
 }
 
-async function isThere(path: string): Promise<Record<string, never>> {
+async function mustBeThere(path: string): Promise<void> {
   await stat(path).catch((e: unknown) => { throw new Fault('media/missing', `${path} is not there: give files or folders that exist`, { cause: e }) })
-  return {}
 }
 
 async function onceFolder(): Promise<string> {
