@@ -1,10 +1,11 @@
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import type { MediaRef } from '../../core/contract/media.ts'
 import type { StageContext } from '../../core/contract/plugin.ts'
 import type { PicturesDoc } from '../../core/contract/records.ts'
 import { command, fileUrl } from './command.ts'
+import { derivedPath } from './derived.ts'
 
 const FRAME_WIDTH_PX = 160
 const MOST_FRAMES = 60
@@ -39,7 +40,7 @@ export async function run(input: Input, ctx: Ctx): Promise<{ filmstrip: Pictures
   })
   if (!made) return { filmstrip: null }
   const { width, height } = await sharp(file).metadata()
-  const media = await ctx.media.write('media', `derived/${input.sha256.slice(0, 2)}/${input.sha256}/filmstrip.jpg`, file)
+  const media = await ctx.media.write('media', derivedPath(input.sha256, 'filmstrip', await readFile(file)), file)
   return { filmstrip: { media, frames, width_px: Math.round(width / columns), height_px: Math.round(height / Math.ceil(frames / columns)), columns, interval_s } }
 }
 

@@ -6,6 +6,7 @@ import type { StageContext } from '../../core/contract/plugin.ts'
 import type { AssetDoc, PicturesDoc } from '../../core/contract/records.ts'
 import { movieDuration_s } from './boxes.ts'
 import { command, fileUrl } from './command.ts'
+import { derivedPath } from './derived.ts'
 import { kindOf } from './kind.ts'
 import { headOf } from './head.ts'
 import { heicPixels, metadataOf, MOST_PIXELS } from './image.ts'
@@ -34,7 +35,7 @@ export async function run(input: Input, ctx: Ctx): Promise<{ thumbs: PicturesDoc
     const file = join(ctx.scratch, `thumb-${width_px}.jpg`)
     const made = await picture.clone().resize({ width: width_px, withoutEnlargement: true }).jpeg({ quality: QUALITY, progressive: true }).toBuffer({ resolveWithObject: true })
     await writeFile(file, made.data)
-    thumbs.push({ width_px: made.info.width, media: await ctx.media.write('media', `derived/${input.sha256.slice(0, 2)}/${input.sha256}/thumb-${width_px}.jpg`, file) })
+    thumbs.push({ width_px: made.info.width, media: await ctx.media.write('media', derivedPath(input.sha256, `thumb-${width_px}`, made.data), file) })
     ctx.progress(thumbs.length / WIDTHS_PX.length)
   }
   return { thumbs }
