@@ -19,36 +19,36 @@ import { watcherMedia } from './media.ts'
 import { renderLong } from './sample/render.ts'
 
 const exec = promisify(execFile)
-const CLIP_S = 60
 const FRAMES_PER_S = 2
-const TIMES = Number(process.env.VIEWSHED_BENCH_TIMES ?? 3)
 const INGEST_TIMES = 5
 const INGEST_BYTES = 384 << 20
 const LIMIT_MS = 600_000
 const LOOK_MS = 50
 
-export async function* bench(): AsyncGenerator<Figure> {
+interface Size { readonly clip_s: number; readonly times: number }
+
+export async function* bench({ clip_s = 60, times = 3 }: Partial<Size> = {}): AsyncGenerator<Figure> {
   const base = resolve('.viewshed')
   await mkdir(base, { recursive: true })
   const folder = await mkdtemp(join(base, 'bench-'))
   try {
     yield await ingest(folder)
-    yield* pipeline(folder, await longClip(join(base, 'bench')))
+    yield* pipeline(folder, await longClip(join(base, 'bench'), clip_s), { clip_s, times })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
 /** Rendered once; it takes longer than what is measured. */
-async function longClip(folder: string): Promise<string> {
-  const path = join(folder, `road-${CLIP_S}s.mp4`)
+async function longClip(folder: string, clip_s: number): Promise<string> {
+  const path = join(folder, `road-${clip_s}s.mp4`)
   if (await stat(path).then(() => true, () => false)) return path
-  await rename(await renderLong(CLIP_S, folder), path)
+  await rename(await renderLong(clip_s, folder), path)
   return path
 }
 
-async function* pipeline(folder: string, clip: string): AsyncGenerator<Figure> {
-  const raw = await rawTools(clip, folder)
+async function* pipeline(folder: string, clip: string, { clip_s, times }: Size): AsyncGenerator<Figure> {
+  const raw = await rawTools(clip, clip_s, folder)
   const stack = await openStack(folder)
   await mkdir(join(folder, 'config'), { recursive: true })
   await mkdir(join(folder, 'inbox'), { recursive: true })
@@ -59,12 +59,12 @@ async function* pipeline(folder: string, clip: string): AsyncGenerator<Figure> {
     await throughAppliance(stack, clip, folder, 0) // warm: children started, models loaded
     const ours_s: number[] = []
     const theirs_s: number[] = []
-    for (let i = 1; i <= TIMES; i++) {
+    for (let i = 1; i <= times; i++) {
       theirs_s.push(await raw())
       ours_s.push(await throughAppliance(stack, clip, folder, i))
     }
     const ratios = ours_s.map((ours, i) => ours / theirs_s[i]!)
-    yield { name: 'pipeline.wall', value: median(ours_s), unit: `s for a clip of ${CLIP_S} s`, peer: 'ffprobe, exiftool, ffmpeg, the same runs of the models, cp, sha256sum, one after another', peer_value: median(theirs_s), ratio: median(ratios) }
+    yield { name: 'pipeline.wall', value: median(ours_s), unit: `s for a clip of ${clip_s} s`, peer: 'ffprobe, exiftool, ffmpeg, the same runs of the models, cp, sha256sum, one after another', peer_value: median(theirs_s), ratio: median(ratios) }
   } finally {
     await stack.stop()
   }
@@ -108,8 +108,8 @@ async function ready(stack: Stack): Promise<void> {
 }
 
 /** The tools with the arguments of the plugins, and every run of a model that the clip needs, without anything around them. */
-async function rawTools(clip: string, folder: string): Promise<() => Promise<number>> {
-  const runs = await modelRuns(clip, folder)
+async function rawTools(clip: string, clip_s: number, folder: string): Promise<() => Promise<number>> {
+  const runs = await modelRuns(clip, clip_s, folder)
   const file = `file:${clip}`
   const exiftool = join(dirname(createRequire(import.meta.url).resolve('exiftool-vendored.pl/package.json')), 'bin', 'exiftool')
   const copy = join(folder, 'raw-copy.mp4')
@@ -123,11 +123,11 @@ async function rawTools(clip: string, folder: string): Promise<() => Promise<num
     () => exec('ffprobe', ['-v', 'error', '-hide_banner', '-threads', '2', '-of', 'json', '-show_format', '-show_streams', file]),
     () => exec('ffprobe', ['-v', 'error', '-hide_banner', '-threads', '2', '-of', 'json', '-select_streams', 'V:0', '-read_intervals', '%+#8', '-show_entries', 'frame=media_type', file]),
     () => exec('perl', [exiftool, '-ee3', '-G3', '-a', '-n', '-j', clip], { maxBuffer: 64 << 20 }),
-    () => exec('ffmpeg', ['-v', 'error', '-nostdin', '-ss', String(CLIP_S * 0.1), '-i', file, '-map', '0:v:0', '-frames:v', '1', '-y', join(folder, 'raw-frame.png')]),
+    () => exec('ffmpeg', ['-v', 'error', '-nostdin', '-ss', String(clip_s * 0.1), '-i', file, '-map', '0:v:0', '-frames:v', '1', '-y', join(folder, 'raw-frame.png')]),
     ...[150, 600, 1200].map((width_px) => () => exec('ffmpeg', ['-v', 'error', '-nostdin', '-i', join(folder, 'raw-frame.png'), '-vf', `scale=${width_px}:-2`, '-y', join(folder, 'raw-thumb.jpg')])),
     () => exec('ffmpeg', ['-v', 'error', '-nostdin', '-threads', '2', '-skip_frame', 'nokey', '-i', file, '-map', '0:v:0', '-vf', 'fps=1:start_time=0:round=down,scale=160:-2:flags=area,tpad=stop=-1:stop_mode=clone,tile=10x6', '-frames:v', '1', '-q:v', '5', '-update', '1', '-y', join(folder, 'raw-strip.jpg')]),
     async () => {
-      for await (const _frame of frames(clip, interval_s(CLIP_S, FRAMES_PER_S), new AbortController().signal)) continue
+      for await (const _frame of frames(clip, interval_s(clip_s, FRAMES_PER_S), new AbortController().signal)) continue
     },
     async () => {
       for (const { session, input } of runs) await session.run(input)
@@ -142,7 +142,7 @@ async function rawTools(clip: string, folder: string): Promise<() => Promise<num
 }
 
 /** Which model was run on what shapes: heard while the plugin reads the clip once. What is in the pictures does not matter to the time. */
-async function modelRuns(clip: string, folder: string): Promise<readonly { session: InferenceSession; input: Record<string, Tensor> }[]> {
+async function modelRuns(clip: string, clip_s: number, folder: string): Promise<readonly { session: InferenceSession; input: Record<string, Tensor> }[]> {
   const tensors = new Map<string, Tensor>()
   const tensorOf = (dims: readonly number[]): Tensor => {
     const known = tensors.get(dims.join())
@@ -168,7 +168,7 @@ async function modelRuns(clip: string, folder: string): Promise<readonly { sessi
       media: { read: async () => clip, write: async (volume, path) => ({ volume, path, bytes: 0, sha256: '0'.repeat(64) }) },
     }
     const media = { volume: 'media', path: 'clip.mp4', bytes: 0, sha256: '0'.repeat(64) }
-    await readPlates({ media, sha256: media.sha256, media_kind: 'video', duration_s: CLIP_S }, ctx)
+    await readPlates({ media, sha256: media.sha256, media_kind: 'video', duration_s: clip_s }, ctx)
   } finally {
     prototype.run = plain
   }

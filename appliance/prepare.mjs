@@ -104,7 +104,7 @@ function byHand(packages) {
   if (onPath('zypper')) return `sudo zypper install ${list}`
   if (onPath('brew') || process.platform === 'darwin') return `brew install ${list}`
   if (process.platform === 'win32') return `winget install Gyan.FFmpeg`
-  return `your package manager, for: ${list}`
+  return `(your package manager) install ${list}`
 }
 
 function onPath(tool) {
@@ -160,11 +160,8 @@ async function buildUi() {
 
 /** A file with the process id of its holder; that of a dead one is taken over. */
 async function locked(work) {
-  mkdirSync(dirname(LOCK), { recursive: true })
-  let said = false
-  while (!taken()) {
-    if (!said) process.stderr.write('  waits for another start that is setting things up\n')
-    said = true
+  for (let looks = 0; !taken(); looks++) {
+    if (looks === 1) process.stderr.write('  waits for another start that is setting things up\n')
     await new Promise((done) => setTimeout(done, LOCK_LOOK_MS))
   }
   process.on('exit', () => rmSync(LOCK, { force: true }))
@@ -177,9 +174,11 @@ async function locked(work) {
 
 function taken() {
   try {
+    mkdirSync(dirname(LOCK), { recursive: true })
     writeFileSync(LOCK, String(process.pid), { flag: 'wx' })
     return true
   } catch (e) {
+    if (['EACCES', 'EPERM', 'EROFS'].includes(e.code)) fail(`Set-up has to write into ${ROOT}, and may not. Start as the user to whom it belongs, or in a copy of your own.`)
     if (e.code !== 'EEXIST') throw e
   }
   const dead = `${LOCK}.${process.pid}`
