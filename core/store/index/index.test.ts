@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -63,16 +65,22 @@ const seen = fc.record({ plate: fc.option(plate), at_s: fc.constantFrom(0, 5, 12
   .map((s) => sighting(s.plate, s.at_s, { confidence: s.confidence, crop: s.crop ? media('crop.jpg') : null }))
 const clipName = fc.constantFrom('a', 'b', 'c', 'd', 'e').map(sha)
 const start = fc.option(fc.constantFrom(-5e6, 0, 60_000, 500_000, 700_000, 86_400_000 - 1, 8.64e7 * 40, 1.7e12))
-const document = fc.oneof<fc.Arbitrary<Doc>[]>(
-  fc.record({ name: clipName, start_ms: start, camera: fc.constantFrom('x', 'y'), kind: fc.constantFrom('video' as const, 'image' as const), bytes: fc.nat(9) })
-    .map(({ name, start_ms, camera, kind, bytes }) => asset(name, { start_ms, camera, media_kind: kind, duration_s: kind === 'video' ? 60 : null, media: media('x', bytes) })),
-  fc.record({ name: clipName, lat: fc.constantFrom(-89, 0, 50, 50.01), lon: fc.constantFrom(-180, 8, 8.3, 179.99), step: fc.constantFrom(0, 0.001, 0.1) }).map(({ name, lat, lon, step }) => track(name, [lat, lon], [step / 10, -step])),
-  fc.record({ name: clipName, seen: fc.array(seen, { maxLength: 4 }), stage: fc.constantFrom('inference.plates', 'inference.cars') }).map(({ name, seen: s, stage }) => sightings(name, s, stage)),
-  fc.record({ name: clipName, stage: fc.constantFrom('clip.thumbs' as const, 'clip.filmstrip' as const) }).map(({ name, stage }) => pictures(name, stage, [320])),
-  clipName.map((name) => copy(name, 'archive')),
-  fc.constantFrom('f', 'g').map(refusal),
+const assetOf = (name: fc.Arbitrary<string>) =>
+  fc.record({ name, start_ms: start, camera: fc.constantFrom('x', 'y'), kind: fc.constantFrom('video' as const, 'video' as const, 'image' as const), bytes: fc.nat(9) })
+    .map(({ name: n, start_ms, camera, kind, bytes }): Doc => asset(n, { start_ms, camera, media_kind: kind, duration_s: kind === 'video' ? 60 : null, media: media('x', bytes) }))
+const trackOf = (name: fc.Arbitrary<string>) =>
+  fc.record({ name, lat: fc.constantFrom(-89, 0, 50, 50.01), lon: fc.constantFrom(-180, 8, 8.3, 179.99), step: fc.constantFrom(0, 0.001, 0.1) })
+    .map(({ name: n, lat, lon, step }): Doc => track(n, [lat, lon], [step / 10, -step]))
+const sightingsOf = (name: fc.Arbitrary<string>, most: number) =>
+  fc.record({ name, seen: fc.array(seen, { maxLength: most }), stage: fc.constantFrom('inference.plates', 'inference.cars') }).map(({ name: n, seen: s, stage }): Doc => sightings(n, s, stage))
+const document = fc.oneof(
+  assetOf(clipName), trackOf(clipName), { arbitrary: sightingsOf(clipName, 4), weight: 3 },
+  fc.record({ name: clipName, stage: fc.constantFrom('clip.thumbs' as const, 'clip.filmstrip' as const) }).map(({ name, stage }): Doc => pictures(name, stage, [320])),
+  clipName.map((name): Doc => copy(name, 'archive')), fc.constantFrom('f', 'g').map((name): Doc => refusal(name)),
 )
-const world = fc.array(fc.array(document, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 6 })
+/** Three whole clips first, so that what comes later changes something. */
+const beginning = fc.tuple(...['a', 'b', 'c'].map(sha).flatMap((name) => [assetOf(fc.constant(name)), trackOf(fc.constant(name)), sightingsOf(fc.constant(name), 4)]))
+const world = fc.tuple(beginning, fc.array(fc.array(document, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 6, size: 'max' })).map(([first, later]) => [[...first], ...later])
 
 /** Every question, some ways. */
 async function interview(index: Index): Promise<unknown> {
@@ -210,6 +218,27 @@ test('an index that was left between two batches goes on where it was', async ()
     await indexes.close()
   }
   await catalogue.close()
+}, 60_000)
+
+test('an index whose process was killed after a batch goes on from there', async () => {
+  const { dir, catalogue, answers } = await library()
+  await catalogue.close()
+  await rm(join(dir, 'index'), { recursive: true })
+  const module = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
+  const follow = `
+    import { openCatalogue } from ${module('../catalogue.ts')}
+    import { openIndexes } from ${module('./index.ts')}
+    const catalogue = await openCatalogue({ dir: ${JSON.stringify(join(dir, 'catalogue'))}, groupings: [], clock: () => 0 })
+    await openIndexes({ dir: ${JSON.stringify(join(dir, 'index'))}, catalogue }).caughtUp({ org: 'home', site: 'home' })`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', follow], { env: { ...process.env, VIEWSHED_CRASH_AT: 'index.batch:1' }, stdio: ['ignore', 'ignore', 'inherit'] })
+  const [, signal] = (await once(child, 'exit')) as [number | null, string | null]
+  expect(signal).toBe('SIGKILL')
+  const again = await open(join(dir, 'catalogue'))
+  const indexes = openIndexes({ dir: join(dir, 'index'), catalogue: again })
+  await indexes.caughtUp(HOME)
+  expect(await interview(indexes.index(HOME))).toEqual(answers)
+  await indexes.close()
+  await again.close()
 }, 60_000)
 
 test('another org and another site see nothing of it, and cannot name it', async () => {
