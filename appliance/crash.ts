@@ -12,7 +12,6 @@ import { differences, snapshot, type Snapshot } from './crash/snapshot.ts'
 import { openStack, VICTIMS, type Stack, type Victim } from './crash/stack.ts'
 
 const SETTLE_MS = 180_000
-const CLIPS = 12
 
 export interface CrashReport {
   readonly kills: Record<Victim, number>
@@ -21,21 +20,21 @@ export interface CrashReport {
 }
 
 export async function crash(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { kills: { type: 'string', default: '30' }, spacing_s: { type: 'string', default: '2' } } })
-  const report = await campaign(Number(values.kills), Number(values.spacing_s), process.env.VIEWSHED_BREAK ? { VIEWSHED_BREAK: process.env.VIEWSHED_BREAK } : {})
+  const { values } = parseArgs({ args: [...args], options: { kills: { type: 'string', default: '30' }, spacing_s: { type: 'string', default: '2' }, clips: { type: 'string', default: '12' } } })
+  const report = await campaign(Number(values.kills), Number(values.spacing_s), Number(values.clips), process.env.VIEWSHED_BREAK ? { VIEWSHED_BREAK: process.env.VIEWSHED_BREAK } : {})
   process.stdout.write(JSON.stringify(report) + '\n')
   process.exitCode = report.differences.length === 0 ? 0 : 1
 }
 
-/** @param spacing_s mean time between two kills @param env of the disturbed appliance alone */
-export async function campaign(kills: number, spacing_s: number, env: NodeJS.ProcessEnv = {}): Promise<CrashReport> {
+/** @param spacing_s mean time between two kills @param clips how many recordings come in @param env of the disturbed appliance alone */
+export async function campaign(kills: number, spacing_s: number, clips: number, env: NodeJS.ProcessEnv = {}): Promise<CrashReport> {
   const started_ms = Date.now()
   const base = await mkdtemp(join(tmpdir(), 'viewshed-crash-'))
   try {
-    const footage = await makeFootage(join(base, 'footage'), CLIPS)
+    const footage = await makeFootage(join(base, 'footage'), clips)
     const expected = await undisturbed(join(base, 'calm'), footage)
-    const { found, counts } = await disturbed(join(base, 'killed'), footage, kills, spacing_s, env)
-    return { kills: counts, differences: [...expected.wrong.map((line) => `undisturbed: ${line}`), ...differences(expected, found)], seconds: Math.round((Date.now() - started_ms) / 1000) }
+    const { found, counts, orphans } = await disturbed(join(base, 'killed'), footage, kills, spacing_s, env)
+    return { kills: counts, differences: [...orphans, ...expected.wrong.map((line) => `undisturbed: ${line}`), ...differences(expected, found)], seconds: Math.round((Date.now() - started_ms) / 1000) }
   } finally {
     await rm(base, { recursive: true, force: true, maxRetries: 5 })
   }
@@ -51,7 +50,7 @@ async function undisturbed(home: string, footage: readonly Recording[]): Promise
   return state
 }
 
-async function disturbed(home: string, footage: readonly Recording[], kills: number, spacing_s: number, env: NodeJS.ProcessEnv): Promise<{ found: Snapshot; counts: Record<Victim, number> }> {
+async function disturbed(home: string, footage: readonly Recording[], kills: number, spacing_s: number, env: NodeJS.ProcessEnv): Promise<{ found: Snapshot; counts: Record<Victim, number>; orphans: readonly string[] }> {
   await mkdir(join(home, 'inbox'), { recursive: true })
   const stack = await openStack(home, env)
   await stack.start()
@@ -74,7 +73,7 @@ async function disturbed(home: string, footage: readonly Recording[], kills: num
   for (; dropped < footage.length; dropped++) await drop(footage[dropped]!, join(home, 'inbox'))
   const found = await settle(stack, home, footage.length)
   await stack.stop()
-  return { found, counts }
+  return { found, counts, orphans: stack.orphans }
 }
 
 /** Waits until everything came in and nothing is under way, twice in a row. */

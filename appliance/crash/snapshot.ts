@@ -1,6 +1,6 @@
 /** What an appliance holds, in a form in which two of them can be compared: documents, files, answers, tasks. */
 import { readdir } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import type { Client } from '../../core/http/client.ts'
 import { hashFile } from '../../core/store/durable.ts'
 
@@ -45,7 +45,7 @@ export async function snapshot(api: Client, volumes: Record<string, string>): Pr
     plates: settled((await api.plates({ limit: PAGE })).hits) as unknown[],
     totals: settled((await api.status({})).totals),
     tasks: tasks.map((task) => `${task.stage} ${task.id} ${task.state}`).sort(),
-    arrivals: (await api.events({ type: 'folder.arrived', after: '', limit: PAGE })).events.map((event) => JSON.stringify(event.payload)).sort(),
+    arrivals: (await api.events({ type: 'folder.arrived', after: '', limit: PAGE })).events.map(({ payload }) => JSON.stringify({ ...payload, source: basename(String(payload.source)) })).sort(),
     files: [...files.keys()].sort(),
     wrong,
   }

@@ -19,6 +19,8 @@ export interface Stack {
   /** Kills by SIGKILL; core is started again by `start`. */
   kill(victim: Victim): Promise<boolean>
   alive(): boolean
+  /** What was still running seconds after the process above it was killed. */
+  readonly orphans: readonly string[]
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -27,6 +29,7 @@ export interface Stack {
 export async function openStack(home: string, env: NodeJS.ProcessEnv = {}): Promise<Stack> {
   const port = await freePort()
   let core: ChildProcess | null = null
+  const orphans: string[] = []
 
   async function start(): Promise<void> {
     core = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'serve'], {
@@ -60,6 +63,7 @@ export async function openStack(home: string, env: NodeJS.ProcessEnv = {}): Prom
     async kill(victim) {
       const target = await pid(victim)
       if (target === null) return false
+      const below = victim === 'stage' ? [] : await descendants(target)
       const ended = victim === 'core' ? once(core!, 'exit') : null
       try {
         process.kill(target, 'SIGKILL')
@@ -68,6 +72,8 @@ export async function openStack(home: string, env: NodeJS.ProcessEnv = {}): Prom
         throw e
       }
       await ended
+      const outlived = await whoOutlives(below.map(({ pid }) => pid))
+      if (outlived.length > 0) orphans.push(...below.filter(({ pid }) => outlived.includes(pid)).map(({ command }) => `outlived its ${victim}: ${command.replaceAll('\0', ' ').slice(0, 200)}`))
       return true
     },
     async stop() {
@@ -97,6 +103,27 @@ async function descendants(root: number): Promise<{ pid: number; command: string
     return false
   }
   return [...parents].filter(([pid]) => isBelow(pid)).map(([pid, { command }]) => ({ pid, command }))
+}
+
+const ORPHAN_MS = 8_000
+
+/** Those that are alive when `ORPHAN_MS` are over; returns as soon as there are none. */
+async function whoOutlives(pids: readonly number[]): Promise<number[]> {
+  const deadline = Date.now() + ORPHAN_MS
+  for (let left = [...pids]; ;) {
+    left = (await Promise.all(left.map(async (pid) => ((await isAlive(pid)) ? [pid] : [])))).flat()
+    if (left.length === 0 || Date.now() > deadline) return left
+    await new Promise((next) => setTimeout(next, 50))
+  }
+}
+
+async function isAlive(pid: number): Promise<boolean> {
+  try {
+    return !/^State:\s+Z/m.test(await readFile(`/proc/${pid}/status`, 'latin1'))
+  } catch (e) {
+    if (e instanceof Error && 'code' in e && ['ENOENT', 'ESRCH'].includes(String(e.code))) return false
+    throw e
+  }
 }
 
 async function freePort(): Promise<number> {
