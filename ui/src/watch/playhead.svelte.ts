@@ -1,4 +1,4 @@
-import { takeAt, type Recording, type Take } from './recording.ts'
+import { hasPicture, takeAt, type Recording, type Take } from './recording.ts'
 
 export interface Source { readonly name: string; readonly path: { readonly volume: string; readonly path: string } }
 
@@ -24,7 +24,7 @@ export class Playhead {
 
   constructor(recording: Recording, t_s: number) {
     this.#recording = recording
-    this.channel = recording.channels.find((channel) => recording.takes.some((take) => take.channel === channel && take.view.asset.media_kind !== 'track')) ?? recording.channels[0] ?? 'front'
+    this.channel = recording.channels.find((channel) => recording.takes.some((take) => take.channel === channel && hasPicture(take.view))) ?? recording.channels[0] ?? 'front'
     this.seek(t_s)
   }
 

@@ -31,10 +31,11 @@ export function recordingOf(views: readonly AssetView[]): Recording {
   return { t0_ms, length_s: Math.max(1, ...takes.map((take) => take.end_s)), channels, takes, marks, fixes, driven_m: fixes.at(-1)?.driven_m ?? 0 }
 }
 
-function lengthOf({ asset, track }: AssetView): number {
-  if (asset.duration_s !== null) return asset.duration_s
-  return asset.media_kind === 'track' ? (track?.t_s.at(-1) ?? 0) : 0
-}
+/** As long as the picture; without one, as long as the track. */
+const lengthOf = ({ asset, track }: AssetView): number => asset.duration_s ?? track?.t_s.at(-1) ?? 0
+
+/** Whether there is anything to look at: a track has none, nor a file whose telemetry alone could be read. */
+export const hasPicture = ({ asset }: AssetView): boolean => asset.media_kind === 'image' || (asset.media_kind === 'video' && asset.codec !== null)
 
 /** One camera's fixes: two receivers in one car would zigzag. */
 function fixesOf(takes: readonly Take[], channels: readonly string[]): Fix[] {
@@ -60,7 +61,7 @@ function fixesOf(takes: readonly Take[], channels: readonly string[]): Fix[] {
 
 /** The clip of a camera that covers `t_s`; otherwise the next one, otherwise its last. Null: that camera recorded nothing. */
 export function takeAt(recording: Recording, channel: string, t_s: number): Take | null {
-  const own = recording.takes.filter((take) => take.channel === channel && take.view.asset.media_kind !== 'track')
+  const own = recording.takes.filter((take) => take.channel === channel)
   return own.findLast((take) => take.start_s <= t_s && t_s < take.end_s) ?? own.find((take) => take.start_s >= t_s) ?? own.at(-1) ?? null
 }
 
