@@ -59,7 +59,7 @@ export async function openStack(home: string, env: NodeJS.ProcessEnv = {}): Prom
   }
 
   return {
-    url: `http://127.0.0.1:${port}`, api, pid, alive, start,
+    url: `http://127.0.0.1:${port}`, api, pid, alive, start, orphans,
     async kill(victim) {
       const target = await pid(victim)
       if (target === null) return false
