@@ -1,7 +1,6 @@
 /** What plates look like in a region: how likely a text is to be one, before anything was seen. Pure. */
 
-export const REGIONS = ['eu', 'us', 'br', 'all'] as const
-export type Region = (typeof REGIONS)[number]
+export type Region = 'eu' | 'us' | 'br' | 'all'
 
 /** L a letter, D a digit, A either; log weight within the region, 0 for its commonest. */
 type Formats = Readonly<Record<string, number>>

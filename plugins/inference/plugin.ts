@@ -2,7 +2,6 @@ import { Type, type Static } from 'typebox'
 import { MediaRef } from '../../core/contract/media.ts'
 import { plugin, stage } from '../../core/contract/plugin.ts'
 import { Sighting, type SightingsDoc } from '../../core/contract/records.ts'
-import { REGIONS } from './formats.ts'
 
 export const Config = Type.Object({
   models: Type.String({ default: '/config/models', title: 'Models folder', description: 'An object detector of the YOLO family (.onnx, its labels beside it as .txt) that lies here is used as well' }),
@@ -26,7 +25,7 @@ export const PlatesOutput = Type.Object({
 export type PlatesOutput = Static<typeof PlatesOutput>
 
 export const PlatesOptions = Type.Object({
-  region: Type.Union(REGIONS.map((region) => Type.Literal(region)), { default: 'all', title: 'Region', description: 'Whose plates are expected: knowing it settles what looks alike' }),
+  region: Type.Union([Type.Literal('eu'), Type.Literal('us'), Type.Literal('br'), Type.Literal('all')], { default: 'all', title: 'Region', description: 'Whose plates are expected: knowing it settles what looks alike' }),
   frames_per_s: Type.Number({ default: 2, minimum: 0.2, maximum: 30, title: 'Frames a second', description: 'Looked at in a clip of up to five minutes; fewer in longer ones' }),
   threads: Type.Integer({ default: 0, minimum: 0, maximum: 64, title: 'Threads', description: '0: as many as the machine has, at most 4' }),
   vehicles: Type.Boolean({ default: true, title: 'Vehicles', description: 'Also note vehicles when the models folder has a detector' }),

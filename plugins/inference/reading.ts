@@ -31,26 +31,38 @@ const INVENTED = -1.5
 const ON_VEHICLE = 0.5
 /** Below it, even the best view shows something other than A–Z 0–9. */
 const LATIN_MIN = 0.75
-/** A box is not worth four more views below it: it would have to gain that much. */
-const GLANCE_MIN = -12
+/** A box is not worth four more views below it: no plate of 115 photos was lost by it. */
+const GLANCE_MIN = -8
 /** What scores below is nothing that more pictures of it would make a plate. */
 const SCORE_MIN = -7
 
 /** Every place of the picture that may show a plate, best first; no two at one place.
  *  @param vehicles where vehicles were seen: plates are likelier there */
 export async function readPlates(picture: Picture, detector: Detector, recogniser: Recogniser, region: Region, vehicles: readonly Area[], signal?: AbortSignal): Promise<Reading[]> {
-  const readings: Reading[] = []
+  const glances: Glance[] = []
   for (const box of await detector.find(picture)) {
     signal?.throwIfAborted()
-    const glance = await recogniser.read(strip(picture, box, VIEWS[0]!))
-    if (!isWorth(glance, region)) continue
+    const view = await recogniser.read(strip(picture, box, VIEWS[0]!))
+    const score = view.latin < LATIN_MIN ? -Infinity : (vote([view], region)[0]?.score ?? -Infinity)
+    if (score >= GLANCE_MIN) glances.push({ box, view, score })
+  }
+  const readings: Reading[] = []
+  for (const { box, view: glance } of bestOfEachPlace(glances)) {
+    signal?.throwIfAborted()
     const views = [glance]
     for (const view of VIEWS.slice(1)) views.push(await recogniser.read(strip(picture, box, view)))
     const bonus = vehicles.some((area) => holds(area, box)) ? ON_VEHICLE : 0
     const candidates = vote(views, region).map(({ text, score }) => ({ text, score: score + bonus }))
     if (candidates.length > 0 && candidates[0]!.score >= SCORE_MIN) readings.push({ box, candidates, raw: glance.raw })
   }
-  return bestOfEachPlace(readings)
+  return readings.sort((a, b) => b.candidates[0]!.score - a.candidates[0]!.score)
+}
+
+/** A box by its first view alone. */
+interface Glance {
+  readonly box: TextBox
+  readonly view: Recognised
+  readonly score: number
 }
 
 /** An upright part of a picture, pixels. */
@@ -62,12 +74,6 @@ export interface Area {
 }
 
 const holds = (area: Area, { x, y }: TextBox) => x >= area.left && x <= area.right && y >= area.top && y <= area.bottom
-
-function isWorth(glance: Recognised, region: Region): boolean {
-  if (glance.latin < LATIN_MIN) return false
-  const best = vote([glance], region)[0]
-  return best !== undefined && best.score >= GLANCE_MIN
-}
 
 /** The texts that any view proposes, each scored by all: the mean log likelihood of the views, and how common such a plate is. */
 export function vote(views: readonly Recognised[], region: Region): Candidate[] {
@@ -89,10 +95,11 @@ function invented(text: string, views: readonly Recognised[]): number {
   return INVENTED * (lacking(/[0-9]/) + lacking(/[a-z]/i))
 }
 
-function bestOfEachPlace(readings: Reading[]): Reading[] {
-  const kept: Reading[] = []
-  for (const reading of readings.sort((a, b) => b.candidates[0]!.score - a.candidates[0]!.score)) {
-    if (!kept.some((other) => isSamePlace(other.box, reading.box))) kept.push(reading)
+/** A box and the pairs it was joined to lie over each other: only the likeliest is worth four more views. */
+function bestOfEachPlace(glances: Glance[]): Glance[] {
+  const kept: Glance[] = []
+  for (const glance of glances.sort((a, b) => b.score - a.score)) {
+    if (!kept.some((other) => isSamePlace(other.box, glance.box))) kept.push(glance)
   }
   return kept
 }
