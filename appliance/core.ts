@@ -10,6 +10,7 @@ import { openAccess, type Access } from '../core/access/access.ts'
 import { HOME, type Principal, type Scope } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import type { AnyPlugin } from '../core/contract/plugin.ts'
+import { calls } from '../core/http/calls.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
 import { startHttp } from '../core/http/server.ts'
 import { startBroker } from '../core/mqtt/broker.ts'
@@ -121,7 +122,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
         }
       },
     }),
-    routers: [boardRoutes({ board, outcomes, events }).routes(), ownRoutes({ registry, watched, enter }), doorRoutes({ access, url: () => door.url })],
+    routers: [boardRoutes({ board, outcomes, events }).routes(), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url })],
     media: { open: async (scope, volume, path) => {
       if (volumes.orgOf(volume) !== scope.org) throw new Fault('media/missing', `there is no volume ${volume}`)
       return volumes.resolve(volume, path)

@@ -21,14 +21,14 @@ interface Result {
   seconds: number
 }
 
-async function demo(cwd: string, ...paths: string[]): Promise<Result> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'demo', ...paths, '--once', '--json'], { cwd: REPO, env: { ...process.env, INIT_CWD: cwd }, maxBuffer: 64 << 20 })
+async function demo(cwd: string, paths: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'demo', ...paths, '--once', '--json'], { cwd: REPO, env: { ...process.env, INIT_CWD: cwd, ...env }, maxBuffer: 64 << 20 })
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Result
 }
 
 describe.skipIf(!withData)('over the shared recordings', () => {
   let result: Result
-  beforeAll(async () => { result = await demo(REPO, '../shared/data/A_dashcam', '../shared/data/B_plates/derived_plates_clip.mp4') }, 600_000)
+  beforeAll(async () => { result = await demo(REPO, ['../shared/data/A_dashcam', '../shared/data/B_plates/derived_plates_clip.mp4']) }, 600_000)
   const at = (path: string) => result.assets.find((asset) => asset.path === `../shared/data/A_dashcam/${path}`)
 
   test('every file gives the fixes that were counted by hand', () => {
@@ -99,7 +99,7 @@ describe('what is broken costs itself alone', () => {
     await writeFile(join(dir, 'secret.mp4'), whole)
     await symlink(join(dir, 'secret.mp4'), join(dir, 'card/link.mp4'))
     before = await contents(join(dir, 'card'))
-    result = await demo(dir, 'card')
+    result = await demo(dir, ['card'])
   }, 240_000)
   afterAll(() => rm(dir, { recursive: true, force: true }))
 
@@ -115,6 +115,32 @@ describe('what is broken costs itself alone', () => {
   test('nothing original is touched', async () => {
     expect(await contents(join(dir, 'card'))).toEqual(before)
   })
+})
+
+const mayMount = process.platform === 'linux' && process.getuid?.() === 0 // a disk of its own needs root: skipped otherwise
+
+describe.runIf(mayMount)('a disk that is full', () => {
+  let dir: string
+  const disk = () => join(dir, 'disk')
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'full-'))
+    await mkdir(disk())
+    await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', disk()])
+    await mkdir(join(dir, 'card'))
+    await promisify(execFile)('ffmpeg', ['-nostdin', '-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=10:duration=1', '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', join(dir, 'card/small.mp4')])
+    await writeFile(join(dir, 'card/big.mp4'), Buffer.concat([await readFile(join(dir, 'card/small.mp4')), Buffer.from([0, 0x50, 0, 0, 0x66, 0x72, 0x65, 0x65]), Buffer.alloc(0x500000 - 8)])) // a free box of 5 MiB
+  })
+  afterAll(async () => {
+    await promisify(execFile)('umount', [disk()])
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  test('refuses what does not fit with a word, and takes what does', async () => {
+    const result = await demo(dir, ['card'], { VIEWSHED_MEDIA: disk() })
+    expect(result.assets.map((asset) => asset.path)).toEqual(['card/small.mp4'])
+    expect(result.refused.map(({ path, code }) => [path, code])).toEqual([['card/big.mp4', 'media/full']])
+    expect(result.refused[0]!.message).toMatch(/room/)
+  }, 120_000)
 })
 
 async function contents(folder: string): Promise<Map<string, string>> {

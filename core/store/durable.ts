@@ -7,6 +7,8 @@ import { Fault } from '../contract/fault.ts'
 import { crashPoint } from './crash.ts'
 
 const CHUNK_BYTES = 4 << 20
+/** A sync at the end alone leaves the disk idle until everything is copied: 384 MB took five times as long. */
+const SYNC_EVERY_BYTES = 16 << 20
 
 /**
  * Copies in one pass: while one chunk is hashed and written, the next is read. The target is synced, its name in the folder not yet.
@@ -69,8 +71,13 @@ async function pump(source: FileHandle, target: FileHandle, hash: Hash, from: st
   let at = 0
   let which = 0
   let pending = readInto(buffers[0], 0)
+  let unsynced = 0
+  let syncing: Promise<void> | null = null
+  const failed: unknown[] = [] // the system says once only that a write did not reach the disk
   for (;;) {
     const n = await pending
+    if (n === 0) await syncing
+    if (failed.length > 0) throw writeFault(failed[0], to)
     if (n === 0) return at
     const chunk = buffers[which === 0 ? 0 : 1].subarray(0, n)
     which ^= 1
@@ -80,6 +87,10 @@ async function pump(source: FileHandle, target: FileHandle, hash: Hash, from: st
     hash.update(chunk)
     await written
     at += n
+    unsynced += n
+    if (unsynced < SYNC_EVERY_BYTES || syncing) continue
+    unsynced = 0
+    syncing = target.datasync().then(() => { syncing = null }, (e: unknown) => { failed.push(e) })
   }
 }
 
