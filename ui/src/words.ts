@@ -24,8 +24,10 @@ export function nearDay(ms: number, now_ms = Date.now()): 'today' | 'yesterday' 
 }
 /** today 13:58, then 20 Nov 13:58. */
 export const moment = (ms: number | null, now_ms = Date.now()) => (ms === null ? 'time unknown' : `${nearDay(ms, now_ms) ?? shortDay(ms, now_ms)} ${hourMinute(ms)}`)
-/** 13:54–14:08 */
-export const span = (from_ms: number, to_ms: number) => `${hourMinute(from_ms)}–${hourMinute(to_ms)}`
+/** 13:54–14:08; 13:54 when both lie in one minute. */
+export const span = (from_ms: number, to_ms: number) => (hourMinute(from_ms) === hourMinute(to_ms) && to_ms - from_ms < 60_000 ? hourMinute(from_ms) : `${hourMinute(from_ms)}–${hourMinute(to_ms)}`)
+/** 20 Nov, or 17 Nov–20 Nov. */
+export const daySpan = (from_ms: number, to_ms: number) => (dayStart(from_ms) === dayStart(to_ms) ? shortDay(from_ms) : `${shortDay(from_ms)}–${shortDay(to_ms)}`)
 
 export const dayStart = (ms: number) => { const d = new Date(ms); return new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime() }
 

@@ -29,7 +29,8 @@ export interface Fixture {
   close(): Promise<void>
 }
 
-export async function fixture(port = 0, now_ms = Date.now()): Promise<Fixture> {
+/** @param dist The built pages. */
+export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, 'dist')): Promise<Fixture> {
   const world = worldAt(now_ms)
   const video = await clipMp4(join(ROOT, '..', '.viewshed', 'fixture'))
   const state = { signedIn: true, setupNeeded: false, empty: false, down: false }
@@ -46,7 +47,7 @@ export async function fixture(port = 0, now_ms = Date.now()): Promise<Fixture> {
     const url = new URL(request.url!, 'http://box')
     response.setHeader('content-security-policy', POLICY)
     if (url.pathname.startsWith('/media/')) return sendMedia(decodeURIComponent(url.pathname), request, response)
-    if (!url.pathname.startsWith('/api/') && url.pathname !== '/healthz') return sendPage(url.pathname, response)
+    if (!url.pathname.startsWith('/api/') && url.pathname !== '/healthz') return sendPage(dist, url.pathname, response)
     for (const [name, route] of Object.entries(routes)) {
       const pattern = new RegExp(`^${route.path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`).exec(url.pathname)
       if (!pattern || route.method !== request.method) continue
@@ -203,10 +204,10 @@ function sendRange(path: string, request: IncomingMessage, response: ServerRespo
   createReadStream(path, { start, end }).on('error', () => response.destroy()).pipe(response)
 }
 
-function sendPage(path: string, response: ServerResponse): void {
+function sendPage(dist: string, path: string, response: ServerResponse): void {
   const file = extname(path) === '' ? '/index.html' : path
   try {
-    const bytes = readFileSync(join(ROOT, 'dist', file))
+    const bytes = readFileSync(join(dist, file))
     response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' }).end(bytes)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error

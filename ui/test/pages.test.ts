@@ -13,6 +13,7 @@ import { fixture, type Fixture } from './fixture.ts'
 const CHROMIUM = '/usr/bin/chromium'
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const SCREENS = join(import.meta.dirname, '..', '..', '.viewshed', 'screens')
+const DIST = join(SCREENS, '..', 'ui-under-test')
 const SIZES = { desk: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const
 const NOON_MS = new Date(2026, 10, 20, 14, 31).getTime()
 
@@ -23,8 +24,9 @@ describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) 
   const complaints: string[] = []
 
   beforeAll(async () => {
-    await build({ configFile: join(import.meta.dirname, '..', 'vite.config.ts'), logLevel: 'error' })
-    box = await fixture(0, NOON_MS)
+    // Not into `ui/dist`: other tests and a running box serve that.
+    await build({ configFile: join(import.meta.dirname, '..', 'vite.config.ts'), logLevel: 'error', build: { outDir: DIST, emptyOutDir: true } })
+    box = await fixture(0, NOON_MS, DIST)
     browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
     await mkdir(SCREENS, { recursive: true })
   }, 120_000)

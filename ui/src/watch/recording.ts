@@ -75,6 +75,13 @@ export function whereAt(recording: Recording, t_s: number): (Place & { driven_m:
   return null
 }
 
+/** The plate to point at: the nearest of those that are in sight, otherwise the last one passed. */
+export function markAt(recording: Recording, t_s: number): Mark | null {
+  const inSight = recording.marks.filter((mark) => mark.from_s - 0.3 <= t_s && t_s <= mark.to_s + 0.3)
+  if (inSight.length > 0) return inSight.reduce((best, mark) => (Math.abs(mark.t_s - t_s) < Math.abs(best.t_s - t_s) ? mark : best))
+  return recording.marks.findLast((mark) => mark.t_s <= t_s) ?? null
+}
+
 /** The last fix at or before `t_s`; -1 before the first. */
 export function fixBefore(fixes: readonly Fix[], t_s: number): number {
   let low = 0
