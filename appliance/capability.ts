@@ -23,7 +23,7 @@ export async function probe(scratch: string): Promise<Capability> {
 async function versionOf(tool: string): Promise<string | null> {
   try {
     const { stdout } = await exec(tool, [tool === 'perl' ? '-v' : '-version'], { timeout: 10_000 })
-    return /(?:version |\(v)([^\s)]+)/.exec(stdout)?.[1] ?? 'unknown'
+    return /(?:ffmpeg version |ffprobe version |\(v)([^\s)]+)/.exec(stdout)?.[1] ?? 'unknown'
   } catch (e) {
     if (e instanceof Error && 'code' in e && e.code === 'ENOENT') return null
     throw e
