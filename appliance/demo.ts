@@ -3,7 +3,7 @@
  * Sources are only read. What it makes lies in a folder of its own; with `--once` that folder goes when it ends.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Fault } from '../core/contract/fault.ts'
@@ -28,8 +28,7 @@ export async function demo(args: readonly string[]): Promise<void> {
   const started_ms = Date.now()
   const home = values.once ? await onceFolder() : await demoFolder()
   const given = positionals.length > 0 ? positionals : [await ensureSample(join(home, 'sample'))]
-  const inboxes = given.map((path) => ({ path: resolve(cwd, path), once: true }))
-  for (const { path } of inboxes) await mustBeThere(path)
+  const inboxes = await Promise.all(given.map(async (path) => ({ path: await whereIs(resolve(cwd, path)), once: true })))
 
   const appliance = await startAt(values.port === undefined ? null : Number(values.port), values.once, (port) => demoConfig(home, port, inboxes))
   const stop = async (code: number) => {
@@ -62,8 +61,9 @@ export async function demo(args: readonly string[]): Promise<void> {
   process.stderr.write(`\n  Open ${enter}\n  It signs you in once. Ctrl-C ends the demo.\n\n`)
 }
 
-async function mustBeThere(path: string): Promise<void> {
-  await stat(path).catch((e: unknown) => { throw new Fault('media/missing', `${path} is not there: give files or folders that exist`, { cause: e }) })
+/** Where a path leads, links followed: files are named by that, and told to the person as they gave it. */
+async function whereIs(path: string): Promise<string> {
+  return realpath(path).catch((e: unknown) => { throw new Fault('media/missing', `${path} is not there: give files or folders that exist`, { cause: e }) })
 }
 
 async function onceFolder(): Promise<string> {
