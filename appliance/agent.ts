@@ -2,7 +2,6 @@
  * An agent: claims tasks, runs them in warm children, keeps watchers beside their devices. The same program on the NAS,
  * where core starts it, and on another machine. It remembers nothing: whatever it was doing is offered again when it goes.
  */
-import { spawn } from 'node:child_process'
 import { setTimeout as wait } from 'node:timers/promises'
 import mqtt, { type MqttClient } from 'mqtt'
 import { pino } from 'pino'
@@ -14,10 +13,12 @@ import type { Claim } from '../core/tasks/port.ts'
 import type { AnyPlugin, WatchContext } from '../core/contract/plugin.ts'
 import type { Static, TObject, TSchema } from 'typebox'
 import plugins from '../plugins/index.ts'
+import { openBell } from './bell.ts'
 import { probe } from './capability.ts'
-import { killGroup, openChildren, type Running } from './children.ts'
+import { openChildren, type Running } from './children.ts'
 import { askCore, type CoreAddress } from './core-request.ts'
 import { watcherMedia } from './media.ts'
+import { startReaper } from './reaper.ts'
 import { openScratch } from './scratch.ts'
 
 export interface AgentOrder {
@@ -33,6 +34,9 @@ export interface AgentOrder {
 
 const IDLE_WAIT_MS = 5_000 // when nobody said that there is work
 const RETRY_MS = 1_000
+const RENEW_EVERY_MS = 5_000 // a lease is 30 s or more
+/** What all stages together may fill of the machine's memory; what runs alone may fill more. */
+const MEMORY_PART = 0.75
 const DEFAULT_CAP_MIB = 1024
 
 export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<void> {
@@ -46,7 +50,7 @@ export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<
   const configs = await untilReached(() => askCore<Record<string, unknown>>(order.core, 'GET', '/api/plugins/config', undefined, signal), signal)
   const stages = runnable(capability)
   const bell = openBell()
-  const client = order.mqtt ? join(order, capability, [...stages.keys()], bell.ring) : null
+  const client = order.mqtt ? joinBroker(order, capability, [...stages.keys()], bell.ring) : null
   const running = new Map<string, { claim: Claim; run: Running; cap_mib: number }>()
   const slots = Math.max(2, capability.cores)
   const home = { org: order.org, site: order.site }
@@ -55,7 +59,7 @@ export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<
   const open = (): string[] => {
     const used_mib = [...running.values()].reduce((sum, r) => sum + r.cap_mib, 0)
     return [...stages].filter(([name, { plugin, cap_mib, alone }]) =>
-      used_mib + cap_mib <= capability.memory_mib * 0.75
+      (running.size === 0 || used_mib + cap_mib <= capability.memory_mib * MEMORY_PART)
       && !(alone && [...running.values()].some((r) => r.claim.stage === name))
       && children.rest_ms(plugin.name, Date.now()) === 0).map(([name]) => name)
   }
@@ -101,8 +105,7 @@ export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<
 
   async function renewLoop(): Promise<void> {
     while (!signal.aborted) {
-      const shortest_s = Math.min(30, ...[...running.values()].map((r) => r.claim.lease_s))
-      await wait((shortest_s * 1000) / 3, undefined, { signal }).catch(ignoreAbort)
+      await wait(RENEW_EVERY_MS, undefined, { signal }).catch(ignoreAbort)
       const held = [...running.values()].map(({ claim }) => ({ id: claim.id, token: claim.token }))
       if (held.length === 0 || signal.aborted) continue
       try {
@@ -165,7 +168,7 @@ async function untilReached<T>(ask: () => Promise<T>, signal: AbortSignal): Prom
   }
 }
 
-function join(order: AgentOrder, capability: Capability, stages: readonly string[], onWork: () => void): MqttClient {
+function joinBroker(order: AgentOrder, capability: Capability, stages: readonly string[], onWork: () => void): MqttClient {
   const own = `viewshed/${order.device}`
   const client = mqtt.connect(order.mqtt!.url, {
     clientId: `${order.device}:agent`, username: order.device, password: order.core.token, reconnectPeriod: 1000,
@@ -180,47 +183,6 @@ function join(order: AgentOrder, capability: Capability, stages: readonly string
   })
   client.on('message', onWork)
   return client
-}
-
-/** Wakes whoever waits; a ring while nobody waits is remembered. */
-function openBell() {
-  let rung = false
-  let wake: (() => void) | null = null
-  return {
-    ring(): void {
-      rung = true
-      wake?.()
-    },
-    async wait(most_ms: number, signal: AbortSignal): Promise<void> {
-      if (!rung && !signal.aborted)
-        await new Promise<void>((done) => {
-          const timer = setTimeout(done, most_ms)
-          wake = () => { clearTimeout(timer); done() }
-        })
-      rung = false
-      wake = null
-    },
-  }
-}
-
-/** A shell that outlives us by a moment: when our end of its pipe closes, however we ended, it ends what our stages had started. */
-function startReaper() {
-  if (process.platform === 'win32') return { note: () => undefined, stop: () => undefined }
-  const script = 'G=""; while read -r op g; do case $op in +) G="$G $g";; -) N=""; for x in $G; do [ "$x" = "$g" ] || N="$N $x"; done; G=$N;; esac; done; for g in $G; do kill -9 -"$g" 2>/dev/null; done'
-  const shell = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
-  shell.stdin.on('error', () => undefined) // it was killed; our children still die with us
-  const groups = new Set<number>()
-  return {
-    note(change: '+' | '-', pgid: number): void {
-      if (change === '+') groups.add(pgid)
-      else groups.delete(pgid)
-      shell.stdin.write(`${change} ${pgid}\n`)
-    },
-    stop(): void {
-      for (const pgid of groups) killGroup(pgid)
-      shell.stdin.end()
-    },
-  }
 }
 
 function ignoreAbort(e: unknown): void {
