@@ -23,13 +23,13 @@ export const folderEvents = {
     event: RecordingEvent,
     sidecars: Type.Array(Type.Object({ media: MediaRef, format: Type.String() })),
     source: Type.String(), // absolute path that it came from
-  }),
+  }, { title: 'A file came in', description: 'A recording, photo or track was taken in from an inbox, with the files that belong to it.' }),
   refused: Type.Object({
     name: Type.String(), // absolute path
     camera: Type.String(),
     code: Type.String(),
     message: Type.String(),
-  }),
+  }, { title: 'A file was refused', description: 'A file in an inbox could not be taken in; code and message say why.' }),
 }
 
 export default plugin({
