@@ -1,6 +1,6 @@
 /** Core in one process: the stores, the board, the broker and the door. It runs no stage and no flow by itself. */
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +16,7 @@ import { startHttp } from '../core/http/server.ts'
 import { startBroker } from '../core/mqtt/broker.ts'
 import { createRegistry } from '../core/plugins/registry.ts'
 import { openCatalogue } from '../core/store/catalogue.ts'
-import { writeDurable } from '../core/store/durable.ts'
+import { readOrNull, writeDurable } from '../core/store/durable.ts'
 import { openIndexes } from '../core/store/index/index.ts'
 import { openLog } from '../core/store/log.ts'
 import { startProjector } from '../core/store/projector.ts'
@@ -138,8 +138,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const userDir = join(config.folder, 'node-red')
   async function currentLinks(): Promise<readonly { from: string; to: string }[]> {
-    const text = await readFile(join(userDir, 'flows.json'), 'utf8').catch(() => null)
-    return linksOf(flowOf(text), new Set(registry.stages.map((stage) => stage.name)))
+    return linksOf(flowOf(await readOrNull(join(userDir, 'flows.json'))), new Set(registry.stages.map((stage) => stage.name)))
   }
   return {
     url: door.url,

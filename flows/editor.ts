@@ -1,6 +1,7 @@
 /** The palette as a package that Node-RED loads: for each plugin one `.js` that registers its nodes and one `.html` for the editor. */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readOrNull } from '../core/store/durable.ts'
 import type { Field, Palette, PaletteNode, Port } from './palette.ts'
 
 /**
@@ -27,15 +28,6 @@ export function packageOf(palette: Palette): Map<string, string> {
     files.set(`${plugin}.html`, htmlOf(list))
   }
   return files
-}
-
-async function readOrNull(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
-  }
 }
 
 const htmlOf = (nodes: readonly PaletteNode[]): string => [

@@ -1,7 +1,8 @@
 /** The flow file and the key beside it, as Node-RED finds them at its start. */
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { copyFile, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { readOrNull, writeDurable } from '../core/store/durable.ts'
 import type { FlowEntry } from './red.ts'
 
 /** What was found: a broken file is kept aside, and what it said is not run until a person has looked. */
@@ -17,7 +18,7 @@ export async function installFlow(userDir: string, shipped: readonly FlowEntry[]
   const path = join(userDir, 'flows.json')
   const text = await readOrNull(path)
   if (text === null) {
-    await writeDurably(path, `${JSON.stringify(shipped, null, 4)}\n`)
+    await writeDurable(path, `${JSON.stringify(shipped, null, 4)}\n`, 0o600)
     return 'installed'
   }
   if (isFlow(text)) return 'there'
@@ -25,7 +26,7 @@ export async function installFlow(userDir: string, shipped: readonly FlowEntry[]
   await copyFile(path, aside)
   const backup = await readOrNull(join(userDir, '.flows.json.backup'))
   if (backup === null || !isFlow(backup)) return 'broken'
-  await writeDurably(path, backup)
+  await writeDurable(path, backup, 0o600)
   return 'restored'
 }
 
@@ -35,7 +36,7 @@ export async function credentialKey(path: string): Promise<string> {
   if (known !== null && known.trim() !== '') return known.trim()
   const key = randomBytes(32).toString('hex')
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  await writeDurably(path, `${key}\n`)
+  await writeDurable(path, `${key}\n`, 0o600)
   return key
 }
 
@@ -46,33 +47,5 @@ function isFlow(text: string): boolean {
   } catch (error) {
     if (error instanceof SyntaxError) return false
     throw error
-  }
-}
-
-async function readOrNull(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
-  }
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const fresh = `${path}.new`
-  const file = await open(fresh, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(fresh, path)
-  // The folder too: after a power cut a renamed file whose folder was not synced may be gone.
-  const folder = await open(dirname(path))
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }

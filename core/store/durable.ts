@@ -1,6 +1,6 @@
 /** Files that are there after a power cut: written, synced, renamed, and the folder synced too. */
 import { createHash, randomBytes, type Hash } from 'node:crypto'
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Fault } from '../contract/fault.ts'
@@ -148,6 +148,14 @@ export async function writeDurable(path: string, content: string | Buffer, mode 
     throw writeFault(e, path)
   }
   await syncFolder(dirname(path))
+}
+
+/** A small file's text; null when it is not there. */
+export async function readOrNull(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch((e: unknown) => {
+    if (errno(e) === 'ENOENT') return null
+    throw e
+  })
 }
 
 export const errno = (e: unknown): string => (e instanceof Error && 'code' in e ? String(e.code) : '')
