@@ -14,8 +14,6 @@ export interface Doc { readonly _id: string; readonly kind: string; readonly [fi
 const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' })
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(t: T) => Type.Union([t, Type.Null()])
 
-export const CHANNELS = ['front', 'rear', 'interior', 'telephoto', 'unknown'] as const
-export const EVENTS = ['normal', 'locked', 'parking', 'event', 'manual'] as const
 // Member by member: of a mapped array the types of the literals would be lost.
 export const Channel = Type.Union([Type.Literal('front'), Type.Literal('rear'), Type.Literal('interior'), Type.Literal('telephoto'), Type.Literal('unknown')])
 export const RecordingEvent = Type.Union([Type.Literal('normal'), Type.Literal('locked'), Type.Literal('parking'), Type.Literal('event'), Type.Literal('manual')])

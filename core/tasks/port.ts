@@ -40,10 +40,6 @@ export interface Claim {
   readonly scope: Pick<Scope, 'org' | 'site'>
 }
 
-/** A file that a stage wrote: staged under its task, moved to `ref.path` by core when the task completes. */
-export const StagedFile = Type.Object({ ref: MediaRef })
-export type StagedFile = Static<typeof StagedFile>
-
 export const Completion = Type.Object({
   id: Type.String(),
   token: Type.String(),
