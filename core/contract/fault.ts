@@ -11,6 +11,7 @@ export const FAULTS = {
   'input/invalid': { status: 400, retry: false },
   'input/too-large': { status: 413, retry: false },
   'output/invalid': { status: 500, retry: false },
+  'device/unheard': { status: 409, retry: true }, // core does not know what it can do: it says so again, then goes on
   'not-found': { status: 404, retry: false },
   'task/unknown': { status: 404, retry: false },
   'task/stale': { status: 409, retry: false }, // the lease belongs to somebody else by now

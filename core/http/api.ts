@@ -6,6 +6,8 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import type { Role } from '../contract/plugin.ts'
 import type { AssetDoc, RefusalDoc } from '../contract/records.ts'
+import { Capability, Conditions } from '../devices/capability.ts'
+import { Mode, Settings } from '../devices/settings.ts'
 import type { AssetView, DriveView, PlateHit, SightingHit } from '../store/port.ts'
 import type { StageCount, TaskView } from '../tasks/port.ts'
 
@@ -17,7 +19,6 @@ const Bbox = Type.String({ pattern: '^-?[0-9.]+(,-?[0-9.]+){3}$', description: '
 const Setup = Type.Object({ token: Type.String(), name: Type.String({ minLength: 1, maxLength: 64 }), password: Type.String({ minLength: 12, maxLength: 256 }) })
 const SignIn = Type.Object({ name: Type.String({ maxLength: 64 }), password: Type.String({ maxLength: 256 }) })
 const ById = Type.Object({ id: Type.String({ maxLength: 200 }) })
-const Ids = Type.Object({ ids: Type.Array(Type.String(), { maxItems: 1000 }) })
 const DrivesQuery = Type.Object({ from: Time, to: Time, bbox: Type.Optional(Bbox), limit: Limit })
 const AssetsQuery = Type.Object({ from: Time, to: Time, limit: Limit })
 const PlatesQuery = Type.Object({ q: Type.Optional(Type.String({ maxLength: 32 })), mode: Type.Optional(Type.Union([Type.Literal('exact'), Type.Literal('part'), Type.Literal('fuzzy')])), limit: Limit })
@@ -25,6 +26,23 @@ const ViewQuery = Type.Object({ bbox: Bbox, from: Time, to: Time, min: Type.Opti
 const HistogramQuery = Type.Object({ from: Type.Number(), to: Type.Number(), by: Type.Union([Type.Literal('hour'), Type.Literal('day'), Type.Literal('month')]) })
 const TasksQuery = Type.Object({ state: Type.Optional(Type.Union([Type.Literal('pending'), Type.Literal('running'), Type.Literal('complete'), Type.Literal('parked')])), stage: Type.Optional(Type.String()), before: Type.Optional(Type.String()), limit: Limit })
 const EventsQuery = Type.Object({ type: Type.Optional(Type.String()), after: Type.Optional(Type.String()), limit: Limit })
+const DeviceName = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$', description: 'letters, digits, . _ and -, at most 63' })
+const Code = Type.String({ pattern: '^[0-9A-Z]{3}-[0-9A-Z]{3}$', description: 'a code such as 7Q4-K2M' })
+const Stages = Type.Union([Type.Null(), Type.Array(Type.String({ maxLength: 100 }), { maxItems: 1_000 })])
+const Join = Type.Object({ name: DeviceName, capability: Capability })
+const JoinState = Type.Object({ secret: Type.String({ minLength: 20, maxLength: 100 }) })
+const Accept = Type.Object({ code: Code, name: Type.Optional(DeviceName), stages: Type.Optional(Stages) })
+const Refuse = Type.Object({ code: Code })
+const Steer = Type.Object({ id: Type.String({ maxLength: 63 }), mode: Mode })
+const SetDevice = Type.Object({ id: Type.String({ maxLength: 63 }), stages: Type.Optional(Stages), settings: Type.Optional(Settings) })
+const Hello = Type.Object({ capability: Capability, conditions: Conditions })
+/** Tasks by name, or all of a stage, of a drive, of a time of recording; together they narrow. One of them must be there. */
+const Which = Type.Object({
+  ids: Type.Optional(Type.Array(Type.String({ maxLength: 100 }), { maxItems: 1_000 })),
+  stage: Type.Optional(Type.String({ maxLength: 100 })),
+  drive: Type.Optional(Type.String({ maxLength: 200 })),
+  from: Time, to: Time, // of the recordings
+})
 const Edit = Type.Object({ target: Type.String(), set: Type.Record(Type.String(), Type.Unknown()) })
 
 /** @param role null: open to everybody who can reach the port. */
@@ -43,10 +61,44 @@ export interface StatusView {
   readonly volumes: readonly { name: string; mounted: boolean; bytes_free: number | null; bytes_total: number | null }[]
   readonly inbox: { readonly path: string; readonly seen: number; readonly busy: string | null }
 }
+/** One that the appliance knows: its own agent, or one that joined. */
 export interface DeviceView {
-  readonly id: string; readonly name: string; readonly online: boolean; readonly last_seen_ms: number | null
-  readonly birth: Record<string, unknown> | null // what it can do
-  readonly running: readonly { task: string; stage: string; progress: number | null; what: string | null }[]
+  readonly id: string // also its name
+  readonly own: boolean // started by the appliance itself: it cannot be revoked
+  readonly online: boolean
+  readonly last_seen_ms: number | null
+  readonly capability: Capability | null // null: not heard since the appliance started, and never before
+  readonly conditions: Conditions | null
+  readonly allowed: readonly string[] | null // stages it may run; null: all that it can
+  readonly settings: Settings
+  readonly rests: string | null // why it takes nothing new now, in words; null: it does
+  readonly token_ends_ms: number | null
+  readonly running: readonly { task: string; stage: string; progress: number | null; what: string | null; since_ms: number }[]
+  readonly waiting: number // pending tasks that, of all devices, only this one can run
+  readonly done: number // in the last 24 h
+  readonly failed: number
+  readonly rates: readonly { stage: string; per_hour: number; took_s: number }[] // over what it did in the last 24 h; `took_s` the median
+  readonly strip: readonly number[] // 24 h to now in quarters of an hour, oldest first: 0 to 1 how busy; -1: away
+}
+export interface DeviceDetail extends DeviceView {
+  readonly recent: readonly { task: string; stage: string; what: string | null; end: 'complete' | 'fault' | 'interrupted'; at_ms: number; took_s: number | null; message: string | null }[] // newest first
+}
+/** A device at the door. */
+export interface JoiningView { readonly code: string; readonly name: string; readonly address: string; readonly capability: Capability; readonly ends_ms: number }
+export type JoinAnswer =
+  | { readonly state: 'waiting' | 'refused' | 'expired' }
+  | { readonly state: 'accepted'; readonly device: string; readonly token: string; readonly org: string; readonly site: string }
+/** What a device is told when it says what it can do: at its start, and whenever core asks for it by `device/unheard`. */
+export interface HelloAnswer {
+  readonly device: string
+  readonly org: string
+  readonly site: string
+  readonly allowed: readonly string[] | null
+  readonly settings: Settings
+  readonly rests: string | null
+  readonly mqtt: { readonly url: string | null; readonly port: number | null; readonly username: string; readonly password: string | null } // url null: at the appliance's own address; password null: the token
+  readonly volumes: readonly { readonly name: string; readonly id: string }[] // `id` stands in the marker of the right disk
+  readonly token_ends_ms: number | null
 }
 export interface EventView { readonly seq: string; readonly type: string; readonly at_ms: number; readonly payload: Record<string, unknown> }
 
@@ -70,9 +122,21 @@ export const routes = {
   work: route<typeof Empty, { stages: readonly (StageCount & { title: string; plugin: string })[]; links: readonly { from: string; to: string }[] }>('GET', '/api/work', 'viewer', Empty),
   tasks: route<typeof TasksQuery, { tasks: readonly TaskView[] }>('GET', '/api/tasks', 'viewer', TasksQuery),
   task: route<typeof ById, TaskView>('GET', '/api/tasks/:id', 'viewer', ById),
-  retry: route<typeof Ids, { changed: number }>('POST', '/api/tasks/retry', 'operator', Ids),
-  cancel: route<typeof Ids, { changed: number }>('POST', '/api/tasks/cancel', 'operator', Ids),
-  devices: route<typeof Empty, { devices: readonly DeviceView[] }>('GET', '/api/devices', 'viewer', Empty),
+  retry: route<typeof Which, { changed: number }>('POST', '/api/tasks/retry', 'operator', Ids),
+  cancel: route<typeof Which, { changed: number }>('POST', '/api/tasks/cancel', 'operator', Ids),
+  rerun: route<typeof Which, { changed: number }>('POST', '/api/tasks/rerun', 'operator', Rerun),
+  devices: route<typeof Empty, { devices: readonly DeviceView[]; joining: readonly JoiningView[] }>('GET', '/api/devices', 'viewer', Empty),
+  device: route<typeof ById, DeviceDetail>('GET', '/api/devices/:id', 'viewer', ById),
+  join: route<typeof Join, { code: string; secret: string; ends_s: number }>('POST', '/api/join', null, Join),
+  joinState: route<typeof JoinState, JoinAnswer>('POST', '/api/join/state', null, JoinState),
+  acceptDevice: route<typeof Accept, { device: string }>('POST', '/api/joining/accept', 'admin', Accept),
+  refuseDevice: route<typeof Refuse, Record<string, never>>('POST', '/api/joining/refuse', 'admin', Refuse),
+  steerDevice: route<typeof Steer, Record<string, never>>('POST', '/api/devices/:id/mode', 'operator', Steer),
+  setDevice: route<typeof SetDevice, Record<string, never>>('POST', '/api/devices/:id', 'admin', SetDevice),
+  revokeDevice: route<typeof ById, Record<string, never>>('DELETE', '/api/devices/:id', 'admin', ById),
+  hello: route<typeof Hello, HelloAnswer>('POST', '/api/device/hello', 'device', Hello),
+  goodbye: route<typeof Empty, Record<string, never>>('POST', '/api/device/goodbye', 'device', Empty),
+  renewToken: route<typeof Empty, { token: string; ends_ms: number }>('POST', '/api/device/token', 'device', Empty),
   events: route<typeof EventsQuery, { events: readonly EventView[] }>('GET', '/api/events', 'viewer', EventsQuery),
   edit: route<typeof Edit, Record<string, never>>('POST', '/api/edits', 'reviewer', Edit),
 } as const

@@ -51,8 +51,9 @@ export type Completion = Static<typeof Completion>
 export interface Board {
   /** One synced batch for all. Unknown stages and inputs that do not fit their schema throw Fault `stage/unknown`, `input/invalid` and nothing is published. */
   publish(scope: Scope, publications: readonly Publication[]): Promise<readonly Published[]>
-  /** Up to `count` of the oldest pending tasks among `stages`; empty: nothing to do now. */
-  claim(device: string, scope: Scope, stages: readonly string[], count: number): Promise<readonly Claim[]>
+  /** Up to `count` of the oldest pending tasks among `stages`; empty: nothing to do now.
+   *  @param holds Digests of inputs that the device has already and would be slow to fetch: near the head, their tasks come first. */
+  claim(device: string, scope: Scope, stages: readonly string[], count: number, holds?: readonly string[]): Promise<readonly Claim[]>
   /** Tokens that still hold their task; whoever is missing from the answer must stop. */
   renew(device: string, leases: readonly { id: string; token: string }[]): Promise<readonly string[]>
   /** `already`: somebody else's answer counts, nothing was written. Throws `output/invalid`, `task/unknown`, `media/conflict`. */
@@ -99,9 +100,14 @@ export interface TaskView {
   readonly created_ms: number
   readonly completed_ms: number | null
   readonly device: string | null // who completed it
-  readonly made_by: readonly string[] // tasks whose outcome asked for it
-  readonly made: readonly string[]
+  readonly run: number // raised each time a person has the same work done again
+  readonly interrupted: readonly { device: string; at_ms: number; why: string }[] // leases that ended without a word, newest last
+  readonly made_by: readonly TaskLink[] // tasks whose outcome asked for it
+  readonly made: readonly TaskLink[]
 }
+
+/** Another task of the chain. */
+export interface TaskLink { readonly id: string; readonly stage: string; readonly state: TaskState }
 
 export interface StageCount { readonly stage: string; readonly pending: number; readonly running: number; readonly complete: number; readonly parked: number }
 
@@ -110,6 +116,17 @@ export interface BoardDesk {
   counts(scope: Scope): Promise<readonly StageCount[]>
   tasks(scope: Scope, filter: { state?: TaskState | 'running'; stage?: string; limit: number; before?: string }): Promise<readonly TaskView[]>
   task(scope: Scope, id: string): Promise<TaskView | null>
-  retry(scope: Scope, ids: readonly string[]): Promise<number>
-  cancel(scope: Scope, ids: readonly string[]): Promise<number>
+  /** Parked tasks are offered again. Returns how many. */
+  retry(scope: Scope, which: Which): Promise<number>
+  /** Pending and parked ones are dropped, with whoever waits for them. */
+  cancel(scope: Scope, which: Which): Promise<number>
+  /** Complete work is done once more, behind fresh footage, and its outcome goes the way of the first one. Work whose newest run is not complete is passed over. */
+  rerun(scope: Scope, which: Which): Promise<number>
+}
+
+/** Which tasks; what is given narrows. Throws Fault `input/invalid` when nothing is given. */
+export interface Which {
+  readonly ids?: readonly string[]
+  readonly stage?: string
+  readonly assets?: readonly string[] // digests: tasks whose input names one of them as `sha256`
 }
