@@ -3,6 +3,7 @@ import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { Fault } from '../contract/fault.ts'
 import type { AnyPlugin, AnyStage, Needs } from '../contract/plugin.ts'
+import type { Capability } from '../devices/capability.ts'
 
 export interface RegisteredStage {
   readonly name: string // `clip.probe`
@@ -57,17 +58,8 @@ function deepFreeze<T>(value: T): T {
   return value
 }
 
-/** What a machine offers, as in its birth message. */
-export interface Capability {
-  readonly cores: number
-  readonly memory_mib: number
-  readonly scratch_mib: number
-  readonly gpu_mib: number
-  readonly tools: Readonly<Record<string, string>> // name → version
-}
-
 /** Why a machine cannot run a stage, in words; null when it can. */
-export function unmet(needs: Needs | undefined, has: Capability): string | null {
+export function unmet(needs: Needs | undefined, has: Pick<Capability, 'gpu_mib' | 'memory_mib' | 'scratch_mib' | 'tools'>): string | null {
   if (!needs) return null
   const missing = (needs.tools ?? []).filter((tool) => !(tool in has.tools))
   if (missing.length) return `needs ${missing.join(' and ')}`

@@ -12,6 +12,7 @@ import { Lanes } from './lanes.ts'
 import { Leases, type Lease } from './leases.ts'
 import * as machine from './machine.ts'
 import type { Outcomes } from './outcomes.ts'
+import type { TaskEnd } from './gate.ts'
 import type { Board, BoardDesk, Claim, Completion, Publication, Published } from './port.ts'
 import { orderOf, Tasks, type TaskRecord } from './record.ts'
 import { recordsOf, workOf, type StageRules, type Work } from './rules.ts'
@@ -33,6 +34,8 @@ export interface BoardParts {
   readonly onWork?: (stages: readonly string[], home: Home) => void
   /** Counts, states or progress are not what they were. */
   readonly onChange?: (home: Home) => void
+  /** A device's work on a task ended. */
+  readonly onEnd?: (end: TaskEnd) => void
   /** A sweep failed, or the files of a complete task could not be placed or cleared away; it is tried again with a later
    *  sweep. By default it is written to the console. */
   readonly onTrouble?: (error: unknown, task: string | null) => void
@@ -45,6 +48,8 @@ export interface OpenBoard extends Board, BoardDesk {
   sweep(): Promise<void>
   /** A device is known to be gone: what it held is offered again at once; each is an interruption. */
   gone(device: string): Promise<void>
+  /** A device lets go of all that it holds: offered again at once, nothing counts against the work. */
+  letGo(device: string): Promise<void>
   /** What a device says of a task of its own; kept in memory. @param done 0 to 1 */
   progress(device: string, task: string, done: number, what?: string): void
   running(scope: Home): readonly RunningTask[]
@@ -209,7 +214,7 @@ class TaskBoard implements OpenBoard {
       crashPoint('board.complete.before-commit')
       await batch.commit(this.#parts.log)
       crashPoint(files.length > 0 ? 'board.journal.written' : 'board.complete.committed')
-      this.#endLease(id)
+      this.#ended(task, this.#endLease(id), device, 'complete', null)
       if (files.length > 0) await this.#journals.place(id)
       this.#parts.onChange?.({ org: task.org, site: task.site })
       return 'complete'
@@ -236,7 +241,7 @@ class TaskBoard implements OpenBoard {
       this.#tasks.write(batch, task, { ...next, retired: token })
       await batch.commit(log)
       crashPoint('board.fault.committed')
-      this.#endLease(id)
+      this.#ended(task, this.#endLease(id), device, code === 'stage/killed' ? 'interrupted' : 'fault', message)
       if (machine.isOffered(next, clock())) this.#offer([next])
       else if (next.state === 'pending') this.#stock.delay({ id, order: next.order, org: next.org, site: next.site, stage: next.stage }, next.not_before_ms)
       await this.#journals.clear(id, token)
@@ -296,6 +301,16 @@ class TaskBoard implements OpenBoard {
     await Promise.all(held.map((lease) => this.#interrupt(lease)))
   }
 
+  async letGo(device: string): Promise<void> {
+    const held = this.#leases.all().filter((lease) => lease.device === device)
+    await Promise.all(held.map(({ id, token }) => this.release(device, id, token)))
+  }
+
+  #ended({ id, stage, org, site, input }: TaskRecord, lease: Lease | undefined, device: string, end: TaskEnd['end'], message: string | null): void {
+    const at_ms = this.#parts.clock()
+    this.#parts.onEnd?.({ device, task: id, stage, org, site, input, end, at_ms, took_ms: lease === undefined ? null : at_ms - lease.since_ms, message })
+  }
+
   async #interrupt(lease: Lease): Promise<void> {
     await this.#lanes.alone([lease.id], async () => {
       const task = this.#tasks.read(lease.id)
@@ -308,6 +323,7 @@ class TaskBoard implements OpenBoard {
         crashPoint('board.interrupt.committed')
       }
       this.#endLease(lease.id)
+      if (task !== null) this.#ended(task, lease, lease.device, 'interrupted', 'the device fell silent or went')
       if (next?.state === 'pending') this.#offer([next])
       this.#parts.onChange?.({ org: lease.org, site: lease.site })
     })
@@ -354,9 +370,10 @@ class TaskBoard implements OpenBoard {
   }
 
   /** What waited for its resource is offered. */
-  #endLease(id: string): void {
+  #endLease(id: string): Lease | undefined {
     const lease = this.#leases.end(id)
     if (lease !== undefined && lease.resource !== null) this.#announce(this.#stock.free(lease.resource))
+    return lease
   }
 
   #offer(tasks: readonly TaskRecord[]): void {

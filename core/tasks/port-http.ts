@@ -8,6 +8,7 @@ import { Fault, FAULTS, isFaultCode, type FaultCode, type FaultReport } from '..
 import { readJson } from '../http/body.ts'
 import type { OpenBoard } from './board.ts'
 import type { EventDoor } from './events.ts'
+import type { DeviceGate } from './gate.ts'
 import { Completion, Publication, type Board, type Claim, type Outcome, type OutcomeLog, type Published } from './port.ts'
 import { misfit } from './shape.ts'
 
@@ -27,7 +28,7 @@ const Emit = Type.Object({ type: Id, key: Type.String({ minLength: 1, maxLength:
 const Known = Type.Object({ type: Id, key: Type.String({ minLength: 1, maxLength: 4_096 }) })
 
 /** Board, outcome log and events for agents and flows. Expects `ctx.state.principal`, which the session in front of it sets. */
-export function boardRoutes({ board, outcomes, events }: { board: OpenBoard; outcomes: OutcomeLog; events: EventDoor }): Router {
+export function boardRoutes({ board, outcomes, events, gate }: { board: OpenBoard; outcomes: OutcomeLog; events: EventDoor; gate?: DeviceGate }): Router {
   const router = new Router({ prefix: '/api' })
   router.use(async (ctx, next) => {
     try {
@@ -42,6 +43,7 @@ export function boardRoutes({ board, outcomes, events }: { board: OpenBoard; out
   const post = <S extends TSchema>(path: string, may: (who: Principal) => boolean, schema: S, answer: (who: Principal, body: Static<S>) => Promise<object>) =>
     router.post(path, async (ctx) => {
       const who = allowed(ctx, may)
+      if (who.kind === 'device') gate?.heard(who.id)
       ctx.body = await answer(who, await body(ctx, schema))
     })
   /** A task of another org or site is as good as none. */
@@ -50,7 +52,7 @@ export function boardRoutes({ board, outcomes, events }: { board: OpenBoard; out
   }
 
   post('/board/publish', isFlows, Publish, async (who, { scope, publications }) => ({ published: await board.publish(who.kind === 'flows' ? { ...scope, role: who.scope.role } : who.scope, publications) }))
-  post('/board/claim', isDevice, ClaimFor, async (who, { stages, count }) => ({ claims: await board.claim(who.id, who.scope, stages, count) }))
+  post('/board/claim', isDevice, ClaimFor, async (who, { stages, count }) => ({ claims: await board.claim(who.id, who.scope, gate?.stagesFor(who, stages) ?? stages, count) }))
   post('/board/renew', isDevice, Renew, async (who, { leases }) => ({ tokens: await board.renew(who.id, leases.filter(({ id }) => board.within(who.scope, id))) }))
   post('/board/complete', isDevice, Completion, async (who, completion) => {
     mine(who, completion.id)
