@@ -15,6 +15,8 @@ import { makeHandlers } from '../core/http/handlers.ts'
 import { startHttp } from '../core/http/server.ts'
 import { startBroker } from '../core/mqtt/broker.ts'
 import { createRegistry } from '../core/plugins/registry.ts'
+import { openDevices, type Devices } from '../core/devices/devices.ts'
+import { openRecords } from '../core/devices/records.ts'
 import { openCatalogue } from '../core/store/catalogue.ts'
 import { readOrNull, writeDurable } from '../core/store/durable.ts'
 import { openIndexes } from '../core/store/index/index.ts'
@@ -37,11 +39,12 @@ export interface Core {
   readonly mqttPort: number
   readonly access: Access
   readonly board: OpenBoard
+  readonly devices: Devices
   readonly volumes: Awaited<ReturnType<typeof openVolumes>>
   /** Where core's own processes reach it, and where Node-RED is expected to listen. */
   readonly sockets: { readonly core: string; readonly flows: string }
   readonly flowSecret: string // shared with Node-RED
-  /** A token for one of core's own processes, good until core stops. */
+  /** A token for one of core's own processes, good until core stops. A device is known from then on as the appliance's own. */
   tokenFor(kind: Principal['kind'], id: string, role: Scope['role']): string
   /** An address that signs a browser in once, by the cookie of a session that the caller holds already. */
   enterLink(cookie: string): string
@@ -80,6 +83,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       countsChanged = true
       if (broker) changed(['tasks'])
     },
+    onEnd: (end) => devices.ended(end),
     onTrouble: (error, task) => log.error({ err: error, task }, 'the board could not finish a step; it is tried again'),
   })
   const events = openEvents({ log: store, outcomes, clock: Date.now, schemas: (type) => eventSchema(plugins, type), onChange: () => broker && changed(['events']) })
@@ -92,12 +96,23 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   await indexes.ready(HOME)
   indexes.onChange(() => changed(['assets', 'drives', 'plates']))
 
-  const access = await openAccess({ log: store })
+  const records = await openRecords({ log: store, sequence: outcomes.sequence, clock: Date.now })
+  const access = await openAccess({ log: store, devices: records })
+  const devices = await openDevices({
+    log: store, records, access, board, clock: Date.now, monotonic: () => performance.now(),
+    holders: () => new Set(board.running(HOME).map(({ device }) => device)),
+    stage: (name) => registry.stage(name)?.stage ?? null,
+    whereabouts: ({ id, org }) => ({
+      mqtt: { url: null, port: broker.port, username: id, password: null },
+      volumes: volumes.names.filter((name) => volumes.orgOf(name) === org).map((name) => ({ name, id: store.get(`volume!${name}`)! })),
+    }),
+    warn: (error, message) => log.warn(error, message),
+  })
   const metrics = new Metrics()
   const broker = await startBroker({
-    registry: metrics, port: config.mqttPort, host: config.host, access, log,
-    onProgress: (device, { task, done, what }) => board.progress(device, task, done, what ?? undefined),
+    registry: metrics, port: config.mqttPort, host: config.host, access, log, onDevice: devices.word,
   })
+  devices.attach(broker)
   const secret = randomBytes(32).toString('hex')
   const coreSocket = join(run, 'core.sock')
   const flowsSocket = join(run, 'flows.sock')
@@ -108,11 +123,9 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const door = await startHttp({
     port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy,
     handlers: makeHandlers({
-      access, desk: board, catalogue, status,
+      access, desk: board, catalogue, status, devices,
       index: (scope) => indexes.index(scope),
       events: (scope, filter) => events.list(scope, filter),
-      // What runs is the board's to say; a device that fell silent may still believe it.
-      devices: (scope) => broker.devices(scope).map((device) => ({ ...device, running: board.running(scope).filter((run) => run.device === device.id) })),
       work: async (scope) => {
         const counts = new Map((await board.counts(scope)).map((count) => [count.stage, count]))
         const nothing = { pending: 0, running: 0, complete: 0, parked: 0 }
@@ -122,7 +135,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
         }
       },
     }),
-    routers: [boardRoutes({ board, outcomes, events }).routes(), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url })],
+    routers: [boardRoutes({ board, outcomes, events, gate: devices.gate }).routes(), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url })],
     media: { open: async (scope, volume, path) => {
       if (volumes.orgOf(volume) !== scope.org) throw new Fault('media/missing', `there is no volume ${volume}`)
       return volumes.resolve(volume, path)
@@ -145,10 +158,14 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     mqttPort: broker.port,
     access,
     board,
+    devices,
     volumes,
     sockets: { core: coreSocket, flows: flowsSocket },
     flowSecret: secret,
-    tokenFor: (kind, id, role) => access.mint(own(kind, id, role)),
+    tokenFor(kind, id, role) {
+      if (kind === 'device') records.own(id, HOME)
+      return access.mint(own(kind, id, role))
+    },
     enterLink(cookie) {
       const ticket = randomBytes(16).toString('base64url')
       enter.set(ticket, cookie)
@@ -167,6 +184,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       outcomes.close()
       await door.close()
       await broker.close()
+      await devices.close()
       await projector.stop()
       await indexes.close()
       await catalogue.close()

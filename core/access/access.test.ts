@@ -176,7 +176,7 @@ test('a minted token is its principal until it expires or is revoked, and gone w
 
 test('MQTT: a device is known by its own token under its own name only', async () => {
   const token = access.mint(nas)
-  expect(await access.principalOfMqtt('nas', token)).toEqual({ principal: nas, session: null })
+  expect(await access.principalOfMqtt('nas', token)).toEqual({ principal: nas, session: null, ends_ms: null })
   expect(await access.principalOfMqtt('gpu', token)).toBeNull()
   expect(await access.principalOfMqtt('@nas', token)).toBeNull()
   expect(await access.principalOfMqtt('nas', '')).toBeNull()
@@ -186,7 +186,7 @@ test('MQTT: a page is known for an hour, under its own name, while its session l
   const { principal, session } = await access.setUp({ token: await access.setupToken(), name: 'Ann', password: GOOD }, HERE)
   const { username, password } = access.mqttOf(principal, session)
   expect(username).toBe('@ann')
-  expect(await access.principalOfMqtt(username, password)).toEqual({ principal, session })
+  expect(await access.principalOfMqtt(username, password)).toEqual({ principal, session, ends_ms: null })
   expect(await access.principalOfMqtt('@eve', password)).toBeNull()
   expect(await access.principalOfMqtt(username, password.replace(/^./, (c) => (c === '0' ? '1' : '0')))).toBeNull()
   expect(await access.principalOfMqtt(username, `${password}.x`)).toBeNull()

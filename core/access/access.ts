@@ -1,11 +1,12 @@
 /**
- * Who may come in. People, the one-time setup token and sessions are synced in the log under `access!`;
- * what core hands to its own processes lives in memory and ends with it.
+ * Who may come in. People, the one-time setup token, sessions and the key that devices' tokens are signed with are synced in
+ * the log under `access!`; what core hands to its own processes lives in memory and ends with it.
  */
 import { hash, verify } from '@node-rs/argon2'
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { Fault } from '../contract/fault.ts'
 import type { Role } from '../contract/plugin.ts'
+import { openDeviceTokens, type DeviceTokens, type JoinedDevices } from './device-tokens.ts'
 import { limit } from './limit.ts'
 import { HOME, type Principal, type Scope } from './scope.ts'
 import { openSessions, type Session } from './sessions.ts'
@@ -15,10 +16,12 @@ import { mqttName, sha256, tokens, type Tokens } from './tokens.ts'
 /** One who signed in: the principal, the session it came by, and the cookie when it is new. */
 export interface SignedIn { readonly principal: Principal; readonly session: string; readonly cookie: string }
 
-/** An MQTT client that proved who it is. `session`: a browser's, ends with it. */
-export interface MqttClient { readonly principal: Principal; readonly session: string | null }
+/** An MQTT client that proved who it is. `session`: a browser's, ends with it. `ends_ms`: when what it proved it with is over; null: with core, or its session. */
+export interface MqttClient { readonly principal: Principal; readonly session: string | null; readonly ends_ms: number | null }
 
 export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBearer' | 'mqttOf'> {
+  /** A device's token for the next 30 days. */
+  readonly signDevice: DeviceTokens['sign']
   /** The appliance waits for a link to be used: there is no admin yet, or a new password was asked for at the command line. */
   setupNeeded(): boolean
   /** A new one-time token for the first admin, good for an hour; the former one is void. Fault `access/denied` once there is an admin. */
@@ -47,14 +50,15 @@ interface SetupToken { readonly digest: string; readonly expires_ms: number; rea
 const PEOPLE = 'access!person!'
 const SETUP = 'access!setup'
 
-/** @param clock Epoch, ms. */
-export async function openAccess({ log, clock = Date.now }: { log: AccessLog; clock?: () => number }): Promise<Access> {
+/** @param clock Epoch, ms. @param devices Those that joined; by default none did. */
+export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { log: AccessLog; clock?: () => number; devices?: JoinedDevices }): Promise<Access> {
   const people = new Map<string, Person>()
   for (const [id, value] of await entries(log, PEOPLE)) people.set(id, JSON.parse(value))
   const [stored] = await entries(log, SETUP)
   let setup: SetupToken | null = stored ? JSON.parse(stored[1]) : null
   const sessions = await openSessions(log, clock)
   const minted = tokens(clock)
+  const signed = await openDeviceTokens({ log, clock, devices })
   const byName = limit({ tries: 10, refill_ms: 60_000, clock })
   const byAddress = limit({ tries: 30, refill_ms: 20_000, clock })
   // Compared with when nobody has the name, so that both answers take the same time.
@@ -89,7 +93,8 @@ export async function openAccess({ log, clock = Date.now }: { log: AccessLog; cl
   return {
     mint: minted.mint,
     revoke: minted.revoke,
-    principalOfBearer: minted.principalOfBearer,
+    signDevice: signed.sign,
+    principalOfBearer: async (token) => (await minted.principalOfBearer(token)) ?? (await signed.find(token))?.principal ?? null,
     mqttOf: minted.mqttOf,
     setupNeeded,
 
@@ -156,13 +161,16 @@ export async function openAccess({ log, clock = Date.now }: { log: AccessLog; cl
       if (id !== null) {
         const session = sessions.byId(id)
         const principal = session && principalOf(session)
-        return principal && mqttName(principal) === username ? { principal, session: session.id } : null
+        return principal && mqttName(principal) === username ? { principal, session: session.id, ends_ms: null } : null
       }
-      const principal = await minted.principalOfBearer(password)
-      return principal && mqttName(principal) === username ? { principal, session: null } : null
+      const own = await minted.principalOfBearer(password)
+      const found = own ? { principal: own, ends_ms: null } : await signed.find(password)
+      return found && mqttName(found.principal) === username ? { ...found, session: null } : null
     },
   }
 }
+
+const NOBODY: JoinedDevices = { get: () => null, used: () => undefined }
 
 /** Two ways of writing one name are one person. */
 const idOf = (name: string): string => name.normalize('NFKC').trim().toLowerCase()

@@ -31,7 +31,6 @@ export function tokens(clock: () => number): Tokens {
       minted.set(digest.toString('hex'), { principal, digest, until_ms: clock() + ttl_ms })
       return token
     },
-    // Devices that joined for good will bring a signed token; it is checked here and nowhere else.
     async principalOfBearer(token) {
       const digest = sha256(token)
       // Found by its digest, so that the time of the search tells nothing of the token.

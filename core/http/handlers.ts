@@ -1,10 +1,12 @@
 /** What the table's routes do, over the ports alone. */
 import type { Access, SignedIn } from '../access/access.ts'
+import { holds } from '../access/role.ts'
 import type { Principal, Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
+import type { Devices } from '../devices/devices.ts'
 import type { Bounds, Catalogue, Index, Period } from '../store/port.ts'
 import type { BoardDesk } from '../tasks/port.ts'
-import type { Answer, DeviceView, EventView, SessionView, StatusView } from './api.ts'
+import type { Answer, EventView, SessionView, StatusView } from './api.ts'
 import type { Handlers, Visit } from './table.ts'
 
 export interface Rooms {
@@ -14,7 +16,7 @@ export interface Rooms {
   readonly catalogue: Pick<Catalogue, 'edit'>
   /** The audit: newest first; `after` continues behind an entry. */
   readonly events: (scope: Scope, filter: { type?: string; after?: string; limit: number }) => Promise<readonly EventView[]>
-  readonly devices: (scope: Scope) => readonly DeviceView[] | Promise<readonly DeviceView[]>
+  readonly devices: Omit<Devices, 'gate' | 'attach' | 'word' | 'ended' | 'look' | 'close'>
   readonly status: (scope: Scope) => Promise<StatusView>
   readonly work: (scope: Scope) => Promise<Answer<'work'>>
 }
@@ -78,7 +80,19 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
     task: async ({ id }, who) => found(await desk.task(who.scope, id), `There is no task ${id}.`),
     retry: async ({ ids }, who) => ({ changed: await desk.retry(who.scope, ids) }),
     cancel: async ({ ids }, who) => ({ changed: await desk.cancel(who.scope, ids) }),
-    devices: async (_ask, who) => ({ devices: await devices(who.scope) }),
+    // Codes are for who may accept.
+    devices: async (_ask, who) => ({ devices: await devices.views(who.scope), joining: holds(who.scope.role, 'admin') ? devices.joining() : [] }),
+    device: ({ id }, who) => devices.view(who.scope, id),
+    join: async (ask, _who, visit) => devices.join(ask, visit.address),
+    joinState: (ask, _who, visit) => devices.joinState(ask, visit.address),
+    acceptDevice: (ask, who) => devices.accept(ask, who),
+    refuseDevice: (ask, who) => done(devices.refuse(ask, who)),
+    steerDevice: (ask, who) => done(devices.steer(ask, who)),
+    setDevice: (ask, who) => done(devices.set(ask, who)),
+    revokeDevice: ({ id }, who) => done(devices.revoke(id, who)),
+    hello: async (ask, who) => devices.hello(ask, who),
+    goodbye: (_ask, who) => done(devices.goodbye(who)),
+    renewToken: (_ask, who) => devices.renew(who),
     events: async ({ type, after, limit = LIMIT }, who) => ({ events: await events(who.scope, { type, after, limit }) }),
     edit: async ({ target, set }, who) => {
       await catalogue.edit(who.scope, who.name, target, set)
@@ -93,6 +107,11 @@ const sessionView = (access: Access, who: Principal, session: string | null): Se
   role: who.scope.role,
   mqtt: session === null ? { username: '', password: '' } : access.mqttOf(who, session),
 })
+
+const done = async (doing: Promise<void>): Promise<Record<string, never>> => {
+  await doing
+  return {}
+}
 
 function found<T>(thing: T | null, message: string): T {
   if (thing === null) throw new Fault('not-found', message)

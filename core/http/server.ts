@@ -13,6 +13,7 @@ import { securityHeaders } from './headers.ts'
 import { media, staging, type MediaSource, type Staging } from './media.ts'
 import { metrics } from './metrics.ts'
 import { isOwnOrigin, whoSent, type DoorState } from './pass.ts'
+import { refusals } from './refusals.ts'
 import { nothingHere, pages } from './static.ts'
 import { table, type Handlers } from './table.ts'
 
@@ -53,13 +54,15 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
     if (error instanceof Fault || /^(EPIPE|ECONNRESET|ECANCELED|ERR_STREAM_PREMATURE_CLOSE|HPE_\w+)$/.test(error.code ?? '')) return
     log.warn({ err: error }, 'a connection broke')
   })
-  const measured = metrics(door.registry ?? new Registry())
+  const registry = door.registry ?? new Registry()
+  const measured = metrics(registry)
   const proxy = door.flows ? flowsProxy(door.flows) : null
   if (proxy) access.onSignOut(proxy.signedOut)
 
   app.use(securityHeaders(door.tileUrl ?? (() => null)))
   app.use(measured.measure)
   app.use(failures(log))
+  app.use(refusals(registry))
   app.use(async (ctx, next) => {
     if (!['GET', 'HEAD', 'OPTIONS'].includes(ctx.method) && !isOwnOrigin(ctx.req.headers, ctx.host)) throw new Fault('access/denied', 'Another site sent this. Behind a proxy of your own: let it pass on the Host that the browser asked for.')
     Object.assign(ctx.state, await whoSent(access, ctx.req))

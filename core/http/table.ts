@@ -10,7 +10,7 @@ import { COOKIE, demand, type DoorContext, type DoorState } from './pass.ts'
 import { SESSION_TTL_MS } from '../access/sessions.ts'
 
 /** Routes that answer before anybody signed in. */
-export type OpenRoute = 'health' | 'setupState' | 'setup' | 'signIn'
+export type OpenRoute = 'health' | 'setupState' | 'setup' | 'signIn' | 'join' | 'joinState'
 
 /** What a handler may know and do beside its question. */
 export interface Visit {
@@ -27,6 +27,8 @@ export type Handlers = {
 }
 
 const MAX_BODY_BYTES = 1 << 20
+/** Of those who are not people, or not known yet: as much as a message of the broker. */
+const MAX_OPEN_BODY_BYTES = 256 * 1024
 
 /** @returns Koa middleware for the whole table and `/api/openapi.json`. */
 export function table(handlers: Handlers) {
@@ -45,10 +47,11 @@ type Handler = (ask: unknown, who: Principal | null, visit: Visit) => Promise<un
 
 function mount(router: Router<DoorState>, name: keyof Routes, handler: Handler): void {
   const { method, path, role, query } = routes[name]
+  const max_bytes = role === null || role === 'device' ? MAX_OPEN_BODY_BYTES : MAX_BODY_BYTES
   router.register(path, [method], async (ctx) => {
     const who = role === null ? ctx.state.principal : demand(ctx.state.principal, role)
     const { params } = ctx as unknown as { params: Record<string, string> }
-    const given = method === 'POST' ? { ...asObject(await readJson(ctx.req, MAX_BODY_BYTES)), ...params } : fromText(query, { ...ctx.query, ...params })
+    const given = method === 'POST' ? { ...asObject(await readJson(ctx.req, max_bytes)), ...params } : fromText(query, { ...ctx.query, ...params })
     ctx.set('Cache-Control', 'no-store')
     ctx.body = await handler(checked(query, given), who, visit(ctx))
   })

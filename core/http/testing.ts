@@ -37,8 +37,12 @@ export async function openTestDoor({ rooms = {}, ...door }: Partial<Door> & { ro
   const lines: { level: string; message: string }[] = []
   const write = (level: string) => (_fields: object, message: string) => void lines.push({ level, message })
   const pino: Log = { error: write('error'), warn: write('warn'), info: write('info') }
-  const desk = { counts: nobodyHome, tasks: nobodyHome, task: nobodyHome, retry: nobodyHome, cancel: nobodyHome }
-  const handlers = makeHandlers({ access, index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices: nobodyHome, status: nobodyHome, work: nobodyHome, ...rooms })
+  const desk = { counts: nobodyHome, tasks: nobodyHome, task: nobodyHome, retry: nobodyHome, cancel: nobodyHome, rerun: nobodyHome }
+  const devices = {
+    join: nobodyHome, joinState: nobodyHome, accept: nobodyHome, refuse: nobodyHome, steer: nobodyHome, set: nobodyHome, revoke: nobodyHome,
+    hello: nobodyHome, goodbye: nobodyHome, renew: nobodyHome, joining: nobodyHome, views: nobodyHome, view: nobodyHome,
+  }
+  const handlers = makeHandlers({ access, index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, status: nobodyHome, work: nobodyHome, ...rooms })
   const open = await startHttp({ port: 0, host: '127.0.0.1', access, log: pino, handlers, ...door })
   return {
     ...open, dir, access, lines,

@@ -13,16 +13,15 @@ import { createWebSocketStream, WebSocketServer } from 'ws'
 import type { Access, MqttClient } from '../access/access.ts'
 import type { Principal, Scope } from '../access/scope.ts'
 import { mqttName } from '../access/tokens.ts'
-import type { DeviceView } from '../http/api.ts'
+import type { Announcer } from '../devices/devices.ts'
 import { limitFrames, MAX_FRAME_BYTES } from './frames.ts'
-import { parseSaid, roster, type Progress } from './roster.ts'
-import { bridgeTopic, deviceTopic, mayHear, mayPublish, maySubscribe, mayWill, parseTopic } from './topics.ts'
+import { parseSaid, roster, type Said } from './roster.ts'
+import { bridgeTopic, DEVICE_KINDS, deviceTopic, mayHear, mayPublish, maySubscribe, mayWill, parseTopic } from './topics.ts'
 
-export interface Broker {
+export interface Broker extends Announcer {
   readonly port: number // of TCP
   /** A WebSocket that arrived at `/mqtt`; its origin was looked at already. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, who?: { readonly principal: Principal | null; readonly session: string | null }): void
-  devices(scope: Pick<Scope, 'org' | 'site'>): readonly DeviceView[]
   /** Tells pages what to fetch again; at most four times a second, in between kinds are gathered. */
   announce(scope: Pick<Scope, 'org' | 'site'>, kinds: readonly string[]): void
   /** Tells devices that there is work for `stages`; gathered in the same way. */
@@ -32,7 +31,10 @@ export interface Broker {
   close(): Promise<void>
 }
 
-export type Refusal = 'connect' | 'will' | 'publish' | 'subscribe' | 'payload' | 'size'
+export type Refusal = 'connect' | 'will' | 'publish' | 'subscribe' | 'payload' | 'size' | 'replay'
+
+/** What is heard of a device. `here`: it connected, or said that it still is; `lost`: its last connection broke off. */
+export type DeviceWord = { readonly kind: 'here' } | { readonly kind: 'said'; readonly said: Said } | { readonly kind: 'lost' }
 
 export interface BrokerOptions {
   readonly port: number // TCP; 0: any free one
@@ -41,16 +43,15 @@ export interface BrokerOptions {
   readonly log: { warn(fields: object, message: string): void }
   readonly clock?: () => number // epoch, ms
   readonly registry?: Registry
-  /** What a device said of a task that it runs. */
-  readonly onProgress?: (device: string, progress: Progress) => void
+  readonly onDevice?: (device: string, word: DeviceWord) => void
 }
 
 export const MAX_PAYLOAD_BYTES = 256 * 1024
 const ANNOUNCE_EVERY_MS = 250
 const CONNECT_TIMEOUT_MS = 10_000
 
-export async function startBroker({ port, host, access, log, clock = Date.now, registry, onProgress }: BrokerOptions): Promise<Broker> {
-  const refused: Record<Refusal, number> = { connect: 0, will: 0, publish: 0, subscribe: 0, payload: 0, size: 0 }
+export async function startBroker({ port, host, access, log, clock = Date.now, registry, onDevice = () => undefined }: BrokerOptions): Promise<Broker> {
+  const refused: Record<Refusal, number> = { connect: 0, will: 0, publish: 0, subscribe: 0, payload: 0, size: 0, replay: 0 }
   const refusals = registry && new Counter({ name: 'viewshed_mqtt_refused_total', help: 'Refused by the broker', labelNames: ['reason'] as const, registers: [registry] })
   const refuse = (reason: Refusal, client: Client, detail: string): Error => {
     refused[reason] += 1
@@ -59,11 +60,15 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     return new Error(`${reason} refused`)
   }
 
-  const devices = roster(clock)
+  const devices = roster()
   // Who somebody is must outlast the connection: a last will is looked at after it.
   const joined = new WeakMap<Client, MqttClient>()
   const willOf = new WeakMap<Client, string>()
   const live = new Set<Client>()
+  const byDevice = new Map<string, Set<Client>>() // of those, devices' own
+  const forgotten = new Map<string, number>() // how often a device was put out
+  const cameAt = new WeakMap<Client, number>() // what that was when it came
+  const others = (client: Client, device: string) => [...(byDevice.get(device) ?? [])].some((other) => other !== client)
   const bySession = new WeakMap<IncomingMessage, MqttClient>() // WebSockets that a signed-in browser opened
   const ended = new Set<string>() // sessions that ended while a client of theirs was just coming in
 
@@ -84,6 +89,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
 
     authenticate(client, username, password, done) {
       const browser = client.req && bySession.get(client.req)
+      cameAt.set(client, forgotten.get(username ?? '') ?? 0)
       access.principalOfMqtt(username ?? '', password?.toString() ?? '').then((proven) => {
         // A page that slept for longer than its password lives still has its cookie.
         const found = proven ?? (browser && mqttName(browser.principal) === username ? browser : null)
@@ -102,19 +108,31 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     authorizePublish(client, packet, done) {
       const who = client && joined.get(client)
       if (!client || !who) return done(new Error('publish refused'))
+      if (isOver(who)) return done(refuse('connect', client, 'its token is over'))
       if (!mayPublish(who.principal, packet.topic)) return done(refuse('publish', client, packet.topic))
       if (packet.payload.length > MAX_PAYLOAD_BYTES) return done(refuse('size', client, packet.topic))
       const about = parseTopic(packet.topic)
       const said = about?.of === 'device' ? parseSaid(about.kind, Buffer.from(packet.payload)) : null
-      if (!said) {
-        refuse('payload', client, packet.topic)
+      const drop = (reason: Refusal) => {
+        refuse(reason, client, packet.topic)
         packet.topic = DROPPED // a device with one bad sentence stays connected; nobody hears the sentence
         packet.retain = false
+        done()
+      }
+      if (!said) return drop('payload')
+      const { id } = who.principal
+      if (client.closed) {
+        // Its last will. When the device is back on another connection, this one speaks of what is over.
+        if (others(client, id)) return drop('replay')
+        devices.said(id, false)
+        packet.retain = true
         return done()
       }
+      // Sent once more after a connection broke: `offline` is what the device was about to be then, not what it is.
+      if (said.kind === 'availability' && !said.online && packet.dup) return drop('replay')
       packet.retain = said.kind !== 'progress' // it is the topic that says what is kept
-      devices.heard(who.principal.id, said)
-      if (said.kind === 'progress') onProgress?.(who.principal.id, said.progress)
+      if (said.kind === 'availability') devices.said(id, said.online)
+      onDevice(id, { kind: 'said', said })
       done()
     },
 
@@ -136,28 +154,43 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     live.delete(client)
     if (who?.principal.kind !== 'device') return
     const { id } = who.principal
-    if ([...live].some((other) => joined.get(other)?.principal.id === id && joined.get(other)?.principal.kind === 'device')) return
+    byDevice.get(id)?.delete(client)
+    if (others(client, id)) return
+    byDevice.delete(id)
     // Whoever leaves with a farewell has no last will.
     if (devices.isOnline(id)) aedes.publish(message(deviceTopic(id, 'availability'), 'offline', true), warnOf('availability'))
-    devices.left(id)
+    devices.said(id, false)
+    onDevice(id, { kind: 'lost' })
   })
   aedes.on('clientError', (client, error) => log.warn({ client: client.id, reason: error.message }, 'an MQTT client was disconnected'))
   aedes.on('connectionError', (_client, error) => log.warn({ reason: error.message }, 'an MQTT connection was closed'))
   ;(aedes as EventEmitter).on('error', (error: Error) => log.warn({ err: error }, 'the broker stumbled'))
   aedes.on('client', (client) => {
     live.add(client)
-    const session = joined.get(client)?.session
-    if (session && ended.has(session)) client.close()
+    const who = joined.get(client)
+    if (who?.session && ended.has(who.session)) return client.close()
+    if (who?.principal.kind !== 'device') return
+    const { id } = who.principal
+    if (cameAt.get(client) !== (forgotten.get(id) ?? 0)) { // revoked while it was just coming in
+      joined.delete(client)
+      return client.close()
+    }
+    byDevice.set(id, (byDevice.get(id) ?? new Set()).add(client))
+    onDevice(id, { kind: 'here' })
   })
   aedes.on('ping', (_packet, client) => {
-    const principal = joined.get(client)?.principal
-    if (principal?.kind === 'device') devices.joined(principal.id, principal.scope)
+    const who = joined.get(client)
+    if (who?.principal.kind !== 'device') return
+    if (isOver(who)) return client.close()
+    onDevice(who.principal.id, { kind: 'here' })
   })
   access.onSignOut((session) => {
     ended.add(session)
     for (const client of live) if (joined.get(client)?.session === session) client.close()
   })
 
+  // A token is looked at when its device connects, and that may have been a month ago.
+  const isOver = ({ ends_ms }: MqttClient) => ends_ms !== null && ends_ms <= clock()
   const warnOf = (what: string) => (error?: Error) => {
     if (error) log.warn({ err: error }, `${what} could not be announced`)
   }
@@ -187,11 +220,26 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   return {
     port: (tcp.address() as AddressInfo).port,
     refused,
-    devices: devices.views,
     announce: changed.add,
+    order: (device, order) => aedes.publish(message(deviceTopic(device, 'order'), JSON.stringify(order), true), warnOf('order')),
+    forget(device) {
+      const clients = byDevice.get(device) ?? []
+      byDevice.delete(device)
+      forgotten.set(device, (forgotten.get(device) ?? 0) + 1)
+      for (const client of clients) {
+        joined.delete(client) // its last will is nobody's
+        client.close()
+      }
+      // An empty message takes back what is remembered; whoever looks at the device hears that it is no more.
+      let left = DEVICE_KINDS.length + 1
+      for (const kind of [...DEVICE_KINDS, 'order'] as const) aedes.publish(message(deviceTopic(device, kind), '', true), (error) => {
+        warnOf(kind)(error)
+        if (--left === 0 && !byDevice.has(device)) devices.forget(device)
+      })
+    },
     work: work.add,
     upgrade(req, socket, head, who) {
-      if (who?.principal && who.session !== null) bySession.set(req, { principal: who.principal, session: who.session })
+      if (who?.principal && who.session !== null) bySession.set(req, { principal: who.principal, session: who.session, ends_ms: null })
       if (!String(req.headers['sec-websocket-protocol'] ?? '').split(',').some((protocol) => protocol.trim() === 'mqtt')) {
         return void socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
       }

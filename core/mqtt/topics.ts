@@ -1,19 +1,21 @@
 /**
  * Who may say and hear what at the broker.
  *
- * `viewshed/<device>/{birth,availability,progress}` are a device's own; `viewshed/bridge/<org>/<site>/{work,changed}`
- * are core's. Nobody else's topics exist.
+ * `viewshed/<device>/{birth,availability,progress,state}` are a device's own; `viewshed/<device>/order` is what core tells it
+ * alone; `viewshed/bridge/<org>/<site>/{work,changed}` are core's. Nobody else's topics exist.
  */
 import type { Principal, Scope } from '../access/scope.ts'
 
-export const DEVICE_KINDS = ['birth', 'availability', 'progress'] as const
+export const DEVICE_KINDS = ['birth', 'availability', 'progress', 'state'] as const
 export const BRIDGE_KINDS = ['work', 'changed'] as const
 export type DeviceKind = (typeof DEVICE_KINDS)[number]
+const ORDER = 'order'
 type BridgeKind = (typeof BRIDGE_KINDS)[number]
 
 /** What a topic is about; null: none of ours. */
 export type Topic =
   | { readonly of: 'device'; readonly device: string; readonly kind: DeviceKind }
+  | { readonly of: 'order'; readonly device: string }
   | { readonly of: 'bridge'; readonly org: string; readonly site: string; readonly kind: BridgeKind }
 
 /** A device's name: one level of a topic, and never mistaken for the bridge or for a person. */
@@ -27,10 +29,12 @@ export function parseTopic(topic: string): Topic | null {
     return org && site && more === undefined && isOneOf(BRIDGE_KINDS, kind) ? { of: 'bridge', org, site, kind } : null
   }
   const [kind, more] = rest
-  return isDeviceName(second) && more === undefined && isOneOf(DEVICE_KINDS, kind) ? { of: 'device', device: second, kind } : null
+  if (!isDeviceName(second) || more !== undefined) return null
+  if (kind === ORDER) return { of: 'order', device: second }
+  return isOneOf(DEVICE_KINDS, kind) ? { of: 'device', device: second, kind } : null
 }
 
-export const deviceTopic = (device: string, kind: DeviceKind): string => `viewshed/${device}/${kind}`
+export const deviceTopic = (device: string, kind: DeviceKind | typeof ORDER): string => `viewshed/${device}/${kind}`
 export const bridgeTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, kind: BridgeKind): string => `viewshed/bridge/${org}/${site}/${kind}`
 
 /** Devices speak under their own name; nobody else speaks. */
@@ -51,6 +55,7 @@ export function mayHear(principal: Principal, topic: string, scopeOf: (device: s
   if (about === null) return false
   if (about.of === 'bridge') return isSame(principal.scope, about)
   if (principal.kind === 'device') return about.device === principal.id
+  if (about.of === 'order') return false
   const scope = scopeOf(about.device)
   return scope !== null && isSame(principal.scope, scope)
 }
@@ -65,7 +70,7 @@ export function maySubscribe(principal: Principal, filter: string): boolean {
   }
   const [kind, more] = rest
   const device = principal.kind === 'device' ? second === principal.id : second === '+' || isDeviceName(second)
-  return device && more === undefined && (isOneOf(DEVICE_KINDS, kind) || kind === '+' || kind === '#')
+  return device && more === undefined && (isOneOf(DEVICE_KINDS, kind) || kind === '+' || kind === '#' || (kind === ORDER && principal.kind === 'device'))
 }
 
 const isSame = (a: Pick<Scope, 'org' | 'site'>, b: Pick<Scope, 'org' | 'site'>) => a.org === b.org && a.site === b.site
