@@ -91,7 +91,7 @@ export function watchPresence({ clock, holders, exempt, onChange, onGone }: {
     const holding = holders()
     for (const [device, one] of seen) {
       const verdict = judge(one, holding.has(device) && !exempt(device), now_ms)
-      say(device, verdict === 'here')
+      if (verdict !== 'here') say(device, false) // only a word of its own brings it back
       if (verdict === 'gone') onGone(device)
     }
   }

@@ -52,8 +52,8 @@ beforeAll(async () => {
         asked.push(['index', scope])
         return index
       },
-      desk: { counts: note('counts', []), tasks: note('tasks', []), task: note('task', null), retry: note('retry', 2), cancel: note('cancel', 1) },
-      catalogue: { edit: note('edit', undefined) }, events: note('events', []), devices: note('devices', []),
+      desk: { counts: note('counts', []), tasks: note('tasks', []), task: note('task', null), retry: note('retry', 2), cancel: note('cancel', 1), rerun: note('rerun', 1) },
+      catalogue: { edit: note('edit', undefined) }, events: note('events', []),
     },
   })
 })

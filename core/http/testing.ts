@@ -25,6 +25,17 @@ export interface TestDoor extends OpenDoor {
   passTime(ms: number): void
 }
 
+/** The door alone. Rooms that are not given are open to nobody. */
+export function openDoor({ rooms = {}, ...door }: Omit<Door, 'port' | 'host' | 'handlers'> & { rooms?: Partial<Rooms> }): Promise<OpenDoor> {
+  const desk = { counts: nobodyHome, tasks: nobodyHome, task: nobodyHome, retry: nobodyHome, cancel: nobodyHome, rerun: nobodyHome }
+  const devices = {
+    join: nobodyHome, joinState: nobodyHome, accept: nobodyHome, refuse: nobodyHome, steer: nobodyHome, set: nobodyHome, revoke: nobodyHome,
+    hello: nobodyHome, goodbye: nobodyHome, renew: nobodyHome, joining: nobodyHome, views: nobodyHome, view: nobodyHome,
+  }
+  const handlers = makeHandlers({ access: door.access, index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, status: nobodyHome, work: nobodyHome, ...rooms })
+  return startHttp({ port: 0, host: '127.0.0.1', handlers, ...door })
+}
+
 const nobodyHome = () => {
   throw new Error('this room is not open in this test')
 }
@@ -37,13 +48,7 @@ export async function openTestDoor({ rooms = {}, ...door }: Partial<Door> & { ro
   const lines: { level: string; message: string }[] = []
   const write = (level: string) => (_fields: object, message: string) => void lines.push({ level, message })
   const pino: Log = { error: write('error'), warn: write('warn'), info: write('info') }
-  const desk = { counts: nobodyHome, tasks: nobodyHome, task: nobodyHome, retry: nobodyHome, cancel: nobodyHome, rerun: nobodyHome }
-  const devices = {
-    join: nobodyHome, joinState: nobodyHome, accept: nobodyHome, refuse: nobodyHome, steer: nobodyHome, set: nobodyHome, revoke: nobodyHome,
-    hello: nobodyHome, goodbye: nobodyHome, renew: nobodyHome, joining: nobodyHome, views: nobodyHome, view: nobodyHome,
-  }
-  const handlers = makeHandlers({ access, index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, status: nobodyHome, work: nobodyHome, ...rooms })
-  const open = await startHttp({ port: 0, host: '127.0.0.1', access, log: pino, handlers, ...door })
+  const open = await openDoor({ access, log: pino, rooms, ...door })
   return {
     ...open, dir, access, lines,
     bearer: (role, id = role) => ({ authorization: `Bearer ${access.mint(somebody(role, id))}` }),
