@@ -16,7 +16,8 @@ export async function resetPassword(name: string | undefined): Promise<void> {
   process.stdout.write(`${link}\nIt works once, within an hour.\n`)
 }
 
-async function running(): Promise<CoreAddress> {
+/** Where the running appliance answers the command line. */
+export async function running(): Promise<CoreAddress> {
   const { folder } = readConfig(process.env)
   const text = await readFile(join(folder, 'run', 'door.json'), 'utf8').catch((e: unknown) => {
     throw new Fault('core/unreachable', `no appliance has run with its configuration in ${folder}: start it, or set VIEWSHED_CONFIG`, { cause: e })
