@@ -19,11 +19,11 @@ import { bridgeTopic, parseTopic } from './topics.ts'
 export type Acts = Pick<Handlers, 'steerDevice' | 'retry' | 'rerun' | 'devices' | 'work'>
 
 const MODES = { pause: 'paused', drain: 'draining', resume: 'working' } as const satisfies Record<string, Mode>
-const STEERS = Object.keys(MODES) as (keyof typeof MODES)[]
+const isSteering = (ask: unknown): ask is keyof typeof MODES => typeof ask === 'string' && Object.hasOwn(MODES, ask)
 
 const Id = Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'whatever tells this request from others' }))
 /** One device, or all of them. */
-const Steer = Type.Object({ id: Id, ask: Type.Union(STEERS.map((word) => Type.Literal(word))), device: Type.Optional(routes.steerDevice.query.properties.id) }, { additionalProperties: false })
+const Steer = Type.Object({ id: Id, ask: Type.Union([Type.Literal('pause'), Type.Literal('drain'), Type.Literal('resume')]), device: Type.Optional(routes.steerDevice.query.properties.id) }, { additionalProperties: false })
 /** `retry`: parked tasks, those that are named or all. `rerun`: those that are named, which some must be. */
 const Again = Type.Object({ id: Id, ask: Type.Union([Type.Literal('retry'), Type.Literal('rerun')]), ...routes.retry.query.properties }, { additionalProperties: false })
 export type Request = Static<typeof Steer> | Static<typeof Again>
@@ -134,7 +134,7 @@ export function openRequests({ acts, say, log, clock = Date.now, registry }: Req
   }
 }
 
-const isSteer = (request: Request): request is Static<typeof Steer> => Object.hasOwn(MODES, request.ask)
+const isSteer = (request: Request): request is Static<typeof Steer> => isSteering(request.ask)
 
 /** A fault: what was sent cannot be read at all. */
 function read(payload: Buffer): unknown {
@@ -151,8 +151,8 @@ function asRequest(value: unknown): Request {
   if (value instanceof Fault) throw value
   const ask = typeof value === 'object' && value !== null && 'ask' in value ? value.ask : undefined
   if (ask === 'retry' || ask === 'rerun') return checked(Again, value)
-  if (STEERS.some((word) => word === ask)) return checked(Steer, value)
-  throw new Fault('input/invalid', `ask: expected ${[...STEERS, 'retry'].join(', ')} or rerun.`)
+  if (isSteering(ask)) return checked(Steer, value)
+  throw new Fault('input/invalid', 'ask: expected pause, drain, resume, retry or rerun.')
 }
 
 /** What it calls itself, as far as that can be told from something that may be no request. */
