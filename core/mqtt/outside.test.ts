@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MqttClient } from 'mqtt'
@@ -132,7 +132,7 @@ describe.skipIf(!MOSQUITTO)('at a Mosquitto', () => {
     const deaf: Asked[] = []
     await core(url, { onAsked: (one) => asked.push(one) })
     await core(url, { onAsked: (one) => deaf.push(one), outside: outsideAt(url, { requests: false, client: 'deaf' } as never) })
-    await eventually(() => asked.map(({ retained }) => retained)).toEqual([true])
+    await eventually(() => asked.map(({ topic, retained }) => `${topic} ${retained}`)).toEqual(['viewshed/bridge/home/home/request true'])
     await eventually(async () => {
       await asker.publishAsync('homeassistant/status', 'online', { qos: 1 })
       return deaf.some(({ topic }) => topic === 'homeassistant/status')
@@ -168,6 +168,9 @@ describe.skipIf(!MOSQUITTO)('at a Mosquitto', () => {
     await eventually(() => thief.connected || wills.includes('offline')).toBe(true)
     await eventually(() => wills.includes('offline')).toBe(true)
     await seconds(() => second.connected).toBe(true) // and it comes back
+    await seconds(availability).toBe('online')
+    await asker.publishAsync('viewshed/bridge/availability', 'offline', { qos: 1, retain: true }) // a will that comes late
+    await seconds(availability).toBe('online')
   }, 60_000)
 
   test('a password and the rules of that broker: wrong, then mended, is told once and then works', async () => {
@@ -192,9 +195,10 @@ describe.skipIf(!MOSQUITTO)('at a Mosquitto', () => {
     const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore' })
     const authority = (name: string) => openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', at(`${name}.key`), '-out', at(`${name}.pem`))
     const signed = (name: string, ca: string) => {
-      openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', at(`${name}.key`), '-out', at(`${name}.csr`))
-      execFileSync('openssl', ['x509', '-req', '-in', at(`${name}.csr`), '-CA', at(`${ca}.pem`), '-CAkey', at(`${ca}.key`), '-CAcreateserial', '-days', '2', '-extfile', '/dev/stdin', '-out', at(`${name}.pem`)], { input: 'subjectAltName=DNS:localhost,IP:127.0.0.1\n', stdio: ['pipe', 'ignore', 'ignore'] })
+      openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`, '-keyout', at(`${name}.key`), '-out', at(`${name}.csr`))
+      execFileSync('openssl', ['x509', '-req', '-in', at(`${name}.csr`), '-CA', at(`${ca}.pem`), '-CAkey', at(`${ca}.key`), '-CAcreateserial', '-days', '2', '-extfile', at('names'), '-out', at(`${name}.pem`)], { stdio: 'ignore' })
     }
+    await writeFile(at('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
     authority('ca')
     authority('other')
     signed('server', 'ca')

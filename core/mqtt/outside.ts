@@ -52,6 +52,7 @@ export function connectOutside({ url, username, password, ca, cert, key, request
     ...(ca === null ? {} : { ca }), ...(cert === null ? {} : { cert }), ...(key === null ? {} : { key }),
   })
   let trouble: string | null = null
+  let closing = false
   const note = (why: string) => {
     if (why === trouble) return // once, not at every try
     trouble = why
@@ -75,9 +76,13 @@ export function connectOutside({ url, username, password, ca, cert, key, request
   client.on('error', (error) => note(error.message || String((error as { code?: unknown }).code)))
   client.on('close', () => {
     onClose?.()
-    if (trouble === null) note('the connection ended')
+    if (trouble === null && !closing) note('the connection ended')
   })
-  client.on('message', (topic, payload, { retain }) => hear(topic, payload, retain))
+  client.on('message', (topic, payload, { retain }) => {
+    if (topic !== CORE_TOPIC) return hear(topic, payload, retain)
+    // The last will of a connection that the broker took for alive until now.
+    if (String(payload) === 'offline' && !closing) send(CORE_TOPIC, 'online', true)
+  })
 
   return {
     get connected() {
@@ -88,7 +93,7 @@ export function connectOutside({ url, username, password, ca, cert, key, request
       if (client.connected) send(topic, payload, retain)
     },
     async close() {
-      trouble = 'the connection ended' // as it should
+      closing = true
       if (client.connected) {
         const told = client.publishAsync(CORE_TOPIC, 'offline', { qos: 1, retain: true }).catch(() => undefined) // whoever does not answer has our last will
         await Promise.race([told, new Promise((waited) => setTimeout(waited, GOODBYE_MS).unref())])
