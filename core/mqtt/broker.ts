@@ -15,7 +15,7 @@ import type { Principal, Scope } from '../access/scope.ts'
 import { mqttName } from '../access/tokens.ts'
 import type { Announcer } from '../devices/devices.ts'
 import { limitFrames, MAX_FRAME_BYTES } from './frames.ts'
-import { connectOutside, type OutsideOptions } from './outside.ts'
+import { connectOutside, type Outside, type OutsideOptions } from './outside.ts'
 import { parseSaid, roster, type Said } from './roster.ts'
 import { bridgeTopic, CORE_TOPIC, DEVICE_KINDS, deviceTopic, mayHear, mayPublish, maySubscribe, mayWill, parseTopic } from './topics.ts'
 
@@ -36,8 +36,8 @@ export interface Broker extends Announcer {
 
 export type Refusal = 'connect' | 'will' | 'publish' | 'subscribe' | 'payload' | 'size' | 'replay' | 'unknown'
 
-/** What is heard of a device. `here`: it connected, or said that it still is; `lost`: its last connection broke off. */
-export type DeviceWord = { readonly kind: 'here' } | { readonly kind: 'said'; readonly said: Said } | { readonly kind: 'lost' }
+/** What is heard of a device. `here`: it connected, or said that it still is; `lost`: its last connection broke off; `remembered`: a broker outside, which we have just come back to, believes that it is there. */
+export type DeviceWord = { readonly kind: 'here' | 'remembered' } | { readonly kind: 'said'; readonly said: Said } | { readonly kind: 'lost' }
 
 /** What reached core and is no device's word about itself: a request, Home Assistant's birth, something of ours that a broker remembers. */
 export interface Asked {
@@ -60,13 +60,15 @@ export interface BrokerOptions {
   /** The scope in which a device joined; null: it did not, so nothing is heard of it outside. */
   readonly scopeOf?: (device: string) => Scope | null
   readonly onAsked?: (asked: Asked) => void
+  /** Pages are told that something changed. */
+  readonly onAnnounce?: (scope: Pick<Scope, 'org' | 'site'>) => void
 }
 
 export const MAX_PAYLOAD_BYTES = 256 * 1024
 const ANNOUNCE_EVERY_MS = 250
 const CONNECT_TIMEOUT_MS = 10_000
 
-export async function startBroker({ port, host, access, log, clock = Date.now, registry, onDevice = () => undefined, outside, scopeOf = () => null, onAsked }: BrokerOptions): Promise<Broker> {
+export async function startBroker({ port, host, access, log, clock = Date.now, registry, onDevice = () => undefined, outside, scopeOf = () => null, onAsked, onAnnounce }: BrokerOptions): Promise<Broker> {
   const refused: Record<Refusal, number> = { connect: 0, will: 0, publish: 0, subscribe: 0, payload: 0, size: 0, replay: 0, unknown: 0 }
   const refusals = registry && new Counter({ name: 'viewshed_mqtt_refused_total', help: 'Refused by the broker', labelNames: ['reason'] as const, registers: [registry] })
   const refuse = (reason: Refusal, client: Pick<Client, 'id'>, detail: string): Error => {
@@ -217,7 +219,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   }
   const here = (topic: string, payload: string | Buffer, retain: boolean) => aedes.publish(message(topic, payload, retain), warnOf(topic))
   const met = new Set<string>() // devices that spoke at the broker outside
-  const beyond = outside ? connectOutside({ ...outside, log, hear: hearOutside, onClose: loseOutside }) : null
+  let beyond: Outside | null = null
   const say = (topic: string, payload: string, retain: boolean) => {
     here(topic, payload, retain)
     beyond?.say(topic, payload, retain)
@@ -241,7 +243,11 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     if (said === null) return void refuse('payload', stranger, topic)
     devices.joined(device, scope)
     here(topic, payload, kind !== 'progress')
-    if (retained) return // said at some time: it does not tell that the device is there
+    if (retained) {
+      // The device may have come back to that broker before us. Or it died while the broker was down: then it stays silent.
+      if (said.kind === 'availability' && said.online) onDevice(device, { kind: 'remembered' })
+      return
+    }
     // A last will looks like a farewell. Who really goes says so over HTTP, so it may be back in a moment and keeps its work.
     const lost = said.kind === 'availability' && !said.online
     if (lost) met.delete(device)
@@ -277,11 +283,16 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   const ws = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false, handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false) })
   if (registry) new Gauge({ name: 'viewshed_mqtt_clients', help: 'Connected MQTT clients', registers: [registry], collect() { this.set(live.size) } })
 
+  // Last of all: whoever gave us the listeners goes on before anything is heard.
+  if (outside) beyond = connectOutside({ ...outside, log, hear: hearOutside, onClose: loseOutside })
   return {
     port: port === null ? null : (tcp.address() as AddressInfo).port,
     say,
     refused,
-    announce: changed.add,
+    announce(scope, kinds) {
+      changed.add(scope, kinds)
+      onAnnounce?.(scope)
+    },
     order: (device, order) => say(deviceTopic(device, 'order'), JSON.stringify(order), true),
     forget(device) {
       const clients = byDevice.get(device) ?? []

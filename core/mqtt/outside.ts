@@ -5,7 +5,9 @@
  * It may lose everything we told it, or lie silent for hours: whatever is retained is kept here too and said again on
  * every connect, so nothing that a broker forgets stays unknown for longer than it takes to come back.
  */
+import { randomBytes } from 'node:crypto'
 import mqtt from 'mqtt'
+import type { Log } from '../store/log.ts'
 import { CORE_TOPIC, DEVICE_KINDS, HOME_ASSISTANT_TOPIC } from './topics.ts'
 
 /** `mqtt` of viewshed.yaml, its files read. */
@@ -39,6 +41,17 @@ export interface Outside {
 }
 
 export const REQUESTS = 'viewshed/bridge/+/+/request'
+const CLIENT = 'mqtt!client'
+
+/** Our name at the broker outside: made once, and nobody else's. */
+export async function clientName(log: Pick<Log, 'get' | 'commit'>): Promise<string> {
+  const known = log.get(CLIENT)
+  if (known !== undefined) return known
+  const made = `viewshed-${randomBytes(8).toString('hex')}`
+  await log.commit([{ type: 'put', key: CLIENT, value: made }])
+  return made
+}
+
 const FILTERS = [...DEVICE_KINDS.map((kind) => `viewshed/+/${kind}`), HOME_ASSISTANT_TOPIC, 'homeassistant/device/+/config', 'viewshed/bridge/+/+/device/+']
 const RECONNECT_MS = 1_000
 const GOODBYE_MS = 1_000

@@ -9,6 +9,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import type { DeviceView } from '../http/api.ts'
 import { SETTINGS } from '../devices/settings.ts'
+import { CAPABILITY } from '../devices/testing.ts'
+import type { Look } from './home-assistant.ts'
 import type { OutsideSettings } from './outside.ts'
 
 export const MOSQUITTO = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'].find(existsSync)
@@ -92,7 +94,7 @@ export function device(id: string, url: string, options: IClientOptions = {}): M
   const client = mqtt.connect(url, { clientId: `${id}:agent`, reconnectPeriod: 500, reconnectOnConnackError: true, will: { topic: `viewshed/${id}/availability`, payload: Buffer.from('offline'), qos: 1, retain: true }, ...options })
   client.on('error', () => undefined)
   client.on('connect', () => {
-    client.publish(`viewshed/${id}/birth`, JSON.stringify({ name: id }), { qos: 1, retain: true })
+    client.publish(`viewshed/${id}/birth`, JSON.stringify(CAPABILITY), { qos: 1, retain: true })
     client.publish(`viewshed/${id}/availability`, 'online', { qos: 1, retain: true })
   })
   return client
@@ -110,10 +112,14 @@ export async function remembered(url: string, filters: string[], options: IClien
   return found
 }
 
+export const STATUS: Look['status'] = {
+  version: '1.0.0', box: 'Attic', tasks: { pending: 3, running: 1, complete: 10, parked: 0 }, totals: { to_ms: Date.UTC(2026, 0, 1, 12) }, flows: { running: true, trouble: null, held: 0 },
+  volumes: [{ name: 'media', mounted: true, bytes_free: 5_000_000_000, bytes_total: 10_000_000_000 }, { name: 'second-disk', mounted: true, bytes_free: 1 << 24, bytes_total: 1 << 30 }],
+}
+
 export const view = (id: string, change: Partial<DeviceView> = {}): DeviceView => ({
   id, own: false, online: true, last_seen_ms: 0, conditions: null, allowed: null, settings: SETTINGS, rests: null, token_ends_ms: null, running: [], waiting: 0, done: 0, failed: 0, rates: [], strip: [],
-  capability: { cores: 8, memory_mib: 16_000, scratch_mib: 1_000, gpu_mib: 0, gpus: [], accelerators: [], tools: {}, stages: [], lacks: {}, mounts: [], platform: 'linux', host: id, version: '1.0.0', battery: false },
-  ...change,
+  capability: { ...CAPABILITY, gpu_mib: 0, gpus: [] }, ...change,
 })
 
 type Config = Record<string, unknown>
