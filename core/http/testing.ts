@@ -37,7 +37,7 @@ export async function openTestDoor({ rooms = {}, ...door }: Partial<Door> & { ro
   const lines: { level: string; message: string }[] = []
   const write = (level: string) => (_fields: object, message: string) => void lines.push({ level, message })
   const pino: Log = { error: write('error'), warn: write('warn'), info: write('info') }
-  const desk = { counts: nobodyHome, tasks: nobodyHome, task: nobodyHome, retry: nobodyHome, cancel: nobodyHome }
+  const desk = { counts: nobodyHome, tasks: nobodyHome, task: nobodyHome, retry: nobodyHome, cancel: nobodyHome, rerun: nobodyHome }
   const handlers = makeHandlers({ access, index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices: nobodyHome, status: nobodyHome, work: nobodyHome, ...rooms })
   const open = await startHttp({ port: 0, host: '127.0.0.1', access, log: pino, handlers, ...door })
   return {

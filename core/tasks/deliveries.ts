@@ -51,6 +51,9 @@ export class Deliveries {
     batch.put(key, { node, root: root ?? null, message: isComplete ? null : message } satisfies Delivery)
     if (!isComplete) return { ...task, waiting: [...task.waiting, key] }
 
+    // Noted with the last run as well: the next one is for those who waited for that.
+    const alsoKey = deliveriesPrefix(this.#tasks.newest(task).id) + key.slice(deliveriesPrefix(task.id).length)
+    if (alsoKey !== key && this.#log.get(alsoKey) === undefined) batch.put(alsoKey, { node, root: root ?? null, message: null } satisfies Delivery)
     const outcome = this.#outcome(this.#lastDone(task), node, message)
     const journal = held.get(task.id) ?? this.#journals.get(task.id)
     if (journal === null) this.#outcomes.queue.append(batch, outcome)
