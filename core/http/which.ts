@@ -12,19 +12,20 @@ const PAGE = 500
  * Does `act` for the tasks that are meant; a drive and times become the recordings they stand for. Returns the sum of what it answers.
  * Throws Fault `input/invalid`; `not-found` for a drive that is not.
  */
-export async function overTasks(index: Library, { ids, stage, drive, from, to }: Ask<'rerun'>, act: (which: Which) => Promise<number>): Promise<number> {
+export async function overTasks(index: Library, { ids, stage, assets, drive, from, to }: Ask<'rerun'>, act: (which: Which) => Promise<number>): Promise<number> {
   if (from !== undefined && to !== undefined && to < from) throw new Fault('input/invalid', 'to: expected a time not before `from`.')
   const narrowed = { ...(ids === undefined ? {} : { ids }), ...(stage === undefined ? {} : { stage }) }
+  const driven = drive === undefined ? null : await index.drive(drive)
+  if (drive !== undefined && driven === null) throw new Fault('not-found', `There is no drive ${drive}.`)
+  const among = both(assets, driven?.assets)
   const period = from === undefined && to === undefined ? null : { from_ms: from ?? 0, to_ms: to ?? Number.MAX_SAFE_INTEGER }
-  if (drive === undefined && period === null) return act(narrowed)
+  if (among === null && period === null) return act(narrowed)
 
-  const found = drive === undefined ? null : await index.drive(drive)
-  if (drive !== undefined && found === null) throw new Fault('not-found', `There is no drive ${drive}.`)
   let sum = 0
   let refused: Fault | null = null
-  for await (const assets of period === null ? pages(found?.assets ?? []) : recorded(index, period, found === null ? null : new Set(found.assets))) {
+  for await (const some of period === null ? pages([...among!]) : recorded(index, period, among)) {
     try {
-      sum += await act({ ...narrowed, assets })
+      sum += await act({ ...narrowed, assets: some })
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'input/invalid') throw error
       refused ??= error // these could not be changed; others may
@@ -32,6 +33,14 @@ export async function overTasks(index: Library, { ids, stage, drive, from, to }:
   }
   if (sum === 0 && refused !== null) throw refused
   return sum
+}
+
+/** What is in every list that was given; null: none was. */
+function both(some: readonly string[] | undefined, others: readonly string[] | undefined): ReadonlySet<string> | null {
+  const given = some ?? others
+  if (given === undefined) return null
+  const wanted = new Set(others ?? some)
+  return new Set(given.filter((asset) => wanted.has(asset)))
 }
 
 function* pages(assets: readonly string[]): Generator<readonly string[]> {
