@@ -214,7 +214,10 @@ test('a whole stage is done again in small batches, others have their turn, and 
   let ended = false
   void rerun.then(() => { ended = true })
   let between = 0
-  while (!ended) between += (await work(CHUNK, 'model.detect', () => ({ found: 2 }))).length
+  while (!ended) {
+    between += (await work(CHUNK, 'model.detect', () => ({ found: 2 }))).length
+    await new Promise((turn) => setImmediate(turn))
+  }
   expect(await rerun).toBe(COUNT)
   expect(between).toBeGreaterThan(0)
   await work(COUNT, 'model.detect', () => ({ found: 2 }))
