@@ -14,7 +14,7 @@ import * as machine from './machine.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { TaskEnd } from './gate.ts'
 import type { Board, BoardDesk, Claim, Completion, Publication, Published } from './port.ts'
-import { orderOf, Tasks, type TaskRecord } from './record.ts'
+import { begun, Tasks, type TaskRecord } from './record.ts'
 import { recordsOf, workOf, type StageRules, type Work } from './rules.ts'
 import type { StagedFiles } from './staged.ts'
 import { Stock, type Offer } from './stock.ts'
@@ -88,10 +88,10 @@ class TaskBoard implements OpenBoard {
     this.#tasks = tasks
     this.#stock = new Stock(log, (id) => this.#leases.has(id))
     this.#journals = new Journals(log, outcomes, volumes, this.#trouble)
-    this.#deliveries = new Deliveries(log, outcomes, this.#journals, stages)
+    this.#deliveries = new Deliveries(log, outcomes, this.#journals, tasks, stages)
     this.#desk = openDesk({
-      log, outcomes, clock, stageNames, tasks, lanes: this.#lanes, leases: this.#leases,
-      offered: (task) => this.#offer([task]),
+      log, outcomes, clock, stages, stageNames, tasks, lanes: this.#lanes, leases: this.#leases, deliveries: this.#deliveries,
+      offered: (offers) => this.#offer(offers),
       removed: async (task) => {
         this.#endLease(task.id)
         await this.#journals.clear(task.id, null)
@@ -140,13 +140,7 @@ class TaskBoard implements OpenBoard {
   #draft(batch: Batch, work: Work, priority: number): { before: TaskRecord | null; task: TaskRecord } {
     const before = this.#tasks.read(work.id)
     if (before !== null) return { before, task: before }
-    const created_ms = this.#parts.clock()
-    const seq = this.#parts.outcomes.sequence.next(batch)
-    const task: TaskRecord = {
-      ...work, priority, seq, order: orderOf(created_ms, priority, seq), state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [],
-      waiting: [], output: null, created_ms, completed_ms: null, device: null, retired: null,
-    }
-    return { before, task }
+    return { before, task: begun(work, this.#parts.clock(), priority, this.#parts.outcomes.sequence.next(batch)) }
   }
 
   async claim(device: string, scope: Scope, stages: readonly string[], count: number): Promise<readonly Claim[]> {
@@ -235,7 +229,7 @@ class TaskBoard implements OpenBoard {
       if (task === null || task.retired === token || !this.#mayAnswer(task, token)) return 'stale'
       const note = { code, message: message.slice(0, 2_000), device, at_ms: clock(), ...(output === undefined ? {} : { log: output.slice(-8_192) }) }
       // Whoever was killed from outside said nothing against the work: that is a lost lease, only heard of sooner.
-      const next = code === 'stage/killed' ? machine.interrupt(task) : machine.fault(task, note, FAULTS[code].retry, random())
+      const next = code === 'stage/killed' ? machine.interrupt(task, { device, at_ms: note.at_ms, why: note.message }) : machine.fault(task, note, FAULTS[code].retry, random())
       if (next === null) return 'stale'
       const batch = new Batch()
       this.#tasks.write(batch, task, { ...next, retired: token })
@@ -291,14 +285,14 @@ class TaskBoard implements OpenBoard {
     const now_ms = this.#parts.clock()
     this.#announce(this.#stock.due(now_ms))
     const lost = this.#leases.all().filter((lease) => lease.until_ms <= now_ms)
-    await Promise.all(lost.map((lease) => this.#interrupt(lease)))
+    await Promise.all(lost.map((lease) => this.#interrupt(lease, `said nothing for ${lease.lease_s} s`)))
     for (const id of this.#journals.due(now_ms)) await this.#lanes.alone([id], () => this.#journals.place(id))
   }
 
   async gone(device: string): Promise<void> {
     const held = this.#leases.all().filter((lease) => lease.device === device)
     for (const lease of held) lease.until_ms = Number.NEGATIVE_INFINITY
-    await Promise.all(held.map((lease) => this.#interrupt(lease)))
+    await Promise.all(held.map((lease) => this.#interrupt(lease, 'was gone')))
   }
 
   async letGo(device: string): Promise<void> {
@@ -311,11 +305,11 @@ class TaskBoard implements OpenBoard {
     this.#parts.onEnd?.({ device, task: id, stage, org, site, input, end, at_ms, took_ms: lease === undefined ? null : at_ms - lease.since_ms, message })
   }
 
-  async #interrupt(lease: Lease): Promise<void> {
+  async #interrupt(lease: Lease, why: string): Promise<void> {
     await this.#lanes.alone([lease.id], async () => {
       const task = this.#tasks.read(lease.id)
       if (this.#leases.get(lease.id) !== lease || lease.until_ms > this.#parts.clock()) return // it spoke, or ended, meanwhile
-      const next = task === null ? null : machine.interrupt(task)
+      const next = task === null ? null : machine.interrupt(task, { device: lease.device, at_ms: this.#parts.clock(), why })
       if (task !== null && next !== null) {
         const batch = new Batch()
         this.#tasks.write(batch, task, next)
@@ -344,6 +338,7 @@ class TaskBoard implements OpenBoard {
   task(...args: Parameters<BoardDesk['task']>) { return this.#desk.task(...args) }
   retry(...args: Parameters<BoardDesk['retry']>) { return this.#desk.retry(...args) }
   cancel(...args: Parameters<BoardDesk['cancel']>) { return this.#desk.cancel(...args) }
+  rerun(...args: Parameters<BoardDesk['rerun']>) { return this.#desk.rerun(...args) }
 
   /** Whether this token's answer counts: the work is open, and nobody else has it. */
   #mayAnswer(task: TaskRecord, token: string): boolean {

@@ -1,7 +1,8 @@
 import { past, type Log } from '../store/log.ts'
 import type { Batch } from './batch.ts'
-import { countKey, homeKey, listPrefix, pendingPrefix, taskKey, type Home } from './keys.ts'
+import { assetPrefix, countKey, homeKey, listPrefix, nextRunKey, pendingPrefix, taskKey, type Home } from './keys.ts'
 import type { Task } from './machine.ts'
+import type { Work } from './rules.ts'
 
 /** A task as it lies in the log. */
 export interface TaskRecord extends Task, Home {
@@ -10,6 +11,7 @@ export interface TaskRecord extends Task, Home {
   readonly version: number // of the stage when it was published
   readonly input: Record<string, unknown>
   readonly options: Record<string, unknown>
+  readonly run: number // 0; raised each time a person has it done again
   readonly resource: string | null // one task at a time has it
   readonly waiting: readonly string[] // keys of the deliveries that have no answer yet
   readonly output: Record<string, unknown> | null
@@ -22,11 +24,23 @@ export interface TaskRecord extends Task, Home {
   readonly retired: string | null // token of the last fault: said once, it counts once
 }
 
+/** A piece of work that was just asked for. */
+export const begun = (work: Work, created_ms: number, priority: number, seq: string): TaskRecord => ({
+  ...work, priority, seq, order: orderOf(created_ms, priority, seq), state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [], interrupted: [],
+  waiting: [], output: null, created_ms, completed_ms: null, device: null, retired: null,
+})
+
 /** A task of the next priority has the turn of one that came so much earlier, so every task has its turn at last. */
 const AGEING_MS = 600_000
 
 export const orderOf = (now_ms: number, priority: number, seq: string): string =>
   Math.max(0, Math.floor(now_ms) + priority * AGEING_MS).toString(36).padStart(9, '0') + seq
+
+/** Digests of the recordings that a task is about: `sha256` of its input, and that of its `media`. */
+export function assetsOf({ input: { sha256, media } }: Pick<TaskRecord, 'input'>): readonly string[] {
+  const ofMedia = media !== null && typeof media === 'object' && 'sha256' in media ? media.sha256 : undefined
+  return [...new Set([sha256, ofMedia])].filter((digest) => typeof digest === 'string')
+}
 
 export interface Count { readonly home: Home; readonly stage: string; pending: number; complete: number; parked: number }
 
@@ -50,6 +64,18 @@ export class Tasks {
     return value === undefined ? null : (JSON.parse(value) as TaskRecord)
   }
 
+  /** The next run of the same work; null: it was not asked for again, or that was cancelled. */
+  after(task: TaskRecord): TaskRecord | null {
+    const next = this.#log.get(nextRunKey(task.id))
+    return next === undefined ? null : this.read(next)
+  }
+
+  /** The last run of the same work: the task itself when it was not asked for again. */
+  newest(task: TaskRecord): TaskRecord {
+    const next = this.after(task)
+    return next === null ? task : this.newest(next)
+  }
+
   counts(home: Home | null): readonly Readonly<Count>[] {
     const all = [...this.#counts.values()]
     return home === null ? all : all.filter((count) => homeKey(count.home) === homeKey(home))
@@ -61,6 +87,12 @@ export class Tasks {
     if (task === null) return
     if (after === null) batch.del(taskKey(task.id))
     else batch.put(taskKey(task.id), after)
+    if (before === null || after === null) {
+      for (const asset of assetsOf(task)) {
+        if (after === null) batch.del(assetPrefix(task, asset) + task.id)
+        else batch.put(assetPrefix(task, asset) + task.id, task.stage)
+      }
+    }
     if (before?.state === after?.state && before?.order === after?.order) return
     const { org, site } = task
     const home = { org, site }
