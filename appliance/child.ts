@@ -4,6 +4,7 @@ import { Fault, isFaultCode } from '../core/contract/fault.ts'
 import { checked } from '../core/plugins/registry.ts'
 import { openVolumes } from '../core/store/volumes.ts'
 import type { AnyPlugin, AnyStage, Run, StageContext } from '../core/contract/plugin.ts'
+import { openCache } from './cache.ts'
 import type { FromChild, RunOrder, ToChild } from './child-protocol.ts'
 import { taskMedia } from './media.ts'
 
@@ -30,7 +31,7 @@ async function run(order: RunOrder): Promise<void> {
     const input = checked(stage.input, order.input, 'input/invalid', `input of ${order.stage}`)
     const handler = await load(order.stage, stage)
     await mkdir(order.scratch, { recursive: true })
-    const media = taskMedia(await openVolumes(order.mounts, null), order.core, order, order.scratch, abort.signal)
+    const media = taskMedia({ mounted: await openVolumes(order.mounts, null), cache: openCache(order.cache), core: order.core, lease: order, scratch: order.scratch, signal: abort.signal })
     let said_ms = 0
     const output = await handler.run(input as never, {
       config: order.config, options: order.options as never, media, scratch: order.scratch, attempt: order.attempt, signal: abort.signal,

@@ -55,6 +55,8 @@ export interface OpenBoard extends Board, BoardDesk {
   running(scope: Home): readonly RunningTask[]
   /** Whether the task is one of this org and site. */
   within(scope: Home, task: string): boolean
+  /** Whether it is, and what is written under this token may still count. */
+  mayStage(scope: Home, task: string, token: string): boolean
   /** Complete tasks whose files are not at their place yet. */
   unplaced(): number
   close(): Promise<void>
@@ -270,6 +272,11 @@ class TaskBoard implements OpenBoard {
   within(scope: Home, task: string): boolean {
     const found = this.#tasks.read(task)
     return found !== null && homeKey(found) === homeKey(scope)
+  }
+
+  mayStage(scope: Home, id: string, token: string): boolean {
+    const task = this.#tasks.read(id)
+    return task !== null && homeKey(task) === homeKey(scope) && task.retired !== token && this.#mayAnswer(task, token)
   }
 
   unplaced(): number {

@@ -4,7 +4,8 @@ import Router from '@koa/router'
 import { Type, type Static, type TSchema } from 'typebox'
 import type { Context } from 'koa'
 import type { Principal, Scope } from '../access/scope.ts'
-import { Fault, FAULTS, isFaultCode, type FaultCode, type FaultReport } from '../contract/fault.ts'
+import { Fault, FAULTS, isFaultCode } from '../contract/fault.ts'
+import { faultOfAnswer } from '../http/answer.ts'
 import { readJson } from '../http/body.ts'
 import type { OpenBoard } from './board.ts'
 import type { EventDoor } from './events.ts'
@@ -184,8 +185,7 @@ function caller(where: CoreDoor): Caller {
     const { status, text: said } = await once(method, path, payload, false)
     const value = answerOf(said)
     if (status >= 200 && status < 300 && value !== null) return value as T
-    const { code, message } = report(value) ?? { code: 'core/unreachable' as FaultCode, message: `Viewshed at ${name} answered ${status} without saying why` }
-    throw new Fault(code, message)
+    throw faultOfAnswer(status, said, `Viewshed at ${name}`)
   }
   return Object.assign(ask, { close: () => agent.destroy() })
 }
@@ -204,10 +204,4 @@ function answerOf(said: string): object | null {
     if (error instanceof SyntaxError) return null // a proxy's page, not ours
     throw error
   }
-}
-
-function report(value: object | null): FaultReport | null {
-  if (value === null || !('code' in value) || !('message' in value)) return null
-  const { code, message } = value
-  return typeof code === 'string' && typeof message === 'string' && isFaultCode(code) ? { code, message } : null
 }
