@@ -17,6 +17,9 @@ export function keys(name: string, list: readonly Key[]): void {
 /** What is bound now; the list of keys reads it when it opens. */
 export const keySets = () => sets
 
+/** Something floats above the page: its keys rest, and Esc closes only what floats. */
+export const floats = () => document.querySelector('dialog[open], :popover-open') !== null
+
 addEventListener('keydown', (event) => {
   const typing = event.target instanceof HTMLElement && (event.target.matches('input, textarea, select') || event.target.isContentEditable)
   const mod = event.metaKey || event.ctrlKey
