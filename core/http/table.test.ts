@@ -64,7 +64,7 @@ beforeAll(async () => {
         asked.push(['index', scope])
         return index
       },
-      desk: { counts: note('counts', []), tasks: note('tasks', []), task: note('task', null), retry: note('retry', 2), cancel: note('cancel', 1), rerun: note('rerun', 1) },
+      desk: { counts: note('counts', []), tasks: note('tasks', []), task: note('task', null), retry: note('retry', 2), cancel: note('cancel', 1), rerun: note('rerun', 3) },
       catalogue: { edit: note('edit', undefined) }, events: note('events', []),
     },
   })
@@ -86,7 +86,7 @@ test.each(PROMISED.filter(([, , role]) => role !== null))('%s %s without a sessi
 })
 
 const LADDER: readonly Role[] = ['viewer', 'operator', 'reviewer', 'admin']
-test.each(PROMISED.filter(([, , role]) => role !== null))('%s %s below %s is 403, for a device too, and a device's own are for nobody else', async (method, path, role) => {
+test.each(PROMISED.filter(([, , role]) => role !== null))('%s %s below %s is 403, for a device too, and what is a device’s is for nobody else', async (method, path, role) => {
   const tooLow: readonly Role[] = role === 'device' ? LADDER : [...LADDER.slice(0, LADDER.indexOf(role!)), 'device']
   for (const low of tooLow) expect(await told(await ask(path, { method, headers: door.bearer(low) }))).toEqual([403, 'access/denied'])
   const enough = await ask(path, { method, headers: door.bearer(role!) })
