@@ -5,6 +5,7 @@ const commands: Record<string, { readonly help: string; readonly run: (args: rea
   serve: { help: 'the appliance: /config and /media, or VIEWSHED_CONFIG and VIEWSHED_MEDIA', run: async () => (await import('./serve.ts')).serveForReal() },
   demo: { help: '[PATH…] [--once] [--json] [--port N]: a drive end to end, over the sample or your own files', run: async (args) => (await import('./demo.ts')).demo(args) },
   agent: { help: 'runs stages for an appliance; its order comes on standard input', run: async () => (await import('./agent-main.ts')).agentMain() },
+  devices: { help: '[--json] | accept CODE [--name NAME] [--stages a,b] | refuse CODE | pause, resume, drain, revoke NAME', run: async (args) => (await import('./devices.ts')).devices(args) },
   bench: { help: '[NAME]: one JSON line for each figure', run: async (args) => (await import('./bench.ts')).bench(args) },
   crash: { help: '[--kills N]: kills processes at random and compares what is left with an undisturbed run', run: async (args) => (await import('./crash.ts')).crash(args) },
   'setup-link': { help: 'a new one-time link to set the appliance up', run: async () => (await import('./door.ts')).setupLink() },

@@ -1,4 +1,4 @@
-/** `viewshed setup-link` and `reset-password`: asks the running appliance, by the token in its own folder. */
+/** `viewshed setup-link` and `reset-password`: asks the running appliance, by the token in its own folder; so does `devices.ts`. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '../core/contract/fault.ts'
@@ -16,7 +16,7 @@ export async function resetPassword(name: string | undefined): Promise<void> {
   process.stdout.write(`${link}\nIt works once, within an hour.\n`)
 }
 
-async function running(): Promise<CoreAddress> {
+export async function running(): Promise<CoreAddress> {
   const { folder } = readConfig(process.env)
   const text = await readFile(join(folder, 'run', 'door.json'), 'utf8').catch((e: unknown) => {
     throw new Fault('core/unreachable', `no appliance has run with its configuration in ${folder}: start it, or set VIEWSHED_CONFIG`, { cause: e })

@@ -29,6 +29,17 @@ const PROMISED: readonly [method: string, path: string, role: Role | null][] = [
   ['POST', '/api/tasks/cancel', 'operator'],
   ['POST', '/api/tasks/rerun', 'operator'],
   ['GET', '/api/devices', 'viewer'],
+  ['GET', '/api/devices/v1', 'viewer'],
+  ['POST', '/api/join', null],
+  ['POST', '/api/join/state', null],
+  ['POST', '/api/joining/accept', 'admin'],
+  ['POST', '/api/joining/refuse', 'admin'],
+  ['POST', '/api/devices/v1/mode', 'operator'],
+  ['POST', '/api/devices/v1', 'admin'],
+  ['DELETE', '/api/devices/v1', 'admin'],
+  ['POST', '/api/device/hello', 'device'],
+  ['POST', '/api/device/goodbye', 'device'],
+  ['POST', '/api/device/token', 'device'],
   ['GET', '/api/events', 'viewer'],
   ['POST', '/api/edits', 'reviewer'],
   ['GET', '/api/openapi.json', 'viewer'],
@@ -75,8 +86,8 @@ test.each(PROMISED.filter(([, , role]) => role !== null))('%s %s without a sessi
 })
 
 const LADDER: readonly Role[] = ['viewer', 'operator', 'reviewer', 'admin']
-test.each(PROMISED.filter(([, , role]) => role !== null))('%s %s below %s is 403, for a device too', async (method, path, role) => {
-  const tooLow: readonly Role[] = [...LADDER.slice(0, LADDER.indexOf(role!)), 'device']
+test.each(PROMISED.filter(([, , role]) => role !== null))('%s %s below %s is 403, for a device too, and what is a device’s is for nobody else', async (method, path, role) => {
+  const tooLow: readonly Role[] = role === 'device' ? LADDER : [...LADDER.slice(0, LADDER.indexOf(role!)), 'device']
   for (const low of tooLow) expect(await told(await ask(path, { method, headers: door.bearer(low) }))).toEqual([403, 'access/denied'])
   const enough = await ask(path, { method, headers: door.bearer(role!) })
   await enough.text()
@@ -86,7 +97,7 @@ test.each(PROMISED.filter(([, , role]) => role !== null))('%s %s below %s is 403
 test('the table has no route that was not promised', async () => {
   const { paths } = (await (await ask('/api/openapi.json', { headers: door.bearer('viewer') })).json()) as { paths: Record<string, Record<string, unknown>> }
   const described = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`))
-  const promised = PROMISED.map(([method, path]) => `${method} ${path.replace(/\/(d1|a1|AB12|t1)$/, '/{id}')}`).filter((route) => !route.endsWith('openapi.json'))
+  const promised = PROMISED.map(([method, path]) => `${method} ${path.replace(/\/(d1|a1|AB12|t1|v1)(?=\/|$)/, '/{id}')}`).filter((route) => !route.endsWith('openapi.json'))
   expect(described.sort()).toEqual(promised.sort())
 })
 
