@@ -8,7 +8,8 @@ import { extname, join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { Aedes } from 'aedes'
 import { createWebSocketStream, WebSocketServer } from 'ws'
-import { routes, type Answer, type Ask, type Routes, type StatusView } from '../../core/http/api.ts'
+import { routes, type Answer, type Ask, type DeviceView, type Routes, type StatusView } from '../../core/http/api.ts'
+import { SETTINGS } from '../../core/devices/settings.ts'
 import type { PlateHit } from '../../core/store/port.ts'
 import { clipMp4, cropJpeg, filmstripJpeg, frameJpeg } from './pictures.ts'
 import { worldAt, type World } from './world.ts'
@@ -105,17 +106,30 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     work: () => ({ stages: STAGES.map(([stage, title]) => ({ stage, title, plugin: stage.split('.')[0]!, ...countsOf(stage) })), links: LINKS.map(([from, to]) => ({ from, to })) }),
     tasks: ({ state: wanted, stage, limit }) => ({ tasks: (state.empty ? [] : world.tasks).filter((task) => (!wanted || (task.running ? 'running' : task.state) === wanted) && (!stage || task.stage === stage)).slice(0, Number(limit ?? 100)) }),
     task: ({ id }) => world.tasks.find((task) => task.id === id) ?? null,
-    retry: ({ ids }) => ({ changed: ids.length }),
-    cancel: ({ ids }) => ({ changed: ids.length }),
-    devices: () => ({ devices: [
-      { id: 'gpu-pc', name: 'gpu-pc', online: true, last_seen_ms: now_ms, birth: { cores: 16, memory_mib: 32_000, scratch_mib: 420_000, gpu_mib: 12_288, tools: { ffmpeg: '7.1' }, platform: 'linux', stages: ['inference.plates', 'retention.slim'] }, running: [{ task: world.tasks[4]!.id, stage: 'inference.plates', progress: 0.62, what: '112 of 180 s, 8 plates' }, { task: world.tasks[5]!.id, stage: 'inference.plates', progress: 0.31, what: '56 of 180 s' }] },
-      { id: 'nas', name: 'nas', online: true, last_seen_ms: now_ms, birth: { cores: 4, memory_mib: 8000, scratch_mib: 90_000, gpu_mib: 0, tools: { ffmpeg: '7.1', ffprobe: '7.1', perl: '5.36' }, platform: 'linux', stages: ['clip.probe', 'clip.thumbs', 'clip.filmstrip', 'archive.copy'] }, running: [] },
-      { id: 'shed-nas', name: 'shed-nas', online: false, last_seen_ms: now_ms - 30_000_000, birth: { cores: 2, memory_mib: 2000, scratch_mib: 8000, gpu_mib: 0, tools: {}, platform: 'linux', stages: ['archive.copy'] }, running: [] },
-    ] }),
+    retry: (which) => ({ changed: meant(which).filter((task) => task.state === 'parked').length }),
+    cancel: (which) => ({ changed: meant(which).filter((task) => task.state !== 'complete').length }),
+    rerun: (which) => ({ changed: meant(which).filter((task) => task.state === 'complete').length }),
+    devices: () => ({ devices, joining: [] }),
+    device: ({ id }) => { const device = devices.find((d) => d.id === id); return device ? { ...device, recent: [] } : null },
+    join: () => null, joinState: () => null, acceptDevice: () => null, refuseDevice: () => null, steerDevice: () => null, setDevice: () => null, revokeDevice: () => null, hello: () => null, goodbye: () => null, renewToken: () => null,
     events: () => ({ events: [] }),
     edit: () => ({}),
   }
   const me: Answer<'session'> = { name: 'anna', role: 'admin', mqtt: { username: 'page', password: 'secret' } }
+  const meant = ({ ids, stage, drive, assets, from, to }: Ask<'rerun'>) => world.tasks.filter((task) => {
+    const view = world.views.find(({ asset }) => asset.name === task.input['name'])
+    return (ids?.includes(task.id) ?? true) && (stage === undefined || task.stage === stage) && (drive === undefined || view?.drive === drive) && (assets === undefined || (view !== undefined && assets.includes(view.asset.sha256)))
+      && (from === undefined || (view !== undefined && view.asset.start_ms! >= from)) && (to === undefined || (view !== undefined && view.asset.start_ms! < to))
+  })
+  const runs = (device: string) => world.tasks.flatMap(({ id, stage, running }) => (running?.device === device ? [{ task: id, stage, progress: running.progress, what: running.what, since_ms: running.since_ms }] : []))
+  const device = (id: string, can: readonly string[], more: Partial<DeviceView> = {}): DeviceView => ({
+    id, own: id === 'nas', online: true, last_seen_ms: now_ms, conditions: null, allowed: null, settings: SETTINGS, rests: null, token_ends_ms: null, running: runs(id), waiting: 0, done: 12, failed: 0, rates: [], strip: [],
+    capability: { cores: 4, memory_mib: 8_000, scratch_mib: 90_000, gpu_mib: 0, gpus: [], accelerators: [], tools: { ffmpeg: '7.1' }, stages: [...can], lacks: {}, mounts: [], platform: 'linux', host: id, version: '0.1.0', battery: false }, ...more,
+  })
+  const devices: readonly DeviceView[] = [
+    device('gpu-pc', ['inference.plates']), device('nas', ['clip.probe', 'clip.thumbs', 'clip.filmstrip']),
+    device('shed-nas', ['archive.copy'], { online: false, last_seen_ms: now_ms - 30_000_000 }), device('laptop', ['retention.slim'], { rests: 'on battery' }),
+  ]
   const countsOf = (stage: string) => {
     const own = state.empty ? [] : world.tasks.filter((task) => task.stage === stage)
     return { pending: own.filter((t) => t.state === 'pending' && !t.running).length, running: own.filter((t) => t.running).length, complete: own.filter((t) => t.state === 'complete').length, parked: own.filter((t) => t.state === 'parked').length }
