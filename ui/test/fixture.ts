@@ -112,14 +112,19 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     work: () => ({ stages: STAGES.map(([stage, title]) => ({ stage, title, plugin: stage.split('.')[0]!, ...countsOf(stage) })), links: LINKS.map(([from, to]) => ({ from, to })) }),
     tasks: ({ state: wanted, stage, limit }) => ({ tasks: (state.empty ? [] : world.tasks).filter((task) => (!wanted || (task.running ? 'running' : task.state) === wanted) && (!stage || task.stage === stage)).slice(0, Number(limit ?? 100)) }),
     task: ({ id }) => world.tasks.find((task) => task.id === id) ?? null,
-    retry: ({ ids }) => ({ changed: ids.length }),
-    cancel: ({ ids }) => ({ changed: ids.length }),
-    rerun: () => ({ changed: 0 }),
+    retry: (which) => ({ changed: meant(which).filter((task) => task.state === 'parked').length }),
+    cancel: (which) => ({ changed: meant(which).filter((task) => task.state !== 'complete').length }),
+    rerun: (which) => ({ changed: meant(which).filter((task) => task.state === 'complete').length }),
     ...yard.answers,
     events: () => ({ events: [] }),
     edit: () => ({}),
   }
   const me: Answer<'session'> = { name: 'anna', get role() { return state.role }, mqtt: { username: 'page', password: 'secret' } }
+  const meant = ({ ids, stage, drive, assets, from, to }: Ask<'rerun'>) => world.tasks.filter((task) => {
+    const view = world.views.find(({ asset }) => asset.name === task.input['name'])
+    return (ids?.includes(task.id) ?? true) && (stage === undefined || task.stage === stage) && (drive === undefined || view?.drive === drive) && (assets === undefined || (view !== undefined && assets.includes(view.asset.sha256)))
+      && (from === undefined || (view !== undefined && view.asset.start_ms! >= from)) && (to === undefined || (view !== undefined && view.asset.start_ms! < to))
+  })
   const countsOf = (stage: string) => {
     const own = state.empty ? [] : world.tasks.filter((task) => task.stage === stage)
     return { pending: own.filter((t) => t.state === 'pending' && !t.running).length, running: own.filter((t) => t.running).length, complete: own.filter((t) => t.state === 'complete').length, parked: own.filter((t) => t.state === 'parked').length }
