@@ -43,7 +43,7 @@ export async function visit(name: string): Promise<Visit> {
     async context(size, theme) {
       const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
       contexts.push(made)
-      made.setDefaultTimeout(12_000)
+      made.setDefaultTimeout(30_000)
       await made.clock.setFixedTime(NOON_MS)
       return made
     },

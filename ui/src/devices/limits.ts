@@ -8,9 +8,9 @@ export function limits(settings: Settings): string[] {
   return [
     ...(settings.hours ? [`${settings.hours.from}–${settings.hours.to}`] : []),
     ...(settings.gpu_busy_percent === null ? [] : ['not while a game runs']),
-    ...(settings.slots === null ? [] : [`${settings.slots} at once`]),
     ...(settings.temperature_c === null ? [] : [`up to ${settings.temperature_c}\u202f°C`]),
     ...(settings.on_battery ? ['also on battery'] : []),
+    ...(settings.slots === null ? [] : [`${settings.slots} at once`]),
   ]
 }
 
@@ -19,7 +19,7 @@ export function conditions(now: Conditions): string[] {
   return [
     ...(now.temperature_c === null ? [] : [`${Math.round(now.temperature_c)}\u202f°C`]),
     `load ${percent(now.load)}`,
-    ...(now.gpu_busy_percent !== null && now.gpu_busy_percent >= 1 ? [`GPU ${Math.round(now.gpu_busy_percent)}\u202f% by others`] : []),
+    ...(now.gpu_busy_percent !== null && now.gpu_busy_percent >= 10 ? [`GPU ${Math.round(now.gpu_busy_percent)}\u202f% by others`] : []),
     ...(now.on_battery ? [now.battery_percent === null ? 'on battery' : `on battery, ${Math.round(now.battery_percent)}\u202f%`] : now.battery_percent === null ? [] : [`battery ${Math.round(now.battery_percent)}\u202f%`]),
   ]
 }
@@ -37,5 +37,5 @@ export function whole(text: string, least: number, most: number): number | null 
   return /^\d+$/.test(text.trim()) && n >= least && n <= most ? n : null
 }
 
-/** "the next morning" when the end lies before the beginning. */
+/** They end on the next morning. */
 export const nightly = (hours: NonNullable<Settings['hours']>) => hours.to <= hours.from

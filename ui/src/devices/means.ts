@@ -33,5 +33,5 @@ export const inOneLine = (means: Capability) =>
 
 export function face(means: Capability | null, own: boolean): IconName {
   if (!means) return own ? 'disk' : 'box'
-  return means.gpus.length > 0 ? 'gpu' : means.battery ? 'laptop' : own || means.mounts.length > 0 ? 'disk' : 'system'
+  return means.battery ? 'laptop' : means.gpus.length > 0 ? 'gpu' : own || means.mounts.length > 0 ? 'disk' : 'system'
 }
