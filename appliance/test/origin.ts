@@ -29,6 +29,7 @@ export async function openOrigin(folder: string, stale: ReadonlySet<string> = ne
   const door = await openTestDoor({
     media: { open: (_scope, volume, path) => volumes.resolve(volume, path) },
     staging: {
+      stall_ms: 1_500,
       state: (at) => uploads.state(at), append: (...args) => uploads.append(...args), drop: (at) => uploads.drop(at), resolve: (at) => uploads.resolve(at),
       admit: (_scope, { token }) => {
         if (stale.has(token)) throw new Fault('task/stale', 'another lease has the task by now')
