@@ -1,7 +1,7 @@
 import { Fault, isFaultCode, type FaultCode } from '../contract/fault.ts'
 
 /** What a refusal without a body means: an answer to HEAD has none. */
-const WORDLESS: Readonly<Record<number, FaultCode>> = { 401: 'access/unauthenticated', 403: 'access/denied', 404: 'not-found' }
+const WORDLESS: Readonly<Record<number, FaultCode>> = { 401: 'access/unauthenticated', 403: 'access/denied', 404: 'not-found', 409: 'task/stale', 423: 'media/busy' }
 
 /**
  * The Fault that an appliance's answer stands for, on the side of whoever asked.

@@ -33,10 +33,11 @@ export function media(source: MediaSource): Middleware<DoorState> {
 export interface Staging extends Uploads {
   /** @throws Fault `task/unknown`, `task/stale` for a place that is not, or no longer, this scope's to write to. */
   admit(scope: Scope, at: UploadPlace): void
+  /** Who sends nothing for so long is hung up on: the file is his alone as long. */
+  readonly stall_ms?: number
 }
 
 const STAGING = '/api/staging/'
-/** Who is gone without a word leaves a connection open for hours; the file is his alone as long. */
 const STALL_MS = 20_000
 
 /**
@@ -44,7 +45,7 @@ const STALL_MS = 20_000
  * and `Upload-Length` goes on from there (409 and the true offset when it is another), and the last one answers with the MediaRef.
  * `DELETE` begins anew, `GET` reads back. Headers and meaning are those of tus 1.0, the address is ours.
  */
-export function staging(rooms: Staging, stall_ms = STALL_MS): Middleware<DoorState> {
+export function staging(rooms: Staging): Middleware<DoorState> {
   return async (ctx, next) => {
     if (!ctx.path.startsWith(STAGING)) return next()
     const device = demand(ctx.state.principal, 'device')
@@ -67,7 +68,8 @@ export function staging(rooms: Staging, stall_ms = STALL_MS): Middleware<DoorSta
       const piece = { offset: count(ctx, 'Upload-Offset'), length: count(ctx, 'Upload-Length') }
       const bytes = ctx.get('Content-Length') === '' ? 0 : count(ctx, 'Content-Length')
       if (bytes > piece.length - piece.offset) throw new Fault('input/invalid', `Content-Length: ${bytes} bytes from ${piece.offset} on are more than the ${piece.length} declared.`)
-      const done = await rooms.append(at, piece, bytesOf(ctx.req, stall_ms))
+      const tell = ctx.get('Upload-Progress') === '?1' ? progressTo(ctx) : () => undefined
+      const done = await rooms.append(at, piece, bytesOf(ctx.req, rooms.stall_ms ?? STALL_MS, (taken_bytes) => tell(piece.offset + taken_bytes)))
       if ('whole' in done) {
         ctx.set('Upload-Offset', String(piece.length))
         ctx.body = done.whole
@@ -86,14 +88,31 @@ function count(ctx: DoorContext, header: string): number {
   return Number(value)
 }
 
+const TELL_EVERY_BYTES = 128 << 10
+
+/**
+ * Says on the way how much was taken, for a device that wants to know (`Upload-Progress: ?1`): after a cut it has not much more to send again than
+ * it had no word of. The interim answer is that of draft-ietf-httpbis-resumable-upload; Node has no call for it.
+ */
+function progressTo(ctx: DoorContext): (offset: number) => void {
+  let told = 0
+  return (offset) => {
+    if (offset - told < TELL_EVERY_BYTES || ctx.req.httpVersion !== '1.1' || ctx.res.headersSent || !ctx.res.socket?.writable) return
+    told = offset
+    ctx.res.socket.write(`HTTP/1.1 104 Upload Resumption Supported\r\nUpload-Offset: ${offset}\r\n\r\n`)
+  }
+}
+
 /** The body as it comes. Who gives up reading it does not hang up on the device, which must hear why; who stops sending is hung up on. */
-async function* bytesOf(req: IncomingMessage, stall_ms: number): AsyncGenerator<Buffer> {
+async function* bytesOf(req: IncomingMessage, stall_ms: number, onTaken: (bytes: number) => void): AsyncGenerator<Buffer> {
   const patience = () => setTimeout(() => req.destroy(new Fault('core/unreachable', `No byte came for ${stall_ms / 1000} s.`)), stall_ms)
   let timer = patience()
+  let bytes = 0
   try {
     for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       clearTimeout(timer) // our own disk may take its time
       yield chunk
+      onTaken(bytes += chunk.length)
       timer = patience()
     }
   } finally {

@@ -147,7 +147,7 @@ export function writeFault(e: unknown, path: string): unknown {
   if (code === 'ENOSPC' || code === 'EDQUOT') return new Fault('media/full', `no room left for ${path}: free some space, it is tried again by itself`, { cause: e })
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return new Fault('media/unmounted', `${path} cannot be written (${code}): look at the mount and its permissions`, { cause: e })
   if (code === 'EIO' || code === 'ESTALE' || code === 'ENXIO' || code === 'ENODEV') return new Fault('media/unmounted', `${path} cannot be written (${code}): the disk or the mount is gone or broken`, { cause: e })
-  if (code === 'ENOTDIR' || code === 'EISDIR') return new Fault('media/conflict', `${path}: a file and a folder cannot have the same name`, { cause: e })
+  if (code === 'ENOTDIR' || code === 'EISDIR' || code === 'EEXIST') return new Fault('media/conflict', `${path}: a file and a folder cannot have the same name`, { cause: e })
   if (code === 'ENAMETOOLONG') return new Fault('input/invalid', 'the path is longer than the file system takes', { cause: e })
   return e
 }

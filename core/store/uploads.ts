@@ -18,7 +18,7 @@ export interface Piece { readonly offset: number; readonly length: number }
 export type Appended = { readonly whole: MediaRef } | { readonly offset: number; readonly elsewhere: boolean }
 
 export interface Uploads {
-  /** How much is there; `length` as it was declared, null when that is not known (nothing came yet, or core started anew). */
+  /** How much is there; `length` as it was declared, null when that is not known (nothing came yet, or core started anew). Throws `media/busy`. */
   state(at: UploadPlace): Promise<{ readonly offset: number; readonly length: number | null }>
   /** Takes what comes until the content ends or breaks off; the last piece of a file answers with its digest, synced. Throws
    *  `media/busy`, `media/full`, `media/outside`, `media/unmounted`, `media/conflict`, `input/invalid`, and whatever the content throws. */
@@ -68,8 +68,8 @@ export function openUploads(volumes: Pick<Volumes, 'stagedPath'>): Uploads {
       const there = await sizeOf(path)
       // Core started anew, or the lease was dropped and the file with it: what is remembered is not what is there.
       if (upload.hashed !== (there ?? 0)) Object.assign(upload, unknown(), { busy: true, ...(there ? { hash: null, hashed: there } : {}) })
-      if (upload.length !== null && upload.length !== length) throw new Fault('input/invalid', `Upload-Length: this file was begun with ${upload.length} bytes, not ${length}; DELETE it to begin anew`)
       if (offset !== upload.hashed) return { offset: upload.hashed, elsewhere: true }
+      if (upload.length !== null && upload.length !== length) throw new Fault('input/invalid', `Upload-Length: this file was begun with ${upload.length} bytes, not ${length}; DELETE it to begin anew`)
       if (offset > length) throw new Fault('input/invalid', `Upload-Length: ${offset} bytes are there already, more than the ${length} declared; DELETE the file to begin anew`)
       if (upload.whole) return { whole: upload.whole }
       await makeFolders(dirname(path))
@@ -123,7 +123,7 @@ export function openUploads(volumes: Pick<Volumes, 'stagedPath'>): Uploads {
     append,
     async state(at) {
       const path = await volumes.stagedPath(at.task, at.token, at)
-      return { offset: (await sizeOf(path)) ?? 0, length: known.get(path)?.length ?? null }
+      return alone(path, async ({ length }) => ({ offset: (await sizeOf(path)) ?? 0, length }))
     },
     async drop(at) {
       const path = await volumes.stagedPath(at.task, at.token, at)
