@@ -47,16 +47,6 @@ test('whatever a stage throws or answers wrongly costs its task alone, with a co
   expect(await codeOf(run('echo').result)).toBe('done')
 })
 
-test('a native crash costs the process, and the next task gets another', async () => {
-  expect(await codeOf(run('abort').result)).toBe('stage/crashed')
-  expect(await codeOf(run('echo').result)).toBe('done')
-})
-
-test.runIf(linux)('memory without end is stopped at the cap, on the heap and beside it', async () => {
-  expect(await codeOf(run('heap').result)).toBe('stage/memory')
-  expect(await codeOf(run('native').result)).toBe('stage/memory')
-})
-
 test('a stage that hears no abort is killed', async () => {
   const deaf = run('deaf')
   await run('echo').result // another process; by now the deaf one spins

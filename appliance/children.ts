@@ -1,10 +1,13 @@
 /** The stage processes of an agent: warm ones are used again, and what one of them started without end is ended. */
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Fault } from '../core/contract/fault.ts'
 import type { RunOrder } from './child-protocol.ts'
 import { census, isOf, population } from './family.ts'
+import { groupsFolder, openPidsGroup, sweepGroups, type PidsGroup } from './pids-group.ts'
 import { budget } from './restart-budget.ts'
 import { killGroup, StageProcess, type Done } from './stage-process.ts'
 
@@ -12,6 +15,7 @@ const IDLE_STOP_MS = 60_000
 /** Downloads and tools that say nothing themselves are given a sign by the process that waits for them; a loop without end is not. */
 const STALL_MS = 30 * 60_000
 const MOST_PROCESSES = 256 // of one stage
+const MOST_TASKS = 512 + 16 * availableParallelism() // threads too: a model or an encoder has some for each core
 const COUNT_EVERY_MS = 100
 const LEAP = 128 // processes and threads more on the machine than at the last census
 
@@ -32,16 +36,20 @@ export interface ChildrenOptions {
   /** Our part of the mark that all processes of our stages carry. */
   readonly mark?: string
   readonly stall_ms?: number
+  /** Whether the kernel is to bound the number of a stage's processes where it can; without it they are counted, which a stage that doubles may outrun. */
+  readonly bounded?: boolean
   /** Module whose default export lists the plugins; default: ours. */
   readonly plugins?: string
 }
 
-export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(), stall_ms = STALL_MS, plugins }: ChildrenOptions) {
+export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(), stall_ms = STALL_MS, bounded = true, plugins }: ChildrenOptions) {
   const idle = new Map<string, StageProcess[]>()
   const all = new Set<StageProcess>()
   const deaths = new Map<string, ReturnType<typeof budget>>()
   let started = 0
   let counted = population()
+  const folder = bounded && process.platform === 'linux' ? groupsFolder(readFileSync('/proc/self/cgroup', 'utf8'), '/sys') : null
+  if (folder !== null) sweepGroups(folder)
   const counting = counted === null ? undefined : setInterval(() => { if (all.size > 0) count() }, COUNT_EVERY_MS).unref()
 
   function take(plugin: string, cap_mib: number): StageProcess {
@@ -51,7 +59,10 @@ export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(
       return warm
     }
     const number = ++started
-    const child = new StageProcess({ plugin, cap_mib, folder: join(scratch, `stage-${number}`), writes, mark: `${mark}.${number}`, stall_ms, plugins })
+    const group = folder === null ? null : openPidsGroup(folder, `${mark}.${number}`, MOST_TASKS)
+    // The kernel counts all tasks of a user, so those that are there are added; root's it does not count.
+    const most_tasks = bounded && group === null && process.getuid?.() !== 0 ? (population() ?? Infinity) + MOST_TASKS : Infinity
+    const child = new StageProcess({ plugin, cap_mib, folder: join(scratch, `stage-${number}`), writes, mark: `${mark}.${number}`, group, most_tasks, stall_ms, plugins })
     all.add(child)
     const { pid } = child.process
     if (pid !== undefined) onGroup('+', pid)
@@ -60,6 +71,7 @@ export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(
       idle.set(plugin, (idle.get(plugin) ?? []).filter((c) => c !== child))
       if (pid !== undefined) onGroup('-', pid)
       endFamily(child)
+      if (group) removeSoon(group)
       void rm(child.folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined) // the next owner of the scratch wipes it
     })
     return child
@@ -74,17 +86,23 @@ export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(
 
   /** A stage that multiplies is ended as a whole: its group in one stroke, then whoever had left it. */
   function count(): void {
-    const now = population()!
-    if (now - counted! < LEAP) {
-      counted = Math.min(counted!, now)
-      return
-    }
-    const members = census(`${mark}.`, groups())
-    for (const child of all) {
-      if (members.filter((member) => member.mark === child.mark || member.group === child.process.pid).length <= MOST_PROCESSES) continue
+    const tooMany = (child: StageProcess) => {
       child.end(new Fault('stage/failed', `the stage started more than ${MOST_PROCESSES} processes`))
       endFamily(child)
     }
+    for (const child of all) if (child.group && child.group.pids().length > MOST_PROCESSES) tooMany(child)
+    const unbounded = [...all].filter((child) => !child.group)
+    const now = population()!
+    if (unbounded.length === 0 || now - counted! < LEAP) {
+      counted = Math.min(counted!, now)
+      return
+    }
+    // They stand still while they are counted: once many want to run we come to our turn too seldom to keep up.
+    const still = unbounded.map((child) => child.process.pid).filter((pid) => pid !== undefined)
+    for (const pid of still) killGroup(pid, 'SIGSTOP')
+    const members = census(`${mark}.`, new Set(still))
+    for (const child of unbounded) if (members.filter((member) => member.mark === child.mark || member.group === child.process.pid).length > MOST_PROCESSES) tooMany(child)
+    for (const pid of still) killGroup(pid, 'SIGCONT')
     counted = population()
   }
 
@@ -121,14 +139,19 @@ export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(
 
 const ROUNDS = 20 // of those that multiply while they are looked for
 
-/** Ends what carries the mark of a stage that has ended, whatever group it went to. */
-function endFamily({ mark, process: { pid } }: StageProcess): void {
+/** Ends what carries the mark of a stage that has ended, or is in its kernel group, whatever process group it went to. */
+function endFamily({ mark, group, process: { pid } }: StageProcess): void {
   if (pid !== undefined) killGroup(pid)
   for (let round = 0; round < ROUNDS; round++) {
-    const left = census(mark, new Set()).filter((member) => member.mark === mark)
-    if (left.length === 0) return
-    for (const member of left) killOne(member.pid)
+    const left = new Set([...(group?.pids() ?? []), ...census(mark, new Set()).filter((member) => member.mark === mark).map((member) => member.pid)])
+    if (left.size === 0) return
+    for (const member of left) killOne(member)
   }
+}
+
+/** What was killed is in its group for a moment more. */
+function removeSoon(group: PidsGroup, tries = 50): void {
+  if (!group.remove() && tries > 0) setTimeout(() => removeSoon(group, tries - 1), 100).unref()
 }
 
 function killOne(pid: number): void {

@@ -14,8 +14,11 @@ import { fileURLToPath } from 'node:url'
 import { Fault } from '../core/contract/fault.ts'
 import type { FromChild, RunOrder } from './child-protocol.ts'
 import { MARK } from './family.ts'
+import type { PidsGroup } from './pids-group.ts'
 
 const ENTRY = fileURLToPath(new URL('./child.ts', import.meta.url))
+const SETPRIV = '/usr/bin/setpriv'
+const PRLIMIT = '/usr/bin/prlimit'
 const PAGE_BYTES = 4096
 const WATCH_EVERY_MS = 250
 /** Native allocations beyond the cap are refused by the kernel; the heap, code and thread stacks need this much besides. */
@@ -34,6 +37,8 @@ export interface StageProcessOptions {
   readonly folder: string // its own, and that of its tasks
   readonly writes: readonly string[] // other folders that it may write in
   readonly mark: string // handed down to all that it starts
+  readonly group: PidsGroup | null // that it is put into
+  readonly most_tasks: number // processes and threads, where the user's are counted; Infinity: do not
   readonly stall_ms: number // a task that gives no sign of life for so long has stalled
   readonly plugins?: string // module whose default export lists the plugins; default: ours
 }
@@ -44,6 +49,7 @@ export class StageProcess {
   readonly plugin: string
   readonly folder: string
   readonly mark: string
+  readonly group: PidsGroup | null
   readonly process: ChildProcess
   dead = false
   /** It ended while it had a task. */
@@ -54,16 +60,20 @@ export class StageProcess {
   readonly #stall_ms: number
   readonly #waiting = new Map<string, Waiter>()
 
-  constructor({ plugin, cap_mib, folder, writes, mark, stall_ms, plugins }: StageProcessOptions) {
+  constructor({ plugin, cap_mib, folder, writes, mark, group, most_tasks, stall_ms, plugins }: StageProcessOptions) {
     this.plugin = plugin
     this.folder = folder
     this.mark = mark
+    this.group = group
     this.#stall_ms = stall_ms
     const heap_mib = Math.max(128, Math.min(512, cap_mib))
     const node = [process.execPath, `--max-old-space-size=${heap_mib}`, ...permissions([folder, ...writes]), ENTRY, ...(plugins ? [plugins] : [])]
-    const [command, ...args] = contained(node, cap_mib)
+    const [command, ...args] = contained(node, cap_mib, most_tasks)
     this.process = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: process.platform !== 'win32', env: { ...withoutSecrets(process.env), [MARK]: mark } })
-    if (this.process.pid !== undefined) preferredVictim(this.process.pid)
+    if (this.process.pid !== undefined) {
+      preferredVictim(this.process.pid)
+      group?.take(this.process.pid) // long before the first word of a stage runs in it
+    }
     this.process.stderr?.on('data', (data: Buffer) => { this.#tail = (this.#tail + data.toString()).slice(-TAIL_CHARS) })
     const watch = setInterval(() => { this.#checkMemory(cap_mib); this.#checkLife() }, WATCH_EVERY_MS)
     this.process.on('message', (message: FromChild) => this.#hear(message))
@@ -148,10 +158,11 @@ function permissions(folders: readonly string[]): string[] {
   return ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning', '--permission', '--allow-fs-read=*', ...writes.map((path) => `--allow-fs-write=${path}`), '--allow-child-process', '--allow-addons', '--allow-worker']
 }
 
-/** On Linux: dies with its parent, and the kernel refuses native allocations beyond the cap (RLIMIT_DATA). */
-function contained(command: readonly string[], cap_mib: number): string[] {
-  if (process.platform !== 'linux' || !existsSync('/usr/bin/setpriv')) return [...command]
-  return ['/usr/bin/setpriv', '--pdeathsig', 'KILL', 'sh', '-c', `ulimit -d ${(cap_mib + DATA_HEADROOM_MIB) * 1024}; ulimit -c 0; exec "$@"`, 'sh', ...command]
+/** On Linux: dies with its parent; the kernel refuses native allocations beyond the cap, and to a user other than root processes beyond its number. */
+function contained(command: readonly string[], cap_mib: number, most_tasks: number): string[] {
+  if (process.platform !== 'linux' || !existsSync(SETPRIV) || !existsSync(PRLIMIT)) return [...command]
+  const limits = [`--data=${(cap_mib + DATA_HEADROOM_MIB) * 2 ** 20}`, '--core=0', ...(Number.isFinite(most_tasks) ? [`--nproc=${most_tasks}`] : [])]
+  return [SETPRIV, '--pdeathsig', 'KILL', PRLIMIT, ...limits, ...command]
 }
 
 /** A stage's process knows nothing of our secrets. */
@@ -177,9 +188,9 @@ export function rss_bytes(pid: number): number {
   }
 }
 
-export function killGroup(pid: number): void {
+export function killGroup(pid: number, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' = 'SIGKILL'): void {
   try {
-    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
+    process.kill(process.platform === 'win32' ? pid : -pid, signal)
   } catch (e) {
     if (!(e instanceof Error && 'code' in e && e.code === 'ESRCH')) throw e
   }

@@ -26,10 +26,10 @@ const plugins: readonly AnyPlugin[] = [plugin({
     abort: rogue(async () => process.abort()),
     segv: rogue(async () => { process.kill(process.pid, 'SIGSEGV'); return new Promise(() => undefined) }),
     exit: rogue(async () => process.exit(0)),
-    flood: rogue(async () => ({ text: 'x'.repeat(64 << 20) })),
+    flood: rogue(async () => ({ text: 'x'.repeat(8 << 20) })),
     /** Doubles eleven times and then sleeps: far beyond what a stage may have, and yet an end where nothing stops it. */
     forks: rogue(async () => { spawn('sh', ['-c', 'b() { [ $1 -gt 0 ] || exec sleep 20; b $(($1-1)) & b $(($1-1)) & wait; }; b 11'], { stdio: 'ignore' }); return new Promise(() => undefined) }),
-    scatter: rogue(async () => { for (let i = 0; i < 2_000; i++) { spawn('setsid', ['sleep', '20'], { stdio: 'ignore' }).on('error', () => undefined).unref(); await wait(1) } return new Promise(() => undefined) }),
+    scatter: rogue(async () => { spawn('sh', ['-c', 'i=0; while [ $i -lt 600 ]; do setsid sleep 60 & i=$((i+1)); done; wait'], { stdio: 'ignore' }); return new Promise(() => undefined) }),
     daemon: rogue(async () => { spawn('setsid', ['sleep', '1000'], { stdio: 'ignore' }).unref(); await wait(200); return process.abort() }),
     silent: rogue(async (_, { signal }) => new Promise((_done, fail) => { signal.addEventListener('abort', () => fail(signal.reason as Error)) })),
     /** `text` names the place. */
