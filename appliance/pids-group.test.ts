@@ -9,7 +9,7 @@ import { groupsFolder, openPidsGroup } from './pids-group.ts'
 
 test.each([
   ['8:pids:/docker/abc\n4:memory:/\n0::/\n', '/sys/fs/cgroup/pids/docker/abc'],
-  ['3:cpu,pids:/\n', '/sys/fs/cgroup/cpu,pids'],
+  ['3:cpu,pids:/box\n', '/sys/fs/cgroup/cpu,pids/box'],
   ['0::/system.slice/viewshed-agent.service/agent\n', '/sys/fs/cgroup/system.slice/viewshed-agent.service'],
   ['0::/system.slice/viewshed-agent.service\n', null], // not given to us: systemd keeps the slice
   ['0::/user.slice/user-1000.slice/session-2.scope\n', null],
