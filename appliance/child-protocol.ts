@@ -24,6 +24,7 @@ export type ToChild = RunOrder | { readonly kind: 'abort'; readonly task: string
 
 export type FromChild =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'alive'; readonly task: string } // it waits for something that takes its time
   | { readonly kind: 'progress'; readonly task: string; readonly done: number; readonly what: string | null }
   | { readonly kind: 'done'; readonly task: string; readonly output: Record<string, unknown>; readonly files: readonly MediaRef[] }
   | { readonly kind: 'fault'; readonly task: string; readonly report: FaultReport; readonly log: string | null }
