@@ -90,7 +90,7 @@ test('with a wrong, a foreign, an expired or a revoked token, nothing at all may
 
 test('a token that ends while its client is connected ends what the client may say', async () => {
   const peer = await connect(token)
-  const out = new Promise((gone) => peer.once('close', gone))
+  const out = new Promise<void>((gone) => peer.once('close', () => gone()))
   yard.clock.now_ms += 31 * 24 * 3_600_000
   peer.publish('viewshed/gpu/birth', GOOD.birth)
   await out

@@ -7,6 +7,7 @@ import type { Principal } from '../access/scope.ts'
 import { eventually, openTestDoor, somebody, type TestDoor } from '../http/testing.ts'
 import { CAPABILITY, CONDITIONS } from '../devices/testing.ts'
 import { startBroker, type Broker, type DeviceWord } from './broker.ts'
+import type { Said } from './roster.ts'
 
 const HOME = { org: 'home', site: 'home' }
 const GARAGE = { org: 'home', site: 'garage' }
@@ -17,7 +18,7 @@ let door: TestDoor
 let peers: MqttClient[] = []
 const words: [device: string, word: DeviceWord][] = []
 /** What was heard of a device, in a line each. */
-const wordsOf = (id: string) => words.flatMap(([device, word]) => (device !== id ? [] : word.kind === 'said' ? [word.said] : [word.kind]))
+const wordsOf = (id: string): (Said | 'here' | 'lost')[] => words.flatMap(([device, word]) => (device !== id ? [] : [word.kind === 'said' ? word.said : word.kind]))
 const BIRTH = JSON.stringify(CAPABILITY)
 beforeAll(async () => {
   // The broker needs access, and the door needs the broker: the door's own access serves both.
