@@ -2,55 +2,21 @@
  * The built pages in a real browser, over an invented world. Pictures of all of them stay in `.viewshed/screens/`,
  * to be looked at beside the design.
  */
-import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
-import { build } from 'vite'
+import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { fixture, type Fixture } from './fixture.ts'
+import { installed, NOON_MS, sideways, skipped, visit, type Size, type Theme, type Visit } from './chromium.ts'
+import type { Fixture } from './fixture.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-const SCREENS = join(import.meta.dirname, '..', '..', '.viewshed', 'screens')
-const DIST = join(SCREENS, '..', 'ui-under-test')
-const SIZES = { desk: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const
-const NOON_MS = new Date(2026, 10, 20, 14, 31).getTime()
-
-describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) ? '' : `: skipped, ${CHROMIUM} is not installed`}`, () => {
+describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
+  let v: Visit
   let box: Fixture
-  let browser: Browser
-  const contexts: BrowserContext[] = []
-  const complaints: string[] = []
-
   beforeAll(async () => {
-    // Not into `ui/dist`: other tests and a running box serve that.
-    await build({ configFile: join(import.meta.dirname, '..', 'vite.config.ts'), logLevel: 'error', build: { outDir: DIST, emptyOutDir: true } })
-    box = await fixture(0, NOON_MS, DIST)
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
-    await mkdir(SCREENS, { recursive: true })
-  }, 120_000)
-  afterAll(async () => {
-    for (const context of contexts) await context.close()
-    await browser?.close()
-    await box?.close()
-  })
-
-  async function context(size: keyof typeof SIZES, theme: 'light' | 'dark'): Promise<BrowserContext> {
-    const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
-    contexts.push(made)
-    made.setDefaultTimeout(12_000)
-    await made.clock.setFixedTime(NOON_MS)
-    return made
-  }
-  async function open(made: BrowserContext, path: string): Promise<Page> {
-    const page = await made.newPage()
-    page.on('pageerror', (error) => complaints.push(`${path}: ${error.message}`))
-    page.on('console', (message) => { if (message.type() === 'error' && !/status of 40[14]/.test(message.text())) complaints.push(`${path}: ${message.text()}`) })
-    await page.goto(box.url + path)
-    await page.evaluate(() => document.fonts.ready)
-    return page
-  }
+    v = await visit('pages')
+    box = v.box
+  }, 240_000)
+  afterAll(async () => { await v?.end() })
+  const context = (size: Size, theme: Theme): Promise<BrowserContext> => v.context(size, theme)
+  const open = (made: BrowserContext, path: string): Promise<Page> => v.open(made, path)
   const drive = () => box.world.drives[0]!
   const played = (page: Page) => page.evaluate(() => document.querySelector('video')!.currentTime)
 
@@ -71,11 +37,11 @@ describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) 
         expect(await page.locator('html').getAttribute('data-theme')).toBe(theme)
         if (look.name === 'map') await page.waitForFunction(() => /Plates [1-9]/.test(document.querySelector('.seg')!.textContent!) && document.querySelectorAll('.leaflet-tile:not(.leaflet-tile-loaded)').length === 0)
         await page.waitForFunction(() => [...document.images].every((image) => image.complete || image.loading === 'lazy'))
-        await page.screenshot({ path: join(SCREENS, `${look.name}-${size}-${theme}.png`) })
-        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${look.name} scrolls sideways`).toBeLessThanOrEqual(0)
+        await v.shot(page, `${look.name}-${size}-${theme}`)
+        expect(await sideways(page), `${look.name} scrolls sideways`).toBeLessThanOrEqual(0)
         await page.close()
       }
-      expect(complaints).toEqual([])
+      expect(v.complaints).toEqual([])
     })
   }
 
@@ -336,7 +302,7 @@ describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) 
 
   test('first run, sign-in, empty, refused, unknown and unreachable each say what is so', async () => {
     const made = await context('desk', 'light')
-    const shot = (page: Page, name: string) => page.screenshot({ path: join(SCREENS, `${name}-desk-light.png`) })
+    const shot = (page: Page, name: string) => v.shot(page, `${name}-desk-light`)
     Object.assign(box.state, { signedIn: false, setupNeeded: true })
     const setup = await open(made, '/setup?token=once')
     await setup.getByLabel('Your name').fill('anna')
