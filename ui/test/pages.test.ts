@@ -39,7 +39,7 @@ describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) 
   async function context(size: keyof typeof SIZES, theme: 'light' | 'dark'): Promise<BrowserContext> {
     const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
     contexts.push(made)
-    made.setDefaultTimeout(12_000)
+    made.setDefaultTimeout(30_000)
     await made.clock.setFixedTime(NOON_MS)
     return made
   }
@@ -219,6 +219,7 @@ describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) 
   const lastAsked = (route: string) => box.asked.findLast((a) => a.route === route)?.query
   const DEEDS: readonly { name: string; path: () => string; doing: (page: Page) => Promise<void> }[] = [
     { name: 'task-parked', path: () => `/work/${box.world.tasks[0]!.id}?state=parked`, doing: async (page) => {
+      await page.locator('ol.tries').waitFor()
       await page.keyboard.press('l')
       await page.getByText('[h264] error while decoding').waitFor()
     } },
@@ -256,9 +257,9 @@ describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) 
   test('a parked task: R tries it again, ⇧R all with the same cause, L shows the log; leaving out asks first', async () => {
     const [one, ...others] = box.world.tasks.filter((task) => task.state === 'parked')
     const page = await open(await context('desk', 'light'), `/work/${one!.id}?state=parked`)
-    await page.getByText('Interruptions').waitFor()
+    await page.getByText('Interruptions', { exact: true }).waitFor()
     expect(await page.locator('.lost li').allInnerTexts()).toHaveLength(2)
-    expect(await page.locator('.tries li').filter({ has: page.locator('button') }).count()).toBe(5)
+    expect(await page.locator('ol.tries li').filter({ has: page.locator('button') }).count()).toBe(5)
     await page.keyboard.press('r')
     await page.getByText('1 task offered again.').waitFor()
     expect(lastAsked('retry')).toEqual({ ids: [one!.id] })
