@@ -185,6 +185,7 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
   const lastAsked = (route: string) => box.asked.findLast((a) => a.route === route)?.query
   const DEEDS: readonly { name: string; path: () => string; doing: (page: Page) => Promise<void> }[] = [
     { name: 'task-parked', path: () => `/work/${box.world.tasks[0]!.id}?state=parked`, doing: async (page) => {
+      await page.locator('ol.tries').waitFor()
       await page.keyboard.press('l')
       await page.getByText('[h264] error while decoding').waitFor()
     } },
@@ -222,9 +223,9 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
   test('a parked task: R tries it again, ⇧R all with the same cause, L shows the log; leaving out asks first', async () => {
     const [one, ...others] = box.world.tasks.filter((task) => task.state === 'parked')
     const page = await open(await context('desk', 'light'), `/work/${one!.id}?state=parked`)
-    await page.getByText('Interruptions').waitFor()
+    await page.getByText('Interruptions', { exact: true }).waitFor()
     expect(await page.locator('.lost li').allInnerTexts()).toHaveLength(2)
-    expect(await page.locator('.tries li').filter({ has: page.locator('button') }).count()).toBe(5)
+    expect(await page.locator('ol.tries li').filter({ has: page.locator('button') }).count()).toBe(5)
     await page.keyboard.press('r')
     await page.getByText('1 task offered again.').waitFor()
     expect(lastAsked('retry')).toEqual({ ids: [one!.id] })
