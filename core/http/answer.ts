@@ -1,4 +1,4 @@
-import { Fault, isFaultCode, type FaultCode } from '../contract/fault.ts'
+import { Fault, isFaultCode, type FaultCode, type FaultReport } from '../contract/fault.ts'
 
 /** What a refusal without a body means: an answer to HEAD has none. */
 const WORDLESS: Readonly<Record<number, FaultCode>> = { 401: 'access/unauthenticated', 403: 'access/denied', 404: 'not-found', 409: 'task/stale', 423: 'media/busy' }
@@ -15,14 +15,17 @@ export function faultOfAnswer(status: number, text: string, name = 'the applianc
   return new Fault(code ?? 'core/unreachable', `${name} answered ${status} without saying why`)
 }
 
-function reportOf(text: string): { code: FaultCode; message: string } | null {
-  let value: unknown
+function reportOf(text: string): FaultReport | null {
   try {
-    value = JSON.parse(text)
+    return faultIn(JSON.parse(text))
   } catch (e) {
     if (e instanceof SyntaxError) return null // a proxy's page
     throw e
   }
+}
+
+/** The fault that a value of an answer is, if it is one. */
+export function faultIn(value: unknown): FaultReport | null {
   if (value === null || typeof value !== 'object' || !('code' in value) || !('message' in value)) return null
   const { code, message } = value
   return typeof code === 'string' && typeof message === 'string' && isFaultCode(code) ? { code, message } : null

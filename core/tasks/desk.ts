@@ -27,7 +27,7 @@ const MAX_LINKS = 100
 
 /** The board as a person sees it, within their org and site. */
 export function openDesk(parts: DeskParts): BoardDesk {
-  const { log, outcomes, clock, stageNames, tasks, lanes, leases, offered, removed, changed } = parts
+  const { log, outcomes, clock, turn, stageNames, tasks, lanes, leases, offered, removed, changed } = parts
   const held = (scope: Scope) => leases.all().filter((lease) => homeKey(lease) === homeKey(scope))
 
   const find = (scope: Scope, id: string): TaskRecord | null => {
@@ -96,7 +96,7 @@ export function openDesk(parts: DeskParts): BoardDesk {
       const again = read(ids, isMeant).flatMap((task) => {
         const next = machine.retry(task)
         if (next === null) return []
-        const offer = { ...next, order: orderOf(clock(), task.priority, outcomes.sequence.next(batch)) }
+        const offer = { ...next, order: orderOf(turn(), task.priority, outcomes.sequence.next(batch)) }
         tasks.write(batch, task, offer)
         return [offer]
       })

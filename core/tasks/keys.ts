@@ -14,7 +14,7 @@
  * e!org!site!seq, y!org!site!type!seq    events; k!org!site!key: an event with that key is known
  * s!next                                 no sequence number from here on was given out
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Scope } from '../access/scope.ts'
 
 export type Home = Pick<Scope, 'org' | 'site'>
@@ -42,4 +42,4 @@ export const eventTypePrefix = (home: Home, type: string): string => `y!${homeKe
 export const knownKey = (home: Home, type: string, key: string): string => `k!${homeKey(home)}!${digest(`${type}\0${key}`).slice(0, 40)}`
 export const SEQUENCE = 's!next'
 
-const digest = (text: string) => createHash('sha256').update(text).digest('hex')
+const digest = (text: string) => hash('sha256', text)

@@ -33,7 +33,14 @@ const MAX_NOTES = 20
 const BACKOFF_MS = 5_000
 const BACKOFF_MAX_MS = 3_600_000
 
-export const isOffered = (task: Task, now_ms: number): boolean => task.state === 'pending' && task.not_before_ms <= now_ms
+export const isOffered = (task: Task, now_ms: number): boolean => task.state === 'pending' && wait_ms(task, now_ms) === 0
+
+/** How long a pending task is not offered yet. Its moment was told by a clock that may have been set back since: when it is further
+ *  away than so many faults ever cost, it has come. */
+export function wait_ms({ attempts, not_before_ms }: Task, now_ms: number): number {
+  const left_ms = not_before_ms - now_ms
+  return left_ms <= 0 || left_ms > backoff_ms(attempts, 1) ? 0 : left_ms
+}
 
 /** Null when the work was already complete: the later answer is thanked and dropped. A parked task completes, for the work is done. */
 export function complete<T extends Task>(task: T): T | null {

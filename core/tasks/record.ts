@@ -24,17 +24,22 @@ export interface TaskRecord extends Task, Home {
   readonly retired: string | null // token of the last fault: said once, it counts once
 }
 
-/** A piece of work that was just asked for. */
-export const begun = (work: Work, created_ms: number, priority: number, seq: string): TaskRecord => ({
-  ...work, priority, seq, order: orderOf(created_ms, priority, seq), state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [], interrupted: [],
+/** A piece of work that was just asked for. @param turn_ms Its place among the others. */
+export const begun = (work: Work, created_ms: number, turn_ms: number, priority: number, seq: string): TaskRecord => ({
+  ...work, priority, seq, order: orderOf(turn_ms, priority, seq), state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [], interrupted: [],
   waiting: [], output: null, created_ms, completed_ms: null, device: null, retired: null,
 })
 
 /** A task of the next priority has the turn of one that came so much earlier, so every task has its turn at last. */
-const AGEING_MS = 600_000
+export const AGEING_MS = 600_000
 
-export const orderOf = (now_ms: number, priority: number, seq: string): string =>
-  Math.max(0, Math.floor(now_ms) + priority * AGEING_MS).toString(36).padStart(9, '0') + seq
+const TURN_LENGTH = 9
+
+export const orderOf = (turn_ms: number, priority: number, seq: string): string =>
+  Math.max(0, Math.floor(turn_ms) + priority * AGEING_MS).toString(36).padStart(TURN_LENGTH, '0') + seq
+
+/** When a task has its turn, ageing counted in. */
+export const turnOf = (order: string): number => Number.parseInt(order.slice(0, TURN_LENGTH), 36)
 
 /** Digests of the recordings that a task is about: `sha256` of its input, and that of its `media`. */
 export function assetsOf({ input: { sha256, media } }: Pick<TaskRecord, 'input'>): readonly string[] {
@@ -44,10 +49,15 @@ export function assetsOf({ input: { sha256, media } }: Pick<TaskRecord, 'input'>
 
 export interface Count { readonly home: Home; readonly stage: string; pending: number; complete: number; parked: number }
 
+/** So many pending tasks are kept at hand, none longer than this as JSON. */
+const RECENT = 2_048
+const RECENT_LENGTH = 4_096
+
 /** The tasks of the log with their indexes and counts, which follow from each change. */
 export class Tasks {
   readonly #log: Log
   readonly #counts: Map<string, Count>
+  readonly #recent = new Map<string, TaskRecord>() // pending ones that were written lately, as they are in the log
 
   private constructor(log: Log, counts: Map<string, Count>) {
     this.#log = log
@@ -59,7 +69,10 @@ export class Tasks {
     return new Tasks(log, new Map(rows.map(([key, value]) => [key, JSON.parse(value) as Count])))
   }
 
+  /** What was committed last; nobody changes it. */
   read(id: string): TaskRecord | null {
+    const recent = this.#recent.get(id)
+    if (recent !== undefined) return recent
     const value = this.#log.get(taskKey(id))
     return value === undefined ? null : (JSON.parse(value) as TaskRecord)
   }
@@ -76,6 +89,17 @@ export class Tasks {
     return next === null ? task : this.newest(next)
   }
 
+  /** The latest turn that a pending task was given, less what its priority added; 0 when none is pending. */
+  async latestTurn(): Promise<number> {
+    const newest = await Promise.all(this.counts(null).filter(({ pending }) => pending > 0).map(async ({ home, stage }) => {
+      const prefix = pendingPrefix(home, stage)
+      const [last] = await this.#log.range({ gte: prefix, lt: past(prefix), limit: 1, reverse: true })
+      const task = last === undefined ? null : this.read(last[1])
+      return task === null ? 0 : turnOf(task.order) - task.priority * AGEING_MS
+    }))
+    return Math.max(0, ...newest)
+  }
+
   counts(home: Home | null): readonly Readonly<Count>[] {
     const all = [...this.#counts.values()]
     return home === null ? all : all.filter((count) => homeKey(count.home) === homeKey(home))
@@ -85,8 +109,10 @@ export class Tasks {
   write(batch: Batch, before: TaskRecord | null, after: TaskRecord | null): void {
     const task = after ?? before
     if (task === null) return
-    if (after === null) batch.del(taskKey(task.id))
-    else batch.put(taskKey(task.id), after)
+    const text = after === null ? null : JSON.stringify(after)
+    if (text === null) batch.del(taskKey(task.id))
+    else batch.put(taskKey(task.id), text)
+    batch.after(() => this.#remember(task.id, after, text?.length ?? 0))
     if (before === null || after === null) {
       for (const asset of assetsOf(task)) {
         if (after === null) batch.del(assetPrefix(task, asset) + task.id)
@@ -108,12 +134,20 @@ export class Tasks {
     }
   }
 
+  /** Most tasks are claimed and answered soon after they were asked for: so long they need not be read again. */
+  #remember(id: string, task: TaskRecord | null, length: number): void {
+    this.#recent.delete(id)
+    if (task?.state !== 'pending' || length > RECENT_LENGTH) return
+    if (this.#recent.size >= RECENT) this.#recent.delete(this.#recent.keys().next().value!)
+    this.#recent.set(id, task)
+  }
+
   #count(batch: Batch, home: Home, { stage, state }: TaskRecord, by: 1 | -1): void {
     const key = countKey(home, stage)
     const count = this.#counts.get(key) ?? { home, stage, pending: 0, complete: 0, parked: 0 }
     this.#counts.set(key, count)
     count[state] += by
-    batch.put(key, count)
+    batch.sum(key, () => JSON.stringify(count))
     batch.undo(() => { count[state] -= by })
   }
 }

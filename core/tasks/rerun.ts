@@ -14,6 +14,7 @@ export interface RerunParts {
   readonly log: Log
   readonly outcomes: Outcomes
   readonly clock: () => number
+  readonly turn: () => number // the place of what is asked for now among the others, ms
   readonly stages: (name: string) => StageRules | null
   readonly tasks: Tasks
   readonly lanes: Lanes
@@ -32,7 +33,7 @@ export interface Reran { readonly asked: readonly TaskRecord[]; readonly unfit: 
  * @param before A number of the sequence: work of later ones was asked for by this very act, and may be complete by now.
  */
 export async function rerun(parts: RerunParts, home: Home, ids: readonly string[], isMeant: (task: TaskRecord) => boolean, before: string, by: string): Promise<Reran> {
-  const { log, outcomes, clock, stages, tasks, lanes, deliveries } = parts
+  const { log, outcomes, clock, turn, stages, tasks, lanes, deliveries } = parts
   const last = (id: string): readonly TaskRecord[] => {
     const task = tasks.read(id)
     return task === null || !isMeant(task) ? [] : [tasks.newest(task)]
@@ -58,7 +59,7 @@ export async function rerun(parts: RerunParts, home: Home, ids: readonly string[
       batch.put(nextRunKey(task.id), work.id)
       // The same work came under its new version before it was asked for again: that is its next run.
       if (tasks.read(work.id) !== null || asked.some(({ id }) => id === work.id)) continue
-      const next = deliveries.askAgain(batch, begun(work, now_ms, PRIORITY, outcomes.sequence.next(batch)), former)
+      const next = deliveries.askAgain(batch, begun(work, now_ms, turn(), PRIORITY, outcomes.sequence.next(batch)), former)
       tasks.write(batch, null, next)
       asked.push(next)
     }

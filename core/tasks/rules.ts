@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { TSchema } from 'typebox'
 import { Fault } from '../contract/fault.ts'
 import type { Doc } from '../contract/records.ts'
@@ -34,7 +34,7 @@ export function workOf(rules: StageRules | null, { org, site }: Home, { stage, i
   const options = rules.options === undefined ? {} : withDefaults(rules.options, pick(rules.options, chosen))
   const wrongOptions = rules.options === undefined ? null : misfit(rules.options, options)
   if (wrongOptions !== null) throw new Fault('input/invalid', `${stage}: its options do not fit: ${wrongOptions}`)
-  const id = createHash('sha256').update(canonical([stage, rules.version, options, input, run, org, site])).digest('hex').slice(0, 32)
+  const id = hash('sha256', canonical([stage, rules.version, options, input, run, org, site])).slice(0, 32)
   const resource = rules.exclusive === undefined ? null : `${homeKey({ org, site })}!${rules.exclusive(input)}`
   return { id, stage, version: rules.version, org, site, input, options, run, resource }
 }

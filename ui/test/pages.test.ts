@@ -212,11 +212,11 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
       for (const { name, path, doing } of DEEDS) {
         const page = await open(made, path())
         await doing(page)
-        await page.screenshot({ path: join(SCREENS, `${name}-${size}-${theme}.png`), ...(name.startsWith('task-') && size === 'phone' ? { fullPage: true } : {}) })
-        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${name} scrolls sideways`).toBeLessThanOrEqual(0)
+        await v.shot(page, `${name}-${size}-${theme}`, name.startsWith('task-') && size === 'phone')
+        expect(await sideways(page), `${name} scrolls sideways`).toBeLessThanOrEqual(0)
         await page.close()
       }
-      expect(complaints).toEqual([])
+      expect(v.complaints).toEqual([])
     })
   }
 
