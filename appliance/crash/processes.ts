@@ -24,6 +24,8 @@ export async function descendants(root: number): Promise<Process[]> {
   return [...parents].filter(([pid]) => isBelow(pid)).map(([pid, { command }]) => ({ pid, command }))
 }
 
+export const isStage = ({ command }: Process): boolean => command.includes('appliance/child.ts')
+
 export async function isAlive(pid: number): Promise<boolean> {
   try {
     return !/^State:\s+Z/m.test(await readFile(`/proc/${pid}/status`, 'latin1'))
