@@ -78,10 +78,10 @@ export async function campaign({ kills, spacing_s, devices, seed, minutes, env =
 
     let told_ms = started_ms
     const killed = () => Object.values(violence.kills).reduce((sum, n) => sum + n, 0)
-    async function tell(): Promise<void> {
+    async function tell(of: Stack = stack): Promise<void> {
       if (performance.now() - told_ms < TELL_EVERY_MS) return
       told_ms = performance.now()
-      const tasks = (await statusOf(stack))?.tasks
+      const tasks = (await statusOf(of))?.tasks
       say(`${Math.round((told_ms - started_ms) / 1000)} s: ${killed()} of ${kills} kills, ${Object.values(violence.faults).reduce((sum, n) => sum + n, 0)} faults, ${footage.dropped.length} clips; ${tasks ? `${tasks.pending} tasks wait, ${tasks.running} run, ${tasks.complete} complete, ${tasks.parked} parked` : 'the appliance does not answer'}`)
     }
 
@@ -103,7 +103,7 @@ export async function campaign({ kills, spacing_s, devices, seed, minutes, env =
     const found = await run(stack, signal, disturb, footage, tell)
     say(`${killed()} kills; the same footage once more, undisturbed`)
     const calm = await openStack(join(base, 'calm'))
-    const expected = await run(calm, signal, () => footage.replay(calm), footage, tell)
+    const expected = await run(calm, signal, () => footage.replay(calm), footage, () => tell(calm))
     return {
       seed, kills: violence.kills, faults: violence.faults, clips: footage.dropped.length, devices, without, toll: found.state.toll,
       differences: [
