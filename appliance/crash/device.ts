@@ -36,6 +36,9 @@ export interface Device {
   thaw(pids: readonly number[]): void
   /** What it keeps for later is gone: its scratch and its cache, not who it is. */
   wipe(): Promise<void>
+  /** From now on no filmstrip is finished there until it is released. */
+  hold(): Promise<void>
+  release(): Promise<void>
 }
 
 export interface DeviceOptions {
@@ -44,10 +47,11 @@ export interface DeviceOptions {
   readonly url: string // of the appliance, as it sees it
   readonly host: DeviceHost | null
   readonly mounts: Readonly<Record<string, string>> // volume → folder
-  readonly tools?: string // a folder of tools that it finds first
+  readonly tools: string // made: a folder of tools that it finds first
+  readonly quality: number // of its pictures, 2 to 31: each device has an ffmpeg that makes other bytes, as another version does
 }
 
-export function openDevice({ name, folder, url, host, mounts, tools }: DeviceOptions): Device {
+export function openDevice({ name, folder, url, host, mounts, tools, quality }: DeviceOptions): Device {
   let agent: ChildProcess | null = null
   const orphans: string[] = []
 
@@ -55,16 +59,17 @@ export function openDevice({ name, folder, url, host, mounts, tools }: DeviceOpt
     name, host, folder, orphans, clock_s: 0,
     alive: () => agent !== null && agent.exitCode === null && agent.signalCode === null,
     start() {
-      const mounted = Object.entries(mounts).flatMap(([volume, path]) => ['--mount', `${volume}=${path}`])
       // It dies with us, however we end.
-      const words = ['setpriv', '--pdeathsig', 'KILL', ...(host?.enter ?? []), process.execPath, '--disable-warning=ExperimentalWarning', CLI, 'agent', '--join', url, '--folder', folder, '--name', name, ...mounted]
+      const words = ['setpriv', '--pdeathsig', 'KILL', ...(host?.enter ?? []), process.execPath, '--disable-warning=ExperimentalWarning', CLI, 'agent', '--join', url, '--folder', folder, '--name', name]
       agent = spawn(words[0]!, words.slice(1), {
         stdio: ['ignore', 'ignore', process.env.VIEWSHED_CRASH_VERBOSE ? 'inherit' : 'ignore'],
-        env: { ...process.env, VIEWSHED_LOG: 'warn', ...(tools ? { PATH: `${tools}:${process.env.PATH}` } : {}), ...(device.clock_s === 0 ? {} : shiftedClock(device.clock_s)) },
+        env: { ...process.env, VIEWSHED_LOG: 'warn', PATH: `${tools}:${process.env.PATH}`, ...(device.clock_s === 0 ? {} : shiftedClock(device.clock_s)) },
       })
     },
     async join(api) {
       await mkdir(folder, { recursive: true })
+      await writeFile(join(folder, 'agent.yaml'), JSON.stringify({ mounts, cache_bytes: CACHE_BYTES }))
+      await writeTools(tools, quality)
       device.start()
       const deadline_ms = Date.now() + PAIRING_MS
       for (; ;) {
@@ -116,6 +121,8 @@ export function openDevice({ name, folder, url, host, mounts, tools }: DeviceOpt
     async wipe() {
       for (const inside of KEPT) for (const entry of await entries(join(folder, inside))) await rm(join(folder, inside, entry), { recursive: true, force: true, maxRetries: 5 })
     },
+    hold: () => writeFile(join(tools, HOLD), ''),
+    release: () => rm(join(tools, HOLD)),
   }
   return device
 
@@ -125,22 +132,23 @@ export function openDevice({ name, folder, url, host, mounts, tools }: DeviceOpt
   }
 }
 
-/** An ffmpeg that makes the same pictures in other bytes, as another version of it does. @returns the folder it lies in */
-export async function otherFfmpeg(folder: string, quality: number): Promise<string> {
+async function writeTools(folder: string, quality: number): Promise<void> {
   await mkdir(folder, { recursive: true })
   const path = join(folder, 'ffmpeg')
-  await writeFile(path, [
-    '#!/bin/sh',
-    `for last; do :; done`,
-    // For pictures one more option stands before the last word, which is the file.
-    'case "$last" in *.jpg) n=$#; for word; do n=$((n - 1)); shift; if [ $n = 0 ]; then set -- "$@" -q:v ' + quality + ' "$word"; else set -- "$@" "$word"; fi; done;; esac',
-    'PATH="${PATH#*:}" exec ffmpeg "$@"',
-    '',
-  ].join('\n'))
+  await writeFile(path, `#!/bin/sh
+for last; do :; done
+case "$last" in *.jpg)
+  while [ -e "\${0%/*}/${HOLD}" ]; do sleep 0.1; done
+  # One more option before the last word, which is the file.
+  n=$#; for word; do n=$((n - 1)); shift; if [ $n = 0 ]; then set -- "$@" -q:v ${quality} "$word"; else set -- "$@" "$word"; fi; done;;
+esac
+PATH="\${PATH#*:}" exec ffmpeg "$@"
+`)
   await chmod(path, 0o755)
-  return folder
 }
 
+const HOLD = 'hold'
+const CACHE_BYTES = 20e6
 const KEPT = ['scratch', 'cache']
 
 async function entries(folder: string): Promise<string[]> {

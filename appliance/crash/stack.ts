@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { client, type Client } from '../../core/http/client.ts'
 import { shiftedClock } from './clock.ts'
-import { openDevice, otherFfmpeg, type Device } from './device.ts'
+import { openDevice, type Device } from './device.ts'
 import { openDisk, type Disk } from './disk.ts'
 import { openNet, type Net } from './net.ts'
 import { descendants, isStage, send, whoOutlives, type Process } from './processes.ts'
@@ -70,7 +70,7 @@ export async function openStack(home: string, { devices: count = 0, net: apart =
     devices.push(openDevice({
       name, folder, host, url: `http://${host?.appliance ?? '127.0.0.1'}:${port}`,
       mounts: n === 2 ? { media: join(home, 'media'), archive: join(home, 'archive') } : {},
-      tools: await otherFfmpeg(join(home, 'tools', name), 5 + n),
+      tools: join(home, 'tools', name), quality: 5 + n,
     }))
   }
 
