@@ -53,12 +53,16 @@ export interface Campaign {
 export async function crash(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: { kills: { type: 'string', default: '30' }, spacing_s: { type: 'string', default: '2' }, devices: { type: 'string', default: '3' }, seed: { type: 'string' }, minutes: { type: 'string' } } })
   const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Fault('task/cancelled', 'stopped; everything was taken down')))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const report = await campaign({
     kills: count('kills', values.kills), spacing_s: count('spacing_s', values.spacing_s), devices: count('devices', values.devices),
     seed: values.seed === undefined ? Date.now() % 2 ** 31 : count('seed', values.seed), ...(values.minutes === undefined ? {} : { minutes: count('minutes', values.minutes) }),
     env: process.env.VIEWSHED_BREAK ? { VIEWSHED_BREAK: process.env.VIEWSHED_BREAK } : {}, signal: stop.signal, say: (line) => process.stderr.write(line + '\n'),
+  }).catch((e: unknown) => {
+    if (!stop.signal.aborted) throw e
+    return null // everything was taken down
   })
+  if (report === null) return void (process.exitCode = 130)
   process.stdout.write(JSON.stringify(report) + '\n')
   process.exitCode = report.differences.length === 0 ? 0 : 1
 }
