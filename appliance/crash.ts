@@ -128,7 +128,7 @@ async function run(stack: Stack, signal: AbortSignal, happen: () => Promise<void
   try {
     stack.start()
     await answering(stack, signal)
-    for (const device of stack.devices) await device.join(stack.api)
+    await Promise.all(stack.devices.map((device) => device.join(stack.api)))
     await happen()
     await settle(stack, footage.dropped.length, signal, tell)
     const state = await snapshot(await stack.api(), { media: join(stack.home, 'media'), archive: join(stack.home, 'archive') })

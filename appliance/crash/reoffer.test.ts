@@ -58,7 +58,7 @@ describe.runIf(process.platform === 'linux')(`a device vanished with its task${n
     stack = await openStack(base, { devices: ways.length + 1, net: noNet === null })
     stack.start()
     await vi.waitFor(async () => (await api()).status({}), { timeout: 60_000 })
-    for (const device of stack.devices) await device.join(api)
+    await Promise.all(stack.devices.map((device) => device.join(api)))
     const [victims, other] = [stack.devices.slice(0, -1), stack.devices.at(-1)!]
     const { stages } = await (await api()).work({})
     await may('nas', stages.map(({ stage }) => stage).filter((stage) => stage !== STAGE))
