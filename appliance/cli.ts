@@ -7,7 +7,7 @@ const commands: Record<string, { readonly help: string; readonly run: (args: rea
   agent: { help: 'runs stages for an appliance; its order comes on standard input', run: async () => (await import('./agent-main.ts')).agentMain() },
   devices: { help: '[--json] | accept CODE [--name NAME] [--stages a,b] | refuse CODE | pause, resume, drain, revoke NAME', run: async (args) => (await import('./devices.ts')).devices(args) },
   bench: { help: '[NAME]: one JSON line for each figure', run: async (args) => (await import('./bench.ts')).bench(args) },
-  crash: { help: '[--kills N]: kills processes at random and compares what is left with an undisturbed run', run: async (args) => (await import('./crash.ts')).crash(args) },
+  crash: { help: '[--kills N] [--minutes M] [--seed S] [--devices D] [--spacing_s S]: kills processes, cuts links, fills disks and turns clocks at random; compares what is left with an undisturbed run', run: async (args) => (await import('./crash.ts')).crash(args) },
   'setup-link': { help: 'a new one-time link to set the appliance up', run: async () => (await import('./door.ts')).setupLink() },
   'reset-password': { help: 'NAME: a one-time link with which NAME gets a new password', run: async (args) => (await import('./door.ts')).resetPassword(args[0]) },
 }
