@@ -20,7 +20,7 @@ export async function* bench(): AsyncGenerator<Figure> {
     try {
       ready_s.push(await readyIn_s(stack))
       await new Promise((done) => setTimeout(done, IDLE_MS))
-      rss_mb.push(await residentMemory_mb((await stack.pid('core'))!))
+      rss_mb.push(await residentMemory_mb((await stack.pids('core'))[0]!))
       await stack.stop()
       again_s.push(await readyIn_s(stack))
     } finally {
@@ -36,7 +36,7 @@ export async function* bench(): AsyncGenerator<Figure> {
 /** Ready is when health and the page itself are answered. */
 async function readyIn_s(stack: Awaited<ReturnType<typeof openStack>>): Promise<number> {
   const from_ms = performance.now()
-  await stack.start()
+  stack.start()
   for (const path of ['/healthz', '/']) {
     for (;;) {
       if (await answers(`${stack.url}${path}`)) break

@@ -2,6 +2,7 @@
 import type { FaultReport } from '../core/contract/fault.ts'
 import type { MediaRef } from '../core/contract/media.ts'
 import type { VolumeSpec } from '../core/store/volumes.ts'
+import type { CacheSpec } from './cache.ts'
 import type { CoreAddress } from './core-request.ts'
 
 export interface RunOrder {
@@ -15,6 +16,7 @@ export interface RunOrder {
   readonly attempt: number
   readonly scratch: string
   readonly mounts: readonly VolumeSpec[] // volumes this machine has mounted; all others come over HTTP
+  readonly cache: CacheSpec // of what came over HTTP
   readonly core: CoreAddress
 }
 
@@ -22,6 +24,7 @@ export type ToChild = RunOrder | { readonly kind: 'abort'; readonly task: string
 
 export type FromChild =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'alive'; readonly task: string } // it waits for something that takes its time
   | { readonly kind: 'progress'; readonly task: string; readonly done: number; readonly what: string | null }
   | { readonly kind: 'done'; readonly task: string; readonly output: Record<string, unknown>; readonly files: readonly MediaRef[] }
   | { readonly kind: 'fault'; readonly task: string; readonly report: FaultReport; readonly log: string | null }

@@ -1,71 +1,122 @@
-/**
- * Stage processes that cannot take their agent down: killed with it, capped in memory, first in line for the kernel's
- * out-of-memory killer, each in a process group of its own so that what it started (ffmpeg) goes too.
- */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+/** The stage processes of an agent: warm ones are used again, and what one of them started without end is ended. */
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { Fault } from '../core/contract/fault.ts'
-import type { FromChild, RunOrder } from './child-protocol.ts'
+import type { RunOrder } from './child-protocol.ts'
+import { census, isOf, population } from './family.ts'
+import { groupsFolder, openPidsGroup, sweepGroups, type PidsGroup } from './pids-group.ts'
 import { budget } from './restart-budget.ts'
+import { killGroup, StageProcess, type Done } from './stage-process.ts'
 
-const ENTRY = fileURLToPath(new URL('./child.ts', import.meta.url))
-const PAGE_BYTES = 4096
-const WATCH_EVERY_MS = 250
-/** Native allocations beyond the cap are refused by the kernel; the heap, code and thread stacks need this much besides. */
-const DATA_HEADROOM_MIB = 600
 const IDLE_STOP_MS = 60_000
-const TAIL_CHARS = 4000
-const LAST_WORDS_MS = 1000
+/** Downloads and tools that say nothing themselves are given a sign by the process that waits for them; a loop without end is not. */
+const STALL_MS = 30 * 60_000
+const MOST_PROCESSES = 256 // of one stage
+const MOST_TASKS = 512 + 16 * availableParallelism() // threads too: a model or an encoder has some for each core
+const COUNT_EVERY_MS = 100
+const LEAP = 128 // processes and threads more on the machine than at the last census
 
 export interface Running {
-  readonly result: Promise<Extract<FromChild, { kind: 'done' }>> // rejects with a Fault
+  readonly result: Promise<Done> // rejects with a Fault
+  readonly scratch: string // the task's own folder; whoever has the result removes it
   abort(): void
 }
 
 export type Children = ReturnType<typeof openChildren>
 
 export interface ChildrenOptions {
+  readonly scratch: string // folder below which each process has its own
+  /** Other folders that stages write in. */
+  readonly writes?: readonly string[]
   /** Told of each process group when it starts and ends, so that somebody outlives us to end it. */
   readonly onGroup: (change: '+' | '-', pgid: number) => void
+  /** Our part of the mark that all processes of our stages carry. */
+  readonly mark?: string
+  readonly stall_ms?: number
+  /** Whether the kernel is to bound the number of a stage's processes where it can; without it they are counted, which a stage that doubles may outrun. */
+  readonly bounded?: boolean
   /** Module whose default export lists the plugins; default: ours. */
   readonly plugins?: string
 }
 
-export function openChildren({ onGroup, plugins }: ChildrenOptions) {
-  const idle = new Map<string, Child[]>()
-  const all = new Set<Child>()
+export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(), stall_ms = STALL_MS, bounded = true, plugins }: ChildrenOptions) {
+  const idle = new Map<string, StageProcess[]>()
+  const all = new Set<StageProcess>()
   const deaths = new Map<string, ReturnType<typeof budget>>()
+  let started = 0
+  let counted = population()
+  const folder = bounded && process.platform === 'linux' ? groupsFolder(readFileSync('/proc/self/cgroup', 'utf8'), '/sys') : null
+  if (folder !== null) sweepGroups(folder)
+  const counting = counted === null ? undefined : setInterval(() => { if (all.size > 0) count() }, COUNT_EVERY_MS).unref()
 
-  function take(plugin: string, cap_mib: number): Child {
+  function take(plugin: string, cap_mib: number): StageProcess {
     const warm = idle.get(plugin)?.pop()
     if (warm) {
       clearTimeout(warm.idleTimer)
       return warm
     }
-    const child = new Child(plugin, cap_mib, onGroup, plugins)
+    const number = ++started
+    const group = folder === null ? null : openPidsGroup(folder, `${mark}.${number}`, MOST_TASKS)
+    // The kernel counts all tasks of a user, so those that are there are added; root's it does not count.
+    const most_tasks = bounded && group === null && process.getuid?.() !== 0 ? (population() ?? Infinity) + MOST_TASKS : Infinity
+    const child = new StageProcess({ plugin, cap_mib, folder: join(scratch, `stage-${number}`), writes, mark: `${mark}.${number}`, group, most_tasks, stall_ms, plugins })
     all.add(child)
+    const { pid } = child.process
+    if (pid !== undefined) onGroup('+', pid)
     child.process.once('exit', () => {
       all.delete(child)
       idle.set(plugin, (idle.get(plugin) ?? []).filter((c) => c !== child))
+      if (pid !== undefined) onGroup('-', pid)
+      endFamily(child)
+      if (group) removeSoon(group)
+      void rm(child.folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined) // the next owner of the scratch wipes it
     })
     return child
   }
 
-  function giveBack(child: Child): void {
+  function giveBack(child: StageProcess): void {
     if (child.dead) return
     idle.set(child.plugin, [...(idle.get(child.plugin) ?? []), child])
-    child.idleTimer = setTimeout(() => child.stop(), IDLE_STOP_MS)
+    child.idleTimer = setTimeout(() => stop(child), IDLE_STOP_MS)
     child.idleTimer.unref()
   }
+
+  /** A stage that multiplies is ended as a whole: its group in one stroke, then whoever had left it. */
+  function count(): void {
+    const tooMany = (child: StageProcess) => {
+      child.end(new Fault('stage/failed', `the stage started more than ${MOST_PROCESSES} processes`))
+      endFamily(child)
+    }
+    for (const child of all) if (child.group && child.group.pids().length > MOST_PROCESSES) tooMany(child)
+    const unbounded = [...all].filter((child) => !child.group)
+    const now = population()!
+    if (unbounded.length === 0 || now - counted! < LEAP) {
+      counted = Math.min(counted!, now)
+      return
+    }
+    // They stand still while they are counted: once many want to run we come to our turn too seldom to keep up.
+    const still = unbounded.map((child) => child.process.pid).filter((pid) => pid !== undefined)
+    for (const pid of still) killGroup(pid, 'SIGSTOP')
+    const members = census(`${mark}.`, new Set(still))
+    for (const child of unbounded) if (members.filter((member) => member.mark === child.mark || member.group === child.process.pid).length > MOST_PROCESSES) tooMany(child)
+    for (const pid of still) killGroup(pid, 'SIGCONT')
+    counted = population()
+  }
+
+  const groups = () => new Set([...all].map((child) => child.process.pid).filter((pid) => pid !== undefined))
+  const stop = (child: StageProcess) => child.end(new Fault('task/cancelled', 'the stage was stopped'))
 
   return {
     /** How long this plugin's children must rest after dying too often; 0: not at all. */
     rest_ms: (plugin: string, now_ms: number) => deaths.get(plugin)?.rest_ms(now_ms) ?? 0,
 
-    run(plugin: string, cap_mib: number, order: RunOrder, onProgress: (done: number, what: string | null) => void): Running {
+    run(plugin: string, cap_mib: number, order: Omit<RunOrder, 'scratch'>, onProgress: (done: number, what: string | null) => void): Running {
       const child = take(plugin, cap_mib)
-      const result = child.run(order, onProgress)
+      const folder = join(child.folder, `${order.task}-${order.token}`)
+      const result = child.run({ ...order, scratch: folder }, onProgress)
       void result.then(() => giveBack(child), (e: unknown) => {
         if (child.dead || (e instanceof Fault && e.code.startsWith('stage/') && child.died)) {
           const b = deaths.get(plugin) ?? budget()
@@ -73,139 +124,39 @@ export function openChildren({ onGroup, plugins }: ChildrenOptions) {
           b.died(Date.now())
         } else giveBack(child)
       })
-      return { result, abort: () => child.abort(order.task) }
+      return { result, scratch: folder, abort: () => child.abort(order.task) }
     },
     /** Pids of the stage processes that are alive. */
-    pids: () => [...all].map((child) => child.process.pid).filter((pid) => pid !== undefined),
+    pids: () => [...groups()],
+    /** Whether a process belongs to a stage; null: there is none of that number. */
+    has: (pid: number) => isOf(pid, groups()),
     stop(): void {
-      for (const child of all) child.stop()
+      clearInterval(counting)
+      for (const child of all) stop(child)
     },
   }
 }
 
-class Child {
-  readonly plugin: string
-  readonly process: ChildProcess
-  dead = false
-  died = false
-  idleTimer: NodeJS.Timeout | undefined
-  #tail = ''
-  #overMemory = false
-  #stopping = false
-  readonly #waiting = new Map<string, { done: (m: Extract<FromChild, { kind: 'done' }>) => void; fail: (e: Fault) => void; progress: (done: number, what: string | null) => void }>()
+const ROUNDS = 20 // of those that multiply while they are looked for
 
-  constructor(plugin: string, cap_mib: number, onGroup: ChildrenOptions['onGroup'], plugins: string | undefined) {
-    this.plugin = plugin
-    const heap_mib = Math.max(128, Math.min(512, cap_mib))
-    const node = [process.execPath, `--max-old-space-size=${heap_mib}`, '--disable-warning=ExperimentalWarning', ENTRY, ...(plugins ? [plugins] : [])]
-    const [command, ...args] = contained(node, cap_mib)
-    this.process = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: process.platform !== 'win32', env: childEnv() })
-    const pid = this.process.pid
-    if (pid !== undefined) {
-      onGroup('+', pid)
-      preferredVictim(pid)
-    }
-    this.process.stderr?.on('data', (data: Buffer) => { this.#tail = (this.#tail + data.toString()).slice(-TAIL_CHARS) })
-    const watch = setInterval(() => this.#checkMemory(cap_mib), WATCH_EVERY_MS)
-    this.process.on('message', (message: FromChild) => this.#hear(message))
-    this.process.once('error', (e) => this.#gone(new Fault('stage/crashed', `its process did not start: ${e.message}`, { cause: e })))
-    this.process.once('exit', (code, signal) => {
-      this.dead = true
-      clearInterval(watch)
-      clearTimeout(this.idleTimer)
-      if (pid !== undefined) {
-        killGroup(pid) // what the stage itself had started
-        onGroup('-', pid)
-      }
-      const last = () => this.#gone(this.#fault(cap_mib, code, signal))
-      const timer = setTimeout(last, LAST_WORDS_MS)
-      this.process.once('close', () => { clearTimeout(timer); last() }) // its last words have arrived
-    })
-  }
-
-  run(order: RunOrder, progress: (done: number, what: string | null) => void): Promise<Extract<FromChild, { kind: 'done' }>> {
-    return new Promise((done, fail) => {
-      if (this.dead) return fail(new Fault('stage/crashed', 'its process had ended'))
-      this.#waiting.set(order.task, { done, fail, progress })
-      this.process.send(order, (e) => { if (e) this.#gone(new Fault('stage/crashed', e.message, { cause: e })) })
-    })
-  }
-
-  abort(task: string): void {
-    if (this.process.connected) this.process.send({ kind: 'abort', task })
-    // A stage that does not listen costs its process, not the machine.
-    setTimeout(() => { if (this.#waiting.has(task)) this.stop() }, 5_000).unref()
-  }
-
-  stop(): void {
-    this.#stopping = true
-    if (this.process.pid !== undefined) killGroup(this.process.pid)
-  }
-
-  #hear(message: FromChild): void {
-    if (message.kind === 'ready') return
-    const waiter = this.#waiting.get(message.task)
-    if (!waiter) return
-    if (message.kind === 'progress') return waiter.progress(message.done, message.what)
-    this.#waiting.delete(message.task)
-    if (message.kind === 'done') waiter.done(message)
-    else waiter.fail(Object.assign(new Fault(message.report.code, message.report.message), message.log ? { log: message.log } : {}))
-  }
-
-  #gone(fault: Fault): void {
-    this.died ||= this.#waiting.size > 0
-    for (const waiter of this.#waiting.values()) waiter.fail(fault)
-    this.#waiting.clear()
-  }
-
-  #fault(cap_mib: number, code: number | null, signal: NodeJS.Signals | null): Fault {
-    const with_ = (fault: Fault) => Object.assign(fault, { log: this.#tail })
-    if (this.#stopping) return with_(new Fault('task/cancelled', 'the stage was stopped'))
-    if (this.#overMemory) return with_(new Fault('stage/memory', `the stage used more than its ${cap_mib} MiB`))
-    if (/out of memory|bad_alloc|Cannot allocate memory|Array buffer allocation failed/.test(this.#tail)) return with_(new Fault('stage/memory', `the stage was refused memory beyond its ${cap_mib} MiB`))
-    if (signal === 'SIGKILL') return with_(new Fault('stage/killed', 'the stage was killed from outside'))
-    return with_(new Fault('stage/crashed', `the stage's process ended by ${signal ?? `exit code ${code}`}`))
-  }
-
-  #checkMemory(cap_mib: number): void {
-    if (this.process.pid === undefined || rss_bytes(this.process.pid) <= (cap_mib + 128) * 2 ** 20) return
-    this.#overMemory = true
-    killGroup(this.process.pid)
+/** Ends what carries the mark of a stage that has ended, or is in its kernel group, whatever process group it went to. */
+function endFamily({ mark, group, process: { pid } }: StageProcess): void {
+  if (pid !== undefined) killGroup(pid)
+  for (let round = 0; round < ROUNDS; round++) {
+    const left = new Set([...(group?.pids() ?? []), ...census(mark, new Set()).filter((member) => member.mark === mark).map((member) => member.pid)])
+    if (left.size === 0) return
+    for (const member of left) killOne(member)
   }
 }
 
-/** On Linux: dies with its parent, and the kernel refuses native allocations beyond the cap (RLIMIT_DATA). */
-function contained(command: readonly string[], cap_mib: number): string[] {
-  if (process.platform !== 'linux' || !existsSync('/usr/bin/setpriv')) return [...command]
-  return ['/usr/bin/setpriv', '--pdeathsig', 'KILL', 'sh', '-c', `ulimit -d ${(cap_mib + DATA_HEADROOM_MIB) * 1024}; exec "$@"`, 'sh', ...command]
+/** What was killed is in its group for a moment more. */
+function removeSoon(group: PidsGroup, tries = 50): void {
+  if (!group.remove() && tries > 0) setTimeout(() => removeSoon(group, tries - 1), 100).unref()
 }
 
-/** A stage's process knows nothing of our secrets. */
-function childEnv(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/TOKEN|SECRET|PASSWORD/i.test(name)))
-}
-
-function preferredVictim(pid: number): void {
-  if (process.platform !== 'linux') return
+function killOne(pid: number): void {
   try {
-    writeFileSync(`/proc/${pid}/oom_score_adj`, '800')
-  } catch (e) {
-    if (!(e instanceof Error && 'code' in e && ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(String(e.code)))) throw e
-  }
-}
-
-export function rss_bytes(pid: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES
-  } catch (e) {
-    if (e instanceof Error && 'code' in e && ['ENOENT', 'ESRCH'].includes(String(e.code))) return 0 // ended, or no /proc
-    throw e
-  }
-}
-
-export function killGroup(pid: number): void {
-  try {
-    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
+    process.kill(pid, 'SIGKILL')
   } catch (e) {
     if (!(e instanceof Error && 'code' in e && e.code === 'ESRCH')) throw e
   }

@@ -1,8 +1,8 @@
 /** One HTTP request to core, over its unix socket or over the network, with the device's token. */
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { Readable } from 'node:stream'
-import { Fault, isFaultCode } from '../core/contract/fault.ts'
+import { Fault } from '../core/contract/fault.ts'
+import { faultOfAnswer } from '../core/http/answer.ts'
 
 export interface CoreAddress {
   readonly socketPath?: string // on the same machine
@@ -10,46 +10,71 @@ export interface CoreAddress {
   readonly token: string
 }
 
-/** The answer's body, when its status is 2xx. Throws the Fault that core answered, or `core/unreachable`. */
-export function requestCore(core: CoreAddress, ask: { method: string; path: string; headers?: Record<string, string>; body?: Readable | string; signal?: AbortSignal }): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const base = new URL(core.baseUrl ?? 'http://core')
-    const send = base.protocol === 'https:' ? httpsRequest : httpRequest
-    const unreachable = (e: Error) => reject(ask.signal?.aborted ? ask.signal.reason : new Fault('core/unreachable', `the appliance did not answer: ${e.message}`, { cause: e }))
-    const req = send({
-      ...(core.socketPath ? { socketPath: core.socketPath } : { host: base.hostname, port: base.port || undefined }),
-      method: ask.method, path: ask.path, headers: { authorization: `Bearer ${core.token}`, ...ask.headers }, signal: ask.signal,
-    })
-    req.once('error', unreachable)
-    req.once('response', (answer) => {
-      const status = answer.statusCode ?? 0
-      if (status >= 200 && status < 300) return resolve(answer)
-      let text = ''
-      answer.setEncoding('utf8').on('data', (part: string) => { text += part }).once('error', unreachable).once('end', () => reject(faultOf(status, text)))
-    })
-    if (typeof ask.body === 'string') req.end(ask.body)
-    else if (ask.body) ask.body.once('error', (e) => req.destroy(e)).pipe(req)
-    else req.end()
+export interface CoreAsk {
+  readonly method: string
+  readonly path: string
+  readonly headers?: Record<string, string>
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The answer's body, when its status is 2xx. Throws the Fault that core answered, or `core/unreachable`. @param within_ms until its headers must be here */
+export async function requestCore(core: CoreAddress, ask: CoreAsk & { body?: string }, within_ms?: number): Promise<IncomingMessage> {
+  const request = beginRequest(core, ask)
+  const answer = answerTo(request, ask.signal, within_ms)
+  request.end(ask.body)
+  return accepted(await answer, ask.signal)
+}
+
+/** A request whose body is still to be written; it is over when `signal` is. */
+export function beginRequest(core: CoreAddress, { method, path, headers, signal }: CoreAsk): ClientRequest {
+  const base = new URL(core.baseUrl ?? 'http://core')
+  return (base.protocol === 'https:' ? httpsRequest : httpRequest)({
+    ...(core.socketPath ? { socketPath: core.socketPath } : { host: base.hostname, port: base.port || undefined }),
+    method, path, headers: { authorization: `Bearer ${core.token}`, ...headers }, signal,
   })
+}
+
+/** Whatever core answers. Throws `core/unreachable`, or the signal's reason. */
+export function answerTo(request: ClientRequest, signal: AbortSignal | undefined, within_ms?: number): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const timer = within_ms === undefined ? undefined : setTimeout(() => request.destroy(new Error(`no answer within ${within_ms / 1000} s`)), within_ms)
+    request.once('response', (answer) => {
+      clearTimeout(timer)
+      resolve(answer)
+    })
+    request.on('error', (e) => { // for good: a connection may also break while the answer is read
+      clearTimeout(timer)
+      reject(unreachable(e, signal))
+    })
+  })
+}
+
+/** The answer, when its status is 2xx; otherwise throws the Fault that it stands for. */
+export async function accepted(answer: IncomingMessage, signal?: AbortSignal): Promise<IncomingMessage> {
+  const status = answer.statusCode ?? 0
+  if (status >= 200 && status < 300) return answer
+  throw faultOfAnswer(status, await textOf(answer, signal))
+}
+
+/** Throws `core/unreachable` when it breaks off. */
+export async function textOf(answer: IncomingMessage, signal?: AbortSignal): Promise<string> {
+  try {
+    let text = ''
+    for await (const part of answer.setEncoding('utf8')) text += part as string
+    return text
+  } catch (e) {
+    throw unreachable(e as Error, signal)
+  }
 }
 
 /** The answer as JSON. */
 export async function askCore<T>(core: CoreAddress, method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const answer = await requestCore(core, {
-    method, path, ...(signal ? { signal } : {}),
-    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    method, path, signal, ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   })
-  let text = ''
-  for await (const part of answer.setEncoding('utf8')) text += part as string
-  return JSON.parse(text) as T
+  return JSON.parse(await textOf(answer, signal)) as T
 }
 
-function faultOf(status: number, text: string): Fault {
-  try {
-    const { code, message } = JSON.parse(text) as { code?: unknown; message?: unknown }
-    if (typeof code === 'string' && isFaultCode(code)) return new Fault(code, String(message))
-  } catch (e) {
-    if (!(e instanceof SyntaxError)) throw e
-  }
-  return new Fault('core/unreachable', `the appliance answered ${status}`)
+function unreachable(e: Error, signal: AbortSignal | undefined): unknown {
+  return signal?.aborted ? signal.reason : new Fault('core/unreachable', `the appliance did not answer: ${e.message}`, { cause: e })
 }

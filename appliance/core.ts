@@ -25,6 +25,7 @@ import { readOrNull, writeDurable } from '../core/store/durable.ts'
 import { openIndexes } from '../core/store/index/index.ts'
 import { openLog } from '../core/store/log.ts'
 import { startProjector } from '../core/store/projector.ts'
+import { openUploads } from '../core/store/uploads.ts'
 import { openVolumes } from '../core/store/volumes.ts'
 import { openBoard, type OpenBoard } from '../core/tasks/board.ts'
 import { openEvents } from '../core/tasks/events.ts'
@@ -156,9 +157,9 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       if (volumes.orgOf(volume) !== scope.org) throw new Fault('media/missing', `there is no volume ${volume}`)
       return volumes.resolve(volume, path)
     } },
-    staging: { receive: async (scope, at, content) => {
-      if (volumes.orgOf(at.volume) !== scope.org || !board.within(scope, at.task)) throw new Fault('task/unknown', `there is no task ${at.task}`)
-      return volumes.stage(at.task, at.token, at.volume, at.path, content)
+    staging: { ...openUploads(volumes), admit: (scope, { task, token, volume }) => {
+      if (volumes.orgOf(volume) !== scope.org || !board.within(scope, task)) throw new Fault('task/unknown', `there is no task ${task}`)
+      if (!board.mayStage(scope, task, token)) throw new Fault('task/stale', `another lease has task ${task} by now, or it is complete`)
     } },
     flows: { socketPath: flowsSocket, secret },
     tileUrl: () => config.tiles?.url ?? null,

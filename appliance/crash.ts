@@ -1,98 +1,208 @@
 /**
- * `npm run crash -- --kills N`: an appliance whose processes are killed at random while footage comes in, compared with
- * one that was left alone. Prints one JSON line; fails when documents, files, answers or tasks differ.
+ * `npm run crash -- --kills N [--minutes M] [--seed S] [--spacing_s S] [--devices D]`: an appliance with devices that joined it,
+ * whose processes are killed and whose links, clocks and disks fail at random while footage comes in; compared with one that
+ * was left alone. Prints one JSON line; fails when documents, files, answers, tasks or deliveries differ.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { drop, makeFootage, type Recording } from './crash/footage.ts'
-import { differences, snapshot, type Snapshot } from './crash/snapshot.ts'
-import { openStack, VICTIMS, type Stack, type Victim } from './crash/stack.ts'
+import { Fault } from '../core/contract/fault.ts'
+import { whyNoClock } from './crash/clock.ts'
+import { whyNoDisk } from './crash/disk.ts'
+import { drop, makeRecording, type Recording } from './crash/footage.ts'
+import { readLedger, type Ledger } from './crash/ledger.ts'
+import { whyNoNet } from './crash/net.ts'
+import { FAULTS, KILLS, plan, type FaultKind, type Kill } from './crash/plan.ts'
+import { differences, snapshot, type Snapshot, type Toll } from './crash/snapshot.ts'
+import { openStack, type Stack } from './crash/stack.ts'
+import { startViolence } from './crash/violence.ts'
 
-const SETTLE_MS = 180_000
+/** So long may pass without a single step forward before it is called stuck. */
+const STUCK_MS = 240_000
+/** As much work as should lie there at least, so that every step hits something. */
+const BACKLOG = 8
+const MOST_CLIPS = 900
+const LOOK_MS = 300
+const TELL_EVERY_MS = 10_000
 
 export interface CrashReport {
-  readonly kills: Record<Victim, number>
+  readonly seed: number
+  readonly kills: Record<Kill, number>
+  readonly faults: Record<FaultKind, number>
+  readonly clips: number
+  readonly devices: number
+  readonly without: readonly string[] // what could not be done here, and why
+  readonly toll: Toll
   readonly differences: readonly string[]
   readonly seconds: number
 }
 
+export interface Campaign {
+  readonly kills: number
+  readonly spacing_s: number // mean time between two steps
+  readonly devices: number // that join, besides the appliance's own agent
+  readonly seed: number
+  readonly minutes?: number // ends then with what was done; none: not before the last kill
+  readonly env?: NodeJS.ProcessEnv // of the disturbed appliance alone
+  readonly signal?: AbortSignal
+  readonly say?: (line: string) => void
+}
+
 export async function crash(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { kills: { type: 'string', default: '30' }, spacing_s: { type: 'string', default: '2' }, clips: { type: 'string', default: '12' } } })
-  const report = await campaign(Number(values.kills), Number(values.spacing_s), Number(values.clips), process.env.VIEWSHED_BREAK ? { VIEWSHED_BREAK: process.env.VIEWSHED_BREAK } : {})
+  const { values } = parseArgs({ args: [...args], options: { kills: { type: 'string', default: '30' }, spacing_s: { type: 'string', default: '2' }, devices: { type: 'string', default: '3' }, seed: { type: 'string' }, minutes: { type: 'string' } } })
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  const report = await campaign({
+    kills: count('kills', values.kills), spacing_s: count('spacing_s', values.spacing_s), devices: count('devices', values.devices),
+    seed: values.seed === undefined ? Date.now() % 2 ** 31 : count('seed', values.seed), ...(values.minutes === undefined ? {} : { minutes: count('minutes', values.minutes) }),
+    env: process.env.VIEWSHED_BREAK ? { VIEWSHED_BREAK: process.env.VIEWSHED_BREAK } : {}, signal: stop.signal, say: (line) => process.stderr.write(line + '\n'),
+  }).catch((e: unknown) => {
+    if (!stop.signal.aborted) throw e
+    return null // everything was taken down
+  })
+  if (report === null) return void (process.exitCode = 130)
   process.stdout.write(JSON.stringify(report) + '\n')
   process.exitCode = report.differences.length === 0 ? 0 : 1
 }
 
-/** @param spacing_s mean time between two kills @param clips how many recordings come in @param env of the disturbed appliance alone */
-export async function campaign(kills: number, spacing_s: number, clips: number, env: NodeJS.ProcessEnv = {}): Promise<CrashReport> {
-  const started_ms = Date.now()
+export async function campaign({ kills, spacing_s, devices, seed, minutes, env = {}, signal = new AbortController().signal, say = () => undefined }: Campaign): Promise<CrashReport> {
+  const started_ms = performance.now()
+  const lacks = { net: devices > 0 ? whyNoNet() : null, clock: whyNoClock(), disk: whyNoDisk() }
+  const without = Object.entries(lacks).flatMap(([what, why]) => (why === null ? [] : [`${what}: ${why}`]))
+  say(`seed ${seed}${without.map((line) => `; without ${line}`).join('')}`)
   const base = await mkdtemp(join(tmpdir(), 'viewshed-crash-'))
+  const footage = openFootage(join(base, 'footage'))
   try {
-    const footage = await makeFootage(join(base, 'footage'), clips)
-    const expected = await undisturbed(join(base, 'calm'), footage)
-    const { found, counts, orphans } = await disturbed(join(base, 'killed'), footage, kills, spacing_s, env)
-    return { kills: counts, differences: [...orphans, ...expected.wrong.map((line) => `undisturbed: ${line}`), ...differences(expected, found)], seconds: Math.round((Date.now() - started_ms) / 1000) }
+    const stack = await openStack(join(base, 'disturbed'), { devices, net: devices > 0 && lacks.net === null, disks: lacks.disk === null, env })
+    const violence = startViolence(stack, { kills: KILLS, faults: FAULTS })
+    const steps = plan(seed, { devices, net: lacks.net === null, clock: lacks.clock === null, disk: lacks.disk === null }, spacing_s * 1000)
+    const until_ms = minutes === undefined ? Infinity : started_ms + minutes * 60_000
+
+    let told_ms = started_ms
+    const killed = () => Object.values(violence.kills).reduce((sum, n) => sum + n, 0)
+    async function tell(of: Stack = stack): Promise<void> {
+      if (performance.now() - told_ms < TELL_EVERY_MS) return
+      told_ms = performance.now()
+      const tasks = (await statusOf(of))?.tasks
+      say(`${Math.round((told_ms - started_ms) / 1000)} s: ${killed()} of ${kills} kills, ${Object.values(violence.faults).reduce((sum, n) => sum + n, 0)} faults, ${footage.dropped.length} clips; ${tasks ? `${tasks.pending} tasks wait, ${tasks.running} run, ${tasks.complete} complete, ${tasks.parked} parked` : 'the appliance does not answer'}`)
+    }
+
+    async function disturb(): Promise<void> {
+      let done_ms = performance.now()
+      while (killed() < kills && performance.now() < until_ms) {
+        const step = steps.next().value
+        await footage.feed(stack)
+        await wait(step.wait_ms, undefined, { signal })
+        await violence.tend(performance.now())
+        if (await violence.apply(step)) done_ms = performance.now()
+        else if (performance.now() - done_ms > STUCK_MS) throw new Error(`nothing could be done any more for ${STUCK_MS / 1000} s`)
+        await violence.tend(performance.now())
+        await tell()
+      }
+      await violence.end()
+    }
+
+    const found = await run(stack, signal, disturb, footage, tell)
+    say(`${killed()} kills; the same footage once more, undisturbed`)
+    const calm = await openStack(join(base, 'calm'))
+    const expected = await run(calm, signal, () => footage.replay(calm), footage, () => tell(calm))
+    return {
+      seed, kills: violence.kills, faults: violence.faults, clips: footage.dropped.length, devices, without, toll: found.state.toll,
+      differences: [
+        ...stack.orphans(), ...[...calm.orphans(), ...expected.state.wrong, ...expected.ledger.wrong].map((line) => `undisturbed: ${line}`),
+        ...found.ledger.wrong, ...differences(expected.state, found.state), ...unlike(expected.ledger.deliveries, found.ledger.deliveries).map((line) => `deliveries: ${line}`),
+      ],
+      seconds: Math.round((performance.now() - started_ms) / 1000),
+    }
   } finally {
     await rm(base, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
-async function undisturbed(home: string, footage: readonly Recording[]): Promise<Snapshot> {
-  await mkdir(join(home, 'inbox'), { recursive: true })
-  const stack = await openStack(home)
-  await stack.start()
-  for (const recording of footage) await drop(recording, join(home, 'inbox'))
-  const state = await settle(stack, home, footage.length)
-  await stack.stop()
-  return state
-}
+interface End { readonly state: Snapshot; readonly ledger: Ledger }
 
-async function disturbed(home: string, footage: readonly Recording[], kills: number, spacing_s: number, env: NodeJS.ProcessEnv): Promise<{ found: Snapshot; counts: Record<Victim, number>; orphans: readonly string[] }> {
-  await mkdir(join(home, 'inbox'), { recursive: true })
-  const stack = await openStack(home, env)
-  await stack.start()
-  const counts: Record<Victim, number> = { core: 0, agent: 0, stage: 0, 'node-red': 0 }
-  let dropped = 0
-  let last_ms = Date.now()
-  for (let n = 0; n < kills;) {
-    // Footage comes in all the while, so that every kill hits something under way.
-    for (; dropped < footage.length && dropped <= (n * footage.length) / kills; dropped++) await drop(footage[dropped]!, join(home, 'inbox'))
-    await wait(-Math.log(1 - Math.random()) * spacing_s * 1000)
-    const victim = VICTIMS[Math.floor(Math.random() * VICTIMS.length)]!
-    if (await stack.kill(victim)) {
-      counts[victim]++
-      n++
-      last_ms = Date.now()
-      if (process.stderr.isTTY) process.stderr.write(`\r${n}/${kills} `)
-    } else if (Date.now() - last_ms > 120_000) throw new Error('nothing left to kill for two minutes')
-    if (!stack.alive()) await stack.start()
-  }
-  for (; dropped < footage.length; dropped++) await drop(footage[dropped]!, join(home, 'inbox'))
-  const found = await settle(stack, home, footage.length)
-  await stack.stop()
-  return { found, counts, orphans: stack.orphans }
-}
-
-/** Waits until everything came in and nothing is under way, twice in a row. */
-async function settle(stack: Stack, home: string, clips: number): Promise<Snapshot> {
-  const deadline = Date.now() + SETTLE_MS
-  let calm = 0
-  while (Date.now() < deadline && calm < 5) {
-    await wait(300)
-    calm = (await isCalm(stack, clips)) ? calm + 1 : 0
-  }
-  return snapshot(await stack.api(), { media: join(home, 'media'), archive: join(home, 'archive') })
-}
-
-async function isCalm(stack: Stack, clips: number): Promise<boolean> {
+/** Starts a stack, lets happen what should, waits until nothing is under way, and takes it down whatever came of it. */
+async function run(stack: Stack, signal: AbortSignal, happen: () => Promise<void>, footage: Footage, tell: () => Promise<void>): Promise<End> {
   try {
-    const { totals, tasks, settling } = await (await stack.api()).status({})
-    return totals.assets >= clips && tasks.pending === 0 && tasks.running === 0 && !settling
+    stack.start()
+    await answering(stack, signal)
+    await Promise.all(stack.devices.map((device) => device.join(stack.api)))
+    await happen()
+    await settle(stack, footage.dropped.length, signal, tell)
+    const state = await snapshot(await stack.api(), { media: join(stack.home, 'media'), archive: join(stack.home, 'archive') })
+    await stack.stop()
+    return { state, ledger: await readLedger(stack.home) }
+  } finally {
+    stack.close()
+  }
+}
+
+async function answering(stack: Stack, signal: AbortSignal): Promise<void> {
+  while ((await statusOf(stack)) === null) {
+    if (!stack.alive()) throw new Error('the appliance did not start; VIEWSHED_CRASH_VERBOSE=1 shows what it says')
+    await wait(LOOK_MS, undefined, { signal })
+  }
+}
+
+/** Waits until everything came in and nothing is under way, five looks in a row; or until nothing moves any more: then the comparison says what is missing. */
+async function settle(stack: Stack, clips: number, signal: AbortSignal, tell: () => Promise<void>): Promise<void> {
+  let moved_ms = performance.now()
+  let last = ''
+  for (let calm = 0; calm < 5 && performance.now() - moved_ms < STUCK_MS;) {
+    await wait(LOOK_MS, undefined, { signal })
+    const status = await statusOf(stack)
+    calm = status !== null && status.totals.assets >= clips && status.tasks.pending === 0 && status.tasks.running === 0 && !status.settling ? calm + 1 : 0
+    const now = JSON.stringify([status?.tasks.complete, status?.totals.assets])
+    if (now !== last) moved_ms = performance.now()
+    last = now
+    await tell()
+  }
+}
+
+/** Null: it does not answer just now. */
+async function statusOf(stack: Stack) {
+  try {
+    return await (await stack.api()).status({})
   } catch (e) {
-    if (e instanceof Error && ('code' in e || e instanceof SyntaxError)) return false // it is still starting
+    if (e instanceof Error && ('code' in e || e instanceof SyntaxError)) return null // it is still starting
     throw e
   }
+}
+
+type Footage = ReturnType<typeof openFootage>
+
+/** Recordings that are made when they are wanted. */
+function openFootage(folder: string) {
+  const dropped: Recording[] = []
+  return {
+    dropped,
+    /** Puts one more into the inbox when there is little left to do. */
+    async feed(stack: Stack): Promise<void> {
+      const status = await statusOf(stack)
+      if (dropped.length >= MOST_CLIPS || (status !== null && (status.tasks.pending + status.tasks.running >= BACKLOG || status.totals.assets + BACKLOG / 2 <= dropped.length))) return
+      if (status === null && dropped.length > 0) return
+      const recording = await makeRecording(folder, dropped.length)
+      await drop(recording, join(stack.home, 'inbox'))
+      dropped.push(recording)
+    },
+    async replay(stack: Stack): Promise<void> {
+      for (const recording of dropped) await drop(recording, join(stack.home, 'inbox'))
+    },
+  }
+}
+
+/** How two sorted lists differ, with how often each line is there. */
+function unlike(expected: readonly string[], found: readonly string[]): string[] {
+  const balance = new Map<string, number>()
+  for (const line of found) balance.set(line, (balance.get(line) ?? 0) + 1)
+  for (const line of expected) balance.set(line, (balance.get(line) ?? 0) - 1)
+  return [...balance].filter(([, n]) => n !== 0).map(([line, n]) => `${line} ${n > 0 ? `${n} too many` : `${-n} missing`}`)
+}
+
+function count(name: string, given: string): number {
+  const number = Number(given)
+  if (!Number.isFinite(number) || number < 0) throw new Fault('input/invalid', `--${name} ${given}: a number from 0`)
+  return number
 }

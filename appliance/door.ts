@@ -1,4 +1,4 @@
-/** `viewshed setup-link` and `reset-password`: asks the running appliance, by the token in its own folder. */
+/** `viewshed setup-link` and `reset-password`: asks the running appliance, by the token in its own folder; so does `devices.ts`. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '../core/contract/fault.ts'

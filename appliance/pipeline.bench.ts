@@ -53,7 +53,7 @@ async function* pipeline(folder: string, clip: string, { clip_s, times }: Size):
   await mkdir(join(folder, 'config'), { recursive: true })
   await mkdir(join(folder, 'inbox'), { recursive: true })
   await writeFile(join(folder, 'config', 'viewshed.yaml'), JSON.stringify({ plugins: { folder: { stable_s: STABLE_S } } }))
-  await stack.start()
+  stack.start()
   try {
     await ready(stack)
     await throughAppliance(stack, clip, folder, 0) // warm: children started, models loaded

@@ -17,6 +17,8 @@ const NODE = join(BIN, 'node')
 const LEAST_NODE = 20
 const LOCK = join(ROOT, '.viewshed', 'prepare.lock')
 const LOCK_LOOK_MS = 200
+/** Tools with which tests make hosts, links and clocks of their own, by their packages. Only root can run those tests; elsewhere they are skipped. */
+const WISHES = { ip: 'iproute2', tc: 'iproute2', iptables: 'iptables', faketime: 'faketime' }
 
 const split = process.argv.indexOf('--')
 const own = process.argv.slice(2, split < 0 ? undefined : split)
@@ -31,10 +33,11 @@ if (Number(process.versions.node.split('.')[0]) < LEAST_NODE)
 const steps = [
   { name: 'packages', missing: packagesMissing, make: installPackages },
   { name: 'tools', missing: toolsMissing, make: installTools },
+  { name: 'test tools', missing: wishesMissing, make: installWishes, wished: true },
   { name: 'interface', missing: uiMissing, make: buildUi },
 ]
 if (steps.some(({ missing }) => missing() !== null)) await locked(async () => {
-  for (const { name, missing, make } of steps) {
+  for (const { name, missing, make, wished } of steps) {
     const why = missing() // again: another one may have done it meanwhile
     if (why === null) continue
     process.stderr.write(`  ${name.padEnd(10)} ${why} … `)
@@ -42,7 +45,9 @@ if (steps.some(({ missing }) => missing() !== null)) await locked(async () => {
     await make(why)
     process.stderr.write(`${Math.max(1, Math.round((Date.now() - started_ms) / 1000))} s\n`)
     const still = missing()
-    if (still !== null) fail(`${name}: ${still}, and setting it up has not mended that.`)
+    if (still === null) continue
+    if (!wished) fail(`${name}: ${still}, and setting it up has not mended that.`)
+    process.stderr.write('  they could not be installed: tests that need them are skipped\n')
   }
 })
 if (command.length > 0) await hand(command)
@@ -83,16 +88,37 @@ function toolsMissing() {
 
 async function installTools(why) {
   const packages = [...new Set(why.replace('install ', '').split(', ').map((tool) => (tool === 'ffprobe' ? 'ffmpeg' : tool)))]
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const may = onPath('apt-get') && (process.getuid?.() === 0 ? [] : onPath('sudo') && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n', '--preserve-env=DEBIAN_FRONTEND'] : null)
+  const may = aptAllowed()
   if (!may) fail(`${packages.join(' and ')} ${packages.length === 1 ? 'is' : 'are'} not installed, and only you may do that. Type:\n\n    ${byHand(packages)}\n\n  Then start again.`)
+  const { code, said } = await aptInstall(may, packages)
+  if (code !== 0) fail(`apt-get could not install ${packages.join(', ')}:\n${said}\n  Mend that, or type:\n\n    ${byHand(packages)}`)
+}
+
+function wishesMissing() {
+  if (!testing || process.getuid?.() !== 0 || !onPath('apt-get')) return null
+  const missing = Object.keys(WISHES).filter((tool) => !onPath(tool))
+  return missing.length === 0 ? null : `install ${missing.join(', ')}`
+}
+
+async function installWishes(why) {
+  await aptInstall([], [...new Set(why.replace('install ', '').split(', ').map((tool) => WISHES[tool]))])
+}
+
+/** Words before apt-get; null: we may not. */
+function aptAllowed() {
+  if (!onPath('apt-get')) return null
+  if (process.getuid?.() === 0) return []
+  return onPath('sudo') && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n', '--preserve-env=DEBIAN_FRONTEND'] : null
+}
+
+async function aptInstall(may, packages) {
   const apt = (...args) => {
     const [first, ...rest] = [...may, 'apt-get', '-o', 'DPkg::Lock::Timeout=120', '-qq', ...args]
-    return quietly(first, rest, env)
+    return quietly(first, rest, { ...process.env, DEBIAN_FRONTEND: 'noninteractive' })
   }
   const lists = await apt('update')
   const { code, said } = await apt('install', '-y', '--no-install-recommends', ...packages)
-  if (code !== 0) fail(`apt-get could not install ${packages.join(', ')}:\n${lists.code === 0 ? '' : lists.said}${said}\n  Mend that, or type:\n\n    ${byHand(packages)}`)
+  return { code, said: `${lists.code === 0 ? '' : lists.said}${said}` }
 }
 
 function byHand(packages) {

@@ -20,7 +20,7 @@ test('what the last owner left is wiped', async () => {
 
 test('a live owner is never wiped under', async () => {
   const scratch = await openScratch(dir)
-  await mkdir(scratch.folder('t1', 'lease'))
+  await mkdir(join(scratch.root, 't1-lease'))
   await expect(openScratch(dir)).rejects.toMatchObject({ code: 'config/invalid' })
   expect(await readdir(dir)).toContain('t1-lease')
   await scratch.close()

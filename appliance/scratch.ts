@@ -1,4 +1,4 @@
-/** An agent's scratch: one folder a task, all wiped when the next owner starts. A socket inside says that its owner is alive. */
+/** An agent's scratch: one folder a stage process, in it one a task, all wiped when the next owner starts. A socket inside says that its owner is alive. */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
@@ -10,8 +10,7 @@ import { errno } from '../core/store/durable.ts'
 const LONGEST_SOCKET_PATH = 100 // the kernel's limit is 107
 
 export interface Scratch {
-  folder(task: string, token: string): string
-  drop(task: string, token: string): Promise<void>
+  readonly root: string // absolute
   close(): Promise<void>
 }
 
@@ -21,12 +20,7 @@ export async function openScratch(folder: string): Promise<Scratch> {
   await mkdir(root, { recursive: true })
   const server = await lock(root)
   for (const name of await readdir(root)) if (name !== 'lock') await rm(join(root, name), { recursive: true, force: true })
-  const folderOf = (task: string, token: string) => join(root, `${task}-${token}`)
-  return {
-    folder: folderOf,
-    drop: (task, token) => rm(folderOf(task, token), { recursive: true, force: true, maxRetries: 3 }),
-    close: () => new Promise((done) => server.close(() => done())),
-  }
+  return { root, close: () => new Promise((done) => server.close(() => done())) }
 }
 
 async function lock(root: string) {

@@ -45,7 +45,7 @@ const volumes = await openVolumes([{ name: 'media', root: join(dir, 'media'), or
 })
 await volumes.sweep()
 const outcomes = await openOutcomes({ log, clock })
-const board = await openBoard({ log, outcomes, volumes, clock, random: () => 0, sweep_ms: 0, stages: (name) => stages[name] ?? null, stageNames: Object.keys(stages) })
+const board = await openBoard({ log, outcomes, volumes, clock, ticks: clock, random: () => 0, sweep_ms: 0, stages: (name) => stages[name] ?? null, stageNames: Object.keys(stages) })
 const events = openEvents({ log, outcomes, clock })
 const catalogue = await openCatalogue({ dir: join(dir, 'catalogue'), clock, groupings: [] })
 const projector = startProjector({ projections: outcomes.projections, catalogue })

@@ -2,26 +2,31 @@
 import { execFile } from 'node:child_process'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 const START_MS = Date.UTC(2026, 4, 3, 9, 0, 0)
 const CLIP_S = 2
 
+const PLATE_EVERY = 3
+const SAMPLE = fileURLToPath(new URL('../sample/card/DCIM/Movie/2026_0412_143000_0001F.MP4', import.meta.url))
+
 export interface Recording { readonly name: string; readonly files: readonly string[] } // the side-car first
 
-/** @returns clips of one drive, `CLIP_S` seconds each, with an NMEA side-car of the same stem */
-export async function makeFootage(folder: string, count: number): Promise<Recording[]> {
+/** The `i`-th clip of one drive, `CLIP_S` seconds long, with an NMEA side-car of the same stem; every third shows plates of the sample. */
+export async function makeRecording(folder: string, i: number): Promise<Recording> {
   await mkdir(folder, { recursive: true })
-  return Promise.all(Array.from({ length: count }, async (_, i) => {
-    const start = new Date(START_MS + i * CLIP_S * 1000)
-    const stem = `${start.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '')}_${String(i).padStart(6, '0')}`
-    const clip = join(folder, `${stem}.mp4`)
-    await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-f', 'lavfi', '-i', `testsrc2=size=320x180:rate=10:duration=${CLIP_S}`, '-vf', `hue=h=${(i * 29) % 360}`, '-c:v', 'libx264', '-preset', 'ultrafast', '-threads', '1', '-pix_fmt', 'yuv420p', clip])
-    const track = join(folder, `${stem}.NMEA`)
-    await writeFile(track, Array.from({ length: CLIP_S + 1 }, (_, s) => rmc(new Date(start.getTime() + s * 1000), 48.2 + (i * CLIP_S + s) * 1e-4, 16.3)).join('\r\n') + '\r\n')
-    return { name: stem, files: [track, clip] }
-  }))
+  const start = new Date(START_MS + i * CLIP_S * 1000)
+  const stem = `${start.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '')}_${String(i).padStart(6, '0')}`
+  const clip = join(folder, `${stem}.mp4`)
+  const picture = i % PLATE_EVERY === 0
+    ? ['-ss', String(((i * 7) % 90) / 10), '-t', String(CLIP_S), '-i', SAMPLE, '-r', '5', '-an']
+    : ['-f', 'lavfi', '-i', `testsrc2=size=320x180:rate=10:duration=${CLIP_S}`, '-vf', `hue=h=${(i * 29) % 360}`]
+  await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...picture, '-map_metadata', '-1', '-metadata', `title=${i}`, '-c:v', 'libx264', '-preset', 'ultrafast', '-threads', '1', '-pix_fmt', 'yuv420p', clip])
+  const track = join(folder, `${stem}.NMEA`)
+  await writeFile(track, Array.from({ length: CLIP_S + 1 }, (_, s) => rmc(new Date(start.getTime() + s * 1000), 48.2 + (i * CLIP_S + s) * 1e-4, 16.3)).join('\r\n') + '\r\n')
+  return { name: stem, files: [track, clip] }
 }
 
 /** As a card reader does: under another name until it is whole. */

@@ -1,130 +1,153 @@
-/** The whole appliance as processes that can be found and killed. */
+/** The whole appliance as processes that can be found and killed, with the devices that joined it. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdir, readFile, rm, readdir } from 'node:fs/promises'
+import { request } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
-import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { client, type Client } from '../../core/http/client.ts'
+import { shiftedClock } from './clock.ts'
+import { openDevice, type Device } from './device.ts'
+import { openDisk, type Disk } from './disk.ts'
+import { openNet, type Net } from './net.ts'
+import { descendants, isStage, send, whoOutlives, type Process } from './processes.ts'
 
 const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url))
-export const VICTIMS = ['core', 'agent', 'stage', 'node-red'] as const
-export type Victim = (typeof VICTIMS)[number]
+const STOP_MS = 15_000
+const VOLUME_MIB = 1024
+/** The plates stage wants 512 MiB of scratch. */
+const DEVICE_MIB = 700
+export type Victim = 'core' | 'agent' | 'stage' | 'node-red'
 
 export interface Stack {
-  readonly url: string
-  readonly api: () => Promise<Client>
-  /** Null when none of that kind is alive now. */
-  pid(victim: Victim): Promise<number | null>
-  /** Kills by SIGKILL; core is started again by `start`. */
-  kill(victim: Victim): Promise<boolean>
+  readonly home: string
+  readonly url: string // in its own namespace, where it has one
+  readonly devices: readonly Device[]
+  readonly disks: { readonly volume: Disk | null; readonly device: ReadonlyMap<string, Disk> } // by the device's name
+  clock_s: number // of the appliance: ahead of the true time from its next start on
+  /** By the token of its command line; a new one at each start. */
+  api(): Promise<Client>
   alive(): boolean
-  /** What was still running seconds after the process above it was killed. */
-  readonly orphans: readonly string[]
-  start(): Promise<void>
+  start(): void
+  /** What of that kind is alive now on the appliance itself. */
+  pids(victim: Victim): Promise<number[]>
+  /** By SIGKILL, with a look at what it leaves. False: it had ended by itself. Core is started again by `start`. */
+  kill(victim: Victim, pid: number): Promise<boolean>
+  /** The own agent's scratch. */
+  wipe(): Promise<void>
+  /** What was still running seconds after the process above it was gone. */
+  orphans(): readonly string[]
+  /** Everything ends, devices first. */
   stop(): Promise<void>
+  /** Takes down what `openStack` set up; after `stop`, or without it when nothing matters any more. */
+  close(): void
 }
 
-/** @param home gets `config`, `media` and `archive`; `media/inbox` is watched */
-export async function openStack(home: string, env: NodeJS.ProcessEnv = {}): Promise<Stack> {
-  const port = await freePort()
+export interface StackOptions {
+  readonly devices?: number
+  readonly net?: boolean // each device in a namespace of its own, the appliance too
+  readonly disks?: boolean // of limited size
+  readonly env?: NodeJS.ProcessEnv // of the appliance alone
+}
+
+/** @param home gets `config`, `media`, `archive`, `inbox` and a folder for each device. The second device has the volumes as folders, the others have them over HTTP. */
+export async function openStack(home: string, { devices: count = 0, net: apart = false, disks = false, env = {} }: StackOptions = {}): Promise<Stack> {
+  for (const folder of ['config', 'media', 'archive', 'inbox']) await mkdir(join(home, folder), { recursive: true })
+  const volume = disks ? openDisk(join(home, 'media'), VOLUME_MIB) : null
+  const small = new Map<string, Disk>()
+  const net: Net | null = apart ? openNet(count) : null
+  const port = net ? 8080 : await freePort()
+  const mqttPort = net ? 1883 : await freePort()
   let core: ChildProcess | null = null
   const orphans: string[] = []
 
-  async function start(): Promise<void> {
-    core = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'serve'], {
-      stdio: ['ignore', 'ignore', process.env.VIEWSHED_CRASH_VERBOSE ? 'inherit' : 'ignore'],
-      env: {
-        ...process.env, VIEWSHED_CONFIG: join(home, 'config'), VIEWSHED_MEDIA: join(home, 'media'), VIEWSHED_ARCHIVE: join(home, 'archive'), VIEWSHED_INBOX: join(home, 'inbox'),
-        VIEWSHED_HOST: '127.0.0.1', VIEWSHED_PORT: String(port), VIEWSHED_MQTT_PORT: '0', VIEWSHED_LOG: 'warn', ...env,
-      },
-    })
-  }
-
-  /** By the token of its command line; a new one at each start. */
-  async function api(): Promise<Client> {
-    const { token } = JSON.parse(await readFile(join(home, 'config', 'run', 'door.json'), 'utf8')) as { token: string }
-    return client({ baseUrl: `http://127.0.0.1:${port}`, headers: { authorization: `Bearer ${token}` } })
+  const devices: Device[] = []
+  for (let n = 1; n <= count; n++) {
+    const name = `device-${n}`
+    const folder = join(home, name)
+    const host = net?.devices[n - 1] ?? null
+    if (disks && n === count) small.set(name, openDisk(folder, DEVICE_MIB))
+    devices.push(openDevice({
+      name, folder, host, url: `http://${host?.appliance ?? '127.0.0.1'}:${port}`,
+      mounts: n === 2 ? { media: join(home, 'media'), archive: join(home, 'archive') } : {},
+      tools: join(home, 'tools', name), quality: 5 + n,
+    }))
   }
 
   const alive = () => core !== null && core.exitCode === null && core.signalCode === null
+  const below = async (): Promise<Process[]> => (alive() ? descendants(core!.pid!) : [])
 
-  async function pid(victim: Victim): Promise<number | null> {
-    if (!alive()) return null
-    if (victim === 'core') return core!.pid ?? null
-    const all = await descendants(core!.pid!)
-    const mark = { agent: 'cli.ts\0agent', stage: 'appliance/child.ts', 'node-red': 'flows/child.ts' }[victim]
-    const found = all.filter((process) => process.command.includes(mark))
-    return found[Math.floor(Math.random() * found.length)]?.pid ?? null
-  }
-
-  return {
-    url: `http://127.0.0.1:${port}`, api, pid, alive, start, orphans,
-    async kill(victim) {
-      const target = await pid(victim)
-      if (target === null) return false
-      const below = victim === 'stage' ? [] : await descendants(target)
+  const stack: Stack = {
+    home, url: `http://127.0.0.1:${port}`, devices, disks: { volume, device: small }, clock_s: 0, alive,
+    async api() {
+      const { socketPath, token } = JSON.parse(await readFile(join(home, 'config', 'run', 'door.json'), 'utf8')) as { socketPath: string; token: string }
+      return client({ fetch: overSocket(socketPath), headers: { authorization: `Bearer ${token}` } })
+    },
+    start() {
+      const words = ['setpriv', '--pdeathsig', 'KILL', ...(net?.appliance.enter ?? []), process.execPath, '--disable-warning=ExperimentalWarning', CLI, 'serve']
+      core = spawn(words[0]!, words.slice(1), {
+        stdio: ['ignore', 'ignore', process.env.VIEWSHED_CRASH_VERBOSE ? 'inherit' : 'ignore'],
+        env: {
+          ...process.env, VIEWSHED_CONFIG: join(home, 'config'), VIEWSHED_MEDIA: join(home, 'media'), VIEWSHED_ARCHIVE: join(home, 'archive'), VIEWSHED_INBOX: join(home, 'inbox'),
+          VIEWSHED_HOST: net ? '0.0.0.0' : '127.0.0.1', VIEWSHED_PORT: String(port), VIEWSHED_MQTT_PORT: String(mqttPort), VIEWSHED_LOG: 'warn',
+          ...(stack.clock_s === 0 ? {} : shiftedClock(stack.clock_s)), ...env,
+        },
+      })
+    },
+    async pids(victim) {
+      if (victim === 'core') return alive() ? [core!.pid!] : []
+      return (await below()).filter(victim === 'stage' ? isStage : ({ command }) => command.includes(MARK[victim])).map(({ pid }) => pid)
+    },
+    async kill(victim, pid) {
+      const beneath = victim === 'stage' ? [] : await descendants(pid)
       const ended = victim === 'core' ? once(core!, 'exit') : null
-      try {
-        process.kill(target, 'SIGKILL')
-      } catch (e) {
-        if (e instanceof Error && 'code' in e && e.code === 'ESRCH') return false // it ended by itself a moment ago
-        throw e
-      }
+      if (!send(pid, 'SIGKILL')) return false
       await ended
-      const outlived = await whoOutlives(below.map(({ pid }) => pid))
-      if (outlived.length > 0) orphans.push(...below.filter(({ pid }) => outlived.includes(pid)).map(({ command }) => `outlived its ${victim}: ${command.replaceAll('\0', ' ').slice(0, 200)}`))
+      const outlived = await whoOutlives(beneath.map((process) => process.pid))
+      orphans.push(...beneath.filter((process) => outlived.includes(process.pid)).map(({ command }) => `outlived its ${victim}: ${command.replaceAll('\0', ' ').slice(0, 200)}`))
       return true
     },
+    async wipe() {
+      const scratch = join(home, 'config', 'scratch')
+      for (const entry of await readdir(scratch)) await rm(join(scratch, entry), { recursive: true, force: true, maxRetries: 5 })
+    },
+    orphans: () => [...orphans, ...devices.flatMap((device) => device.orphans)],
     async stop() {
-      if (!alive()) return
-      const ended = once(core!, 'exit')
-      core!.kill('SIGTERM')
-      const late = setTimeout(() => core!.kill('SIGKILL'), 15_000)
-      await ended
-      clearTimeout(late)
+      for (const device of devices) if (!(await device.goodbye())) orphans.push(`${device.name} did not end by SIGTERM`)
+      if (alive()) {
+        const beneath = await below()
+        const ended = once(core!, 'exit')
+        core!.kill('SIGTERM')
+        const late = setTimeout(() => core!.kill('SIGKILL'), STOP_MS)
+        await ended
+        clearTimeout(late)
+        const outlived = await whoOutlives(beneath.map(({ pid }) => pid))
+        orphans.push(...beneath.filter(({ pid }) => outlived.includes(pid)).map(({ command }) => `outlived the appliance: ${command.replaceAll('\0', ' ').slice(0, 200)}`))
+      }
+    },
+    close() {
+      if (alive()) send(core!.pid!, 'SIGKILL')
+      net?.close() // what still runs in there, too
+      for (const disk of [volume, ...small.values()]) disk?.close()
     },
   }
+  return stack
 }
 
-async function descendants(root: number): Promise<{ pid: number; command: string }[]> {
-  const parents = new Map<number, { parent: number; command: string }>()
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    try {
-      const [stat, command] = await Promise.all([readFile(`/proc/${name}/stat`, 'latin1'), readFile(`/proc/${name}/cmdline`, 'latin1')])
-      parents.set(Number(name), { parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]), command })
-    } catch (e) {
-      if (!(e instanceof Error && 'code' in e && ['ENOENT', 'ESRCH'].includes(String(e.code)))) throw e // it ended while we looked
-    }
-  }
-  const isBelow = (pid: number): boolean => {
-    for (let at = parents.get(pid)?.parent; at !== undefined && at > 1; at = parents.get(at)?.parent) if (at === root) return true
-    return false
-  }
-  return [...parents].filter(([pid]) => isBelow(pid)).map(([pid, { command }]) => ({ pid, command }))
-}
+/** What tells them by their command lines. */
+const MARK = { agent: 'cli.ts\0agent', 'node-red': 'flows/child.ts' }
 
-const ORPHAN_MS = 8_000
-
-/** Those that are alive when `ORPHAN_MS` are over; returns as soon as there are none. */
-async function whoOutlives(pids: readonly number[]): Promise<number[]> {
-  const deadline = Date.now() + ORPHAN_MS
-  for (let left = [...pids]; ;) {
-    left = (await Promise.all(left.map(async (pid) => ((await isAlive(pid)) ? [pid] : [])))).flat()
-    if (left.length === 0 || Date.now() > deadline) return left
-    await new Promise((next) => setTimeout(next, 50))
-  }
-}
-
-async function isAlive(pid: number): Promise<boolean> {
-  try {
-    return !/^State:\s+Z/m.test(await readFile(`/proc/${pid}/status`, 'latin1'))
-  } catch (e) {
-    if (e instanceof Error && 'code' in e && ['ENOENT', 'ESRCH'].includes(String(e.code))) return false
-    throw e
-  }
-}
+/** The appliance may be in a namespace of its own; its socket is a file like any other. */
+const overSocket = (socketPath: string): typeof fetch => (path, { method, headers, body, signal } = {}) => new Promise((resolve, reject) => {
+  const ask = request({ socketPath, path: String(path as string), method, headers: headers as Record<string, string>, signal: signal ?? undefined })
+  ask.once('error', reject)
+  ask.once('response', (answer) => {
+    const parts: Buffer[] = []
+    answer.on('data', (part: Buffer) => parts.push(part)).once('error', reject).once('end', () => resolve(new Response(Buffer.concat(parts), { status: answer.statusCode! })))
+  })
+  ask.end(body as string | undefined)
+})
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')

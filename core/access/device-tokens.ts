@@ -2,8 +2,8 @@
  * Tokens of devices that joined: signed, good for 30 days, renewed by the device itself. Who the token names must still be
  * known and of the same generation, so revoking needs no list and works at once.
  */
-import { randomBytes } from 'node:crypto'
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { randomBytes, webcrypto } from 'node:crypto'
+import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
 import type { Principal } from './scope.ts'
 import { entries, type AccessLog } from './store.ts'
 
@@ -28,10 +28,29 @@ export const TOKEN_TTL_MS = 30 * 24 * 3_600_000
 
 const KEY = 'access!device-key'
 const ISSUER = 'viewshed'
+/** Tokens whose signature was looked at already: a device shows the same one with every question for a day. */
+const VERIFIED_MAX = 4_096
 
 /** @param clock Epoch, ms. Nothing but the end is looked at, so a clock that was set back refuses nobody. */
 export async function openDeviceTokens({ log, clock, devices }: { log: AccessLog; clock: () => number; devices: JoinedDevices }): Promise<DeviceTokens> {
-  const key = Buffer.from(await keyOf(log), 'hex')
+  const key = await webcrypto.subtle.importKey('raw', Buffer.from(await keyOf(log), 'hex'), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
+  const verified = new Map<string, JWTPayload>()
+
+  /** What the token claims; null: we did not sign it. Whether it is over is looked at each time. */
+  async function claimsOf(token: string): Promise<JWTPayload | null> {
+    const known = verified.get(token)
+    if (known) return known
+    try {
+      const { payload } = await jwtVerify(token, key, { algorithms: ['HS256'], issuer: ISSUER, requiredClaims: ['exp', 'sub'], currentDate: new Date(clock()) })
+      verified.set(token, payload)
+      if (verified.size > VERIFIED_MAX) verified.delete(verified.keys().next().value!)
+      return payload
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return null
+      throw error
+    }
+  }
+
   return {
     async sign({ id, org, site, generation }) {
       const now_ms = clock()
@@ -43,17 +62,13 @@ export async function openDeviceTokens({ log, clock, devices }: { log: AccessLog
     },
     async find(token) {
       if (token.split('.', 4).length !== 3) return null // one that lives in memory
-      try {
-        const { payload } = await jwtVerify(token, key, { algorithms: ['HS256'], issuer: ISSUER, requiredClaims: ['exp', 'sub'], currentDate: new Date(clock()) })
-        const device = devices.get(payload.sub!)
-        if (!device || device.generation === null || payload['gen'] !== device.generation || payload['org_id'] !== device.org || payload['role'] !== 'device') return null
-        if (!Array.isArray(payload['site_ids']) || !payload['site_ids'].includes(device.site)) return null
-        devices.used(device.id)
-        return { principal: { kind: 'device', id: device.id, name: device.id, scope: { org: device.org, site: device.site, role: 'device' } }, ends_ms: payload.exp! * 1000 }
-      } catch (error) {
-        if (error instanceof errors.JOSEError) return null
-        throw error
-      }
+      const claims = await claimsOf(token)
+      if (claims === null || claims.exp! * 1000 <= clock()) return null
+      const device = devices.get(claims.sub!)
+      if (!device || device.generation === null || claims['gen'] !== device.generation || claims['org_id'] !== device.org || claims['role'] !== 'device') return null
+      if (!Array.isArray(claims['site_ids']) || !claims['site_ids'].includes(device.site)) return null
+      devices.used(device.id)
+      return { principal: { kind: 'device', id: device.id, name: device.id, scope: { org: device.org, site: device.site, role: 'device' } }, ends_ms: claims.exp! * 1000 }
     },
   }
 }

@@ -35,6 +35,8 @@ export const FAULTS = {
   'media/unreadable': { status: 422, retry: true }, // the disk or the permissions, not the content
   'media/changed': { status: 409, retry: true }, // the file changed while it was being read
   'media/range': { status: 416, retry: false },
+  'media/offset': { status: 409, retry: true }, // an upload goes on from another byte than this; the answer says from which
+  'media/busy': { status: 423, retry: true }, // another connection is still sending this very file
   'clip/empty': { status: 422, retry: false },
   'clip/truncated': { status: 422, retry: false },
   'clip/unreadable': { status: 422, retry: false },

@@ -15,11 +15,12 @@ import type { DeviceGate, TaskEnd } from '../tasks/gate.ts'
 import type { Home } from '../tasks/keys.ts'
 import { openAdmission } from './admission.ts'
 import type { Capability, Conditions } from './capability.ts'
-import { ended, isSameQuarter, looked, pastOf } from './history.ts'
+import { ended, isSameQuarter, looked } from './history.ts'
 import { openMemory } from './memory.ts'
 import { LOOK_MS, watchPresence } from './presence.ts'
-import type { DeviceRecord, Records } from './records.ts'
+import { isAllowed, type DeviceRecord, type Records } from './records.ts'
 import { rests } from './rests.ts'
+import { viewsOf } from './views.ts'
 
 /** What the broker does for devices. */
 export interface Announcer {
@@ -153,8 +154,10 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
     if (unknown !== undefined) throw new Fault('input/invalid', `stages: there is no stage ${unknown}.`)
   }
 
-  const isAllowed = ({ allowed }: DeviceRecord, name: string) => allowed === null || allowed.includes(name)
   const canRun = (capability: Capability, name: string) => unmet(stage(name)?.needs, capability) === null
+  const shown = (scope: Scope, of: readonly DeviceRecord[]) => viewsOf(of, {
+    heard: memory.of, isHere: presence.isHere, running: board.running(scope), counts: () => board.counts(scope), canRun, rests: restsNow, now_ms: clock(),
+  })
   const homes = (): readonly Home[] => [...new Map(records.all().map(({ org, site }) => [`${org}/${site}`, { org, site }])).values()]
   const within = (scope: Home) => records.all().filter(({ org, site }) => org === scope.org && site === scope.site)
   const known = (id: string): DeviceRecord => {
@@ -167,32 +170,6 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
     if (!record || record.org !== by.scope.org || record.site !== by.scope.site) throw new Fault('not-found', `There is no device ${id}.`)
     return record
   }
-
-  /** Pending tasks for which nobody but one device comes into question, by device. */
-  async function waiting(scope: Scope): Promise<Map<string, number>> {
-    const alone = new Map<string, number>()
-    for (const { stage: name, pending } of await board.counts(scope)) {
-      if (pending === 0) continue
-      const able = within(scope).filter((record) => {
-        const { capability } = memory.of(record.id)
-        return capability !== null && isAllowed(record, name) && capability.stages.includes(name) && canRun(capability, name)
-      })
-      if (able.length === 1) alone.set(able[0]!.id, (alone.get(able[0]!.id) ?? 0) + pending)
-    }
-    return alone
-  }
-
-  function detail(record: DeviceRecord, running: DeviceView['running'], waits: number): DeviceDetail {
-    const { id, allowed, settings, token_ends_ms } = record
-    const { capability, conditions, seen_ms, history } = memory.of(id)
-    return {
-      id, own: isOwn(id), online: presence.isHere(id), last_seen_ms: seen_ms, capability, conditions, allowed, settings, rests: restsNow(record), token_ends_ms,
-      running, waiting: waits, ...pastOf(history, clock()),
-    }
-  }
-  const runningOf = (scope: Scope) => Map.groupBy(board.running(scope), ({ device }) => device)
-  const shown = (running: ReturnType<typeof runningOf>, id: string): DeviceView['running'] =>
-    (running.get(id) ?? []).map(({ task, stage: name, progress, what, since_ms }) => ({ task, stage: name, progress, what, since_ms }))
 
   function look(): void {
     looks++
@@ -315,16 +292,12 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
 
     joining: admission.waiting,
     async views(scope) {
-      const [waits, running] = [await waiting(scope), runningOf(scope)]
-      return within(scope).map((record) => {
-        const { recent: _, ...view } = detail(record, shown(running, record.id), waits.get(record.id) ?? 0)
-        return view
-      })
+      return (await shown(scope, within(scope))).map(({ recent: _, ...view }) => view)
     },
     async view(scope, id) {
       const record = within(scope).find((one) => one.id === id)
       if (!record) throw new Fault('not-found', `There is no device ${id}.`)
-      return detail(record, shown(runningOf(scope), id), (await waiting(scope)).get(id) ?? 0)
+      return (await shown(scope, within(scope))).find((one) => one.id === id)!
     },
 
     look,

@@ -25,6 +25,9 @@ export interface DeviceRecord {
   readonly secret_digest: string | null
 }
 
+/** Whether a person lets it run the stage. */
+export const isAllowed = ({ allowed }: DeviceRecord, stage: string): boolean => allowed === null || allowed.includes(stage)
+
 export interface AuditEvent { readonly type: 'device.joined' | 'device.refused' | 'device.revoked' | 'device.steered' | 'device.set'; readonly payload: Record<string, unknown> }
 
 export interface Records {

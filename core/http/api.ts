@@ -36,10 +36,11 @@ const Refuse = Type.Object({ code: Code })
 const Steer = Type.Object({ id: Type.String({ maxLength: 63 }), mode: Mode })
 const SetDevice = Type.Object({ id: Type.String({ maxLength: 63 }), stages: Type.Optional(Stages), settings: Type.Optional(Settings) })
 const Hello = Type.Object({ capability: Capability, conditions: Conditions })
-/** Tasks by name, or all of a stage, of a drive, of a time of recording; together they narrow. One of them must be there. */
+/** Tasks by name, or all of a stage, of some recordings, of a drive, of a time of recording; together they narrow. One of them must be there. */
 const Which = Type.Object({
   ids: Type.Optional(Type.Array(Type.String({ maxLength: 100 }), { maxItems: 1_000 })),
   stage: Type.Optional(Type.String({ maxLength: 100 })),
+  assets: Type.Optional(Type.Array(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'the SHA-256 of a recording' }), { maxItems: 1_000 })),
   drive: Type.Optional(Type.String({ maxLength: 200 })),
   from: Time, to: Time, // of the recordings
 })

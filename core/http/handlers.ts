@@ -8,6 +8,7 @@ import type { Bounds, Catalogue, Index, Period } from '../store/port.ts'
 import type { BoardDesk } from '../tasks/port.ts'
 import type { Answer, EventView, SessionView, StatusView } from './api.ts'
 import type { Handlers, Visit } from './table.ts'
+import { overTasks } from './which.ts'
 
 export interface Rooms {
   readonly access: Access
@@ -78,8 +79,9 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
     work: (_ask, who) => work(who.scope),
     tasks: async ({ state, stage, before, limit = LIMIT }, who) => ({ tasks: await desk.tasks(who.scope, { state, stage, before, limit }) }),
     task: async ({ id }, who) => found(await desk.task(who.scope, id), `There is no task ${id}.`),
-    retry: async ({ ids }, who) => ({ changed: await desk.retry(who.scope, ids) }),
-    cancel: async ({ ids }, who) => ({ changed: await desk.cancel(who.scope, ids) }),
+    retry: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.retry(who.scope, tasks, who.name)) }),
+    cancel: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.cancel(who.scope, tasks, who.name)) }),
+    rerun: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.rerun(who.scope, tasks, who.name)) }),
     // Codes are for who may accept.
     devices: async (_ask, who) => ({ devices: await devices.views(who.scope), joining: holds(who.scope.role, 'admin') ? devices.joining() : [] }),
     device: ({ id }, who) => devices.view(who.scope, id),

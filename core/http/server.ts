@@ -44,6 +44,9 @@ export interface OpenDoor {
   close(): Promise<void>
 }
 
+/** A device asks every 5 s, which is also when Node closes a connection that nobody used: each question would need a new one, or meet it closing. */
+const KEEP_ALIVE_MS = 65_000
+
 export async function startHttp(door: Door): Promise<OpenDoor> {
   const { access, log } = door
   const app = new Koa<DoorState>()
@@ -105,7 +108,7 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
   }
   const open = (listen: (server: Server) => void): Promise<Server> =>
     new Promise((opened, failed) => {
-      const server = createServer({ requestTimeout: 0 }, handle) // an upload takes its time; headers still must come within a minute
+      const server = createServer({ requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS }, handle) // an upload takes its time; headers still must come within a minute
       server.on('upgrade', (req, socket, head) => void onUpgrade(req, socket, head))
       server.once('error', failed)
       server.once('listening', () => {

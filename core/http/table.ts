@@ -2,7 +2,7 @@
 import Router from '@koa/router'
 import { STATUS_CODES } from 'node:http'
 import type { Principal } from '../access/scope.ts'
-import { FAULTS } from '../contract/fault.ts'
+import { Fault, FAULTS } from '../contract/fault.ts'
 import { routes, type Answer, type Ask, type Routes } from './api.ts'
 import { readJson } from './body.ts'
 import { checked, fromText } from './check.ts'
@@ -57,7 +57,10 @@ function mount(router: Router<DoorState>, name: keyof Routes, handler: Handler):
   })
 }
 
-const asObject = (value: unknown): object => (typeof value === 'object' && value !== null && !Array.isArray(value) ? value : { '': value })
+function asObject(value: unknown): object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Fault('input/invalid', 'body: expected an object.')
+  return value
+}
 
 function visit(ctx: DoorContext): Visit {
   const options = { httpOnly: true, sameSite: 'lax', secure: ctx.secure, path: '/', overwrite: true } as const

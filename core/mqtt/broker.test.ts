@@ -5,7 +5,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { WebSocket } from 'ws'
 import type { Principal } from '../access/scope.ts'
 import { eventually, openTestDoor, somebody, type TestDoor } from '../http/testing.ts'
-import { startBroker, type Broker } from './broker.ts'
+import { CAPABILITY, CONDITIONS } from '../devices/testing.ts'
+import { startBroker, type Broker, type DeviceWord } from './broker.ts'
+import type { Said } from './roster.ts'
 
 const HOME = { org: 'home', site: 'home' }
 const GARAGE = { org: 'home', site: 'garage' }
@@ -14,11 +16,15 @@ let now_ms = Date.UTC(2026, 0, 1)
 let broker: Broker
 let door: TestDoor
 let peers: MqttClient[] = []
+const words: [device: string, word: DeviceWord][] = []
+/** What was heard of a device, in a line each. */
+const wordsOf = (id: string): (Said | Exclude<DeviceWord['kind'], 'said'>)[] => words.flatMap(([device, word]) => (device !== id ? [] : [word.kind === 'said' ? word.said : word.kind]))
+const BIRTH = JSON.stringify(CAPABILITY)
 beforeAll(async () => {
   // The broker needs access, and the door needs the broker: the door's own access serves both.
   let upgrade: Broker['upgrade'] = () => undefined
   door = await openTestDoor({ broker: { upgrade: (...args) => upgrade(...args) } })
-  broker = await startBroker({ port: 0, host: '127.0.0.1', access: door.access, log: { warn: () => undefined }, clock: () => now_ms })
+  broker = await startBroker({ port: 0, host: '127.0.0.1', access: door.access, log: { warn: () => undefined }, clock: () => now_ms, onDevice: (id, word) => words.push([id, word]) })
   upgrade = broker.upgrade
 })
 afterAll(async () => {
@@ -104,7 +110,7 @@ test('a device that says something under another name, or as the bridge, is put 
   const { heard, peer } = await page()
   await peer.subscribeAsync('viewshed/+/birth')
   const start = heard.length
-  for (const topic of ['viewshed/nas/birth', 'viewshed/bridge/home/home/work', 'viewshed/gpu/other', 'viewshed/gpu/birth/x', '$SYS/x', 'viewshed/gpu']) {
+  for (const topic of ['viewshed/nas/birth', 'viewshed/bridge/home/home/work', 'viewshed/gpu/other', 'viewshed/gpu/order', 'viewshed/gpu/birth/x', '$SYS/x', 'viewshed/gpu']) {
     const gpu = await device('gpu')
     const gone = closed(gpu)
     gpu.publish(topic, '{}', { qos: 0, retain: true })
@@ -125,7 +131,7 @@ test('a page that says anything is put out', async () => {
 
 test('birth and availability are remembered for who comes later; progress is not', async () => {
   const gpu = await device('gpu')
-  await gpu.publishAsync('viewshed/gpu/birth', '{"name":"GPU box","gpu_mib":8192}', { qos: 1 }) // even when it forgot to say so
+  await gpu.publishAsync('viewshed/gpu/birth', BIRTH, { qos: 1 }) // even when it forgot to say so
   await gpu.publishAsync('viewshed/gpu/availability', 'online', { qos: 1, retain: true })
   await gpu.publishAsync('viewshed/gpu/progress', '{"task":"t0","stage":"s","done":0.1}', { qos: 1, retain: true })
   for (let i = 0; i < 2; i++) {
@@ -133,7 +139,7 @@ test('birth and availability are remembered for who comes later; progress is not
     await peer.subscribeAsync('viewshed/+/+')
     await eventually(() => heard.filter(({ topic }) => topic.startsWith('viewshed/gpu/')).toSorted((a, b) => a.topic.localeCompare(b.topic))).toEqual([
       { topic: 'viewshed/gpu/availability', text: 'online', retained: true },
-      { topic: 'viewshed/gpu/birth', text: '{"name":"GPU box","gpu_mib":8192}', retained: true },
+      { topic: 'viewshed/gpu/birth', text: BIRTH, retained: true },
     ])
     await peer.endAsync()
   }
@@ -153,30 +159,77 @@ test('a device that loses its power is said to be gone; so is one that leaves wi
   await eventually(said).toEqual(['online', 'offline', 'online', 'offline'])
 })
 
-test('what devices are and do is told within their scope, and ends with them', async () => {
+test('what a device says is told in its order, and that it came and that its last connection broke', async () => {
   const gpu = await device('worker')
-  await gpu.publishAsync('viewshed/worker/birth', '{"name":"GPU box","stages":["clip.probe"]}', { qos: 1, retain: true })
+  await gpu.publishAsync('viewshed/worker/birth', BIRTH, { qos: 1, retain: true })
   await gpu.publishAsync('viewshed/worker/availability', 'online', { qos: 1, retain: true })
+  await gpu.publishAsync('viewshed/worker/state', JSON.stringify(CONDITIONS), { qos: 1 })
   await gpu.publishAsync('viewshed/worker/progress', '{"task":"t1","stage":"clip.probe","done":0.25,"what":"reading"}', { qos: 1 })
-  await gpu.publishAsync('viewshed/worker/progress', '{"task":"t2","stage":"clip.thumbs","done":0.5}', { qos: 1 })
-  const view = (scope: { org: string; site: string }) => broker.devices(scope).find(({ id }) => id === 'worker')
-  const birth = { name: 'GPU box', stages: ['clip.probe'] }
-  expect(view(HOME)).toEqual({
-    id: 'worker', name: 'GPU box', online: true, last_seen_ms: now_ms, birth,
-    running: [{ task: 't1', stage: 'clip.probe', progress: 0.25, what: 'reading' }, { task: 't2', stage: 'clip.thumbs', progress: 0.5, what: null }],
-  })
-  expect(view(GARAGE)).toBeUndefined()
-  await gpu.publishAsync('viewshed/worker/progress', '{"task":"t2","stage":"clip.thumbs","done":1}', { qos: 1 })
-  expect(view(HOME)?.running.map(({ task }) => task)).toEqual(['t1'])
-  now_ms += 130_000
-  expect(view(HOME)?.running).toEqual([])
-  const left_ms = now_ms
-  await gpu.endAsync()
-  await eventually(() => view(HOME)).toEqual({ id: 'worker', name: 'GPU box', online: false, last_seen_ms: left_ms, birth, running: [] })
+  const told = [
+    'here', { kind: 'birth', capability: CAPABILITY }, { kind: 'availability', online: true }, { kind: 'state', conditions: CONDITIONS },
+    { kind: 'progress', progress: { task: 't1', stage: 'clip.probe', done: 0.25, what: 'reading' } },
+  ]
+  expect(wordsOf('worker')).toEqual(told)
+  const again = await join('tcp', { clientId: 'worker:2', username: 'worker', password: tokenOf(somebody('device', 'worker')) })
+  await gpu.endAsync(true)
+  await eventually(() => wordsOf('worker')).toEqual([...told, 'here'])
+  again.stream.destroy()
+  await eventually(() => wordsOf('worker')).toEqual([...told, 'here', 'lost'])
+})
+
+test('an `offline` of a connection that is over takes nobody away: neither the will of a former one, nor one sent once more', async () => {
+  const { peer, heard } = await page()
+  await peer.subscribeAsync('viewshed/+/availability')
+  const first = await join('tcp', { clientId: 'back:1', username: 'back', password: tokenOf(somebody('device', 'back')), ...will('back') })
+  await first.publishAsync('viewshed/back/availability', 'online', { qos: 1, retain: true })
+  const second = await join('tcp', { clientId: 'back:2', username: 'back', password: tokenOf(somebody('device', 'back')), ...will('back') })
+  await second.publishAsync('viewshed/back/availability', 'online', { qos: 1, retain: true })
+  const before = broker.refused.replay
+  first.stream.destroy()
+  await eventually(() => broker.refused.replay).toBe(before + 1)
+  await second.publishAsync('viewshed/back/availability', 'offline', { qos: 1, retain: true, dup: true })
+  await eventually(() => broker.refused.replay).toBe(before + 2)
+  await settle(peer)
+  expect(heard.filter(({ topic, text }) => topic === 'viewshed/back/availability' && text === 'offline')).toEqual([])
+  expect(wordsOf('back').filter((word) => word === 'lost' || (typeof word === 'object' && word.kind === 'availability' && !word.online))).toEqual([])
+  const late = await page()
+  await late.peer.subscribeAsync('viewshed/back/availability')
+  await eventually(() => late.heard.map(({ text }) => text)).toEqual(['online'])
+})
+
+test('an order reaches its device, then and whenever it comes, and nobody else', async () => {
+  const order = { settings: { mode: 'paused' }, allowed: null, rests: 'paused' } as never
+  broker.order('told', order)
+  const [told, other, { peer, heard }] = [await device('told'), await device('other'), await page()]
+  const [mine, theirs] = [ears(told), ears(other)]
+  await told.subscribeAsync('viewshed/told/order')
+  await other.subscribeAsync('viewshed/other/#')
+  await expect(other.subscribeAsync('viewshed/told/order')).rejects.toThrow()
+  await expect(peer.subscribeAsync('viewshed/told/order')).rejects.toThrow()
+  await peer.subscribeAsync('viewshed/told/+')
+  await eventually(() => mine).toEqual([{ topic: 'viewshed/told/order', text: JSON.stringify(order), retained: true }])
+  broker.order('told', order)
+  await eventually(() => mine).toHaveLength(2)
+  expect([theirs, heard.filter(({ topic }) => topic.endsWith('/order'))]).toEqual([[], []])
+})
+
+test('one that is forgotten is put out, its last will is nobody’s, and nothing of it is remembered', async () => {
+  const lost = await device('lost', HOME, will('lost'))
+  await lost.publishAsync('viewshed/lost/birth', BIRTH, { qos: 1, retain: true })
+  await lost.publishAsync('viewshed/lost/availability', 'online', { qos: 1, retain: true })
+  await lost.publishAsync('viewshed/lost/state', JSON.stringify(CONDITIONS), { qos: 1, retain: true })
+  const gone = closed(lost)
+  broker.forget('lost')
+  await gone
+  const again = await device('lost')
+  const heard = ears(again)
+  await again.subscribeAsync('viewshed/lost/#')
+  await again.publishAsync('viewshed/lost/progress', '{"task":"t","stage":"s","done":0}', { qos: 1 })
+  await eventually(() => heard.map(({ topic }) => topic)).toEqual(['viewshed/lost/progress'])
 })
 
 test.each([
-  ['birth', 'no json'], ['birth', '[]'], ['birth', '7'], ['birth', '{"name":5}'], ['availability', 'maybe'], ['availability', ''], ['progress', '{}'],
+  ['birth', 'no json'], ['birth', '[]'], ['birth', '7'], ['birth', '{"name":5}'], ['birth', JSON.stringify({ ...CAPABILITY, cores: 0 })], ['birth', JSON.stringify({ ...CAPABILITY, stages: 'all' })], ['state', '{}'], ['state', JSON.stringify({ ...CONDITIONS, gpu_busy_percent: 101 })], ['availability', 'maybe'], ['availability', ''], ['progress', '{}'],
   ['progress', '{"task":"t","stage":"s","done":1.5}'], ['progress', '{"task":"t","stage":"s"}'], ['progress', '{"task":"","stage":"s","done":0}'], ['progress', '{"task":"t","stage":"s","done":"0"}'],
 ])('%s %j is counted and dropped; its device stays', async (kind, payload) => {
   const { peer, heard } = await page()
@@ -190,19 +243,19 @@ test.each([
 })
 
 test('256 KiB are heard, more puts the device out', async () => {
-  const gpu = await device('gpu')
-  const filled = (bytes: number) => `{"x":"${'x'.repeat(bytes - 8)}"}`
-  await gpu.publishAsync('viewshed/gpu/birth', filled(256 * 1024), { qos: 1, retain: true })
-  expect(JSON.stringify(broker.devices(HOME).find(({ id }) => id === 'gpu')?.birth)).toHaveLength(256 * 1024)
-  const before = broker.refused.size
+  const gpu = await device('large')
+  const filled = (bytes: number) => `${BIRTH.slice(0, -1)},"x":"${'x'.repeat(bytes - BIRTH.length - 7)}"}`
+  await gpu.publishAsync('viewshed/large/birth', filled(256 * 1024), { qos: 1, retain: true })
+  expect(wordsOf('large').at(-1)).toMatchObject({ kind: 'birth' })
+  const before = { words: wordsOf('large').length, size: broker.refused.size }
   const gone = closed(gpu)
-  gpu.publish('viewshed/gpu/birth', filled(256 * 1024 + 1), { qos: 1, retain: true })
+  gpu.publish('viewshed/large/birth', filled(256 * 1024 + 1), { qos: 1, retain: true })
   await gone
-  expect(broker.refused.size).toBe(before + 1)
+  expect({ words: wordsOf('large').filter((word) => word !== 'lost').length, size: broker.refused.size }).toEqual({ words: before.words, size: before.size + 1 })
 })
 
 test('a packet that announces megabytes is cut off before they are gathered, name or no name', async () => {
-  const socket = connectTcp(broker.port, '127.0.0.1')
+  const socket = connectTcp(broker.port!, '127.0.0.1')
   const gone = new Promise((done) => socket.on('error', () => undefined).once('close', done))
   socket.write(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f]))
   socket.resume()
@@ -220,7 +273,7 @@ test('nonsense on the wire, at any point, closes that connection and nothing els
   const known = connect(0xc2, 'fuzz:1', 'fuzz', tokenOf(somebody('device', 'fuzz')))
   const packet = fc.tuple(fc.nat(255), fc.uint8Array({ maxLength: 120 })).map(([type, body]) => Buffer.from([type, body.length, ...body]))
   await fc.assert(fc.asyncProperty(fc.constantFrom([], [stranger], [known], [known]), fc.array(fc.oneof(packet, fc.uint8Array({ maxLength: 20 })), { maxLength: 4 }), async (greeting, packets) => {
-    const socket = connectTcp(broker.port, '127.0.0.1')
+    const socket = connectTcp(broker.port!, '127.0.0.1')
     const gone = new Promise((done) => socket.on('error', () => undefined).resume().once('close', done))
     if (greeting.length > 0) {
       const answered = new Promise((done) => socket.once('data', done).once('close', done))
@@ -230,21 +283,21 @@ test('nonsense on the wire, at any point, closes that connection and nothing els
     socket.end(Buffer.concat(packets))
     await gone
   }), { numRuns: 200 })
-  await nas.publishAsync('viewshed/steady/birth', '{}', { qos: 1 })
+  await nas.publishAsync('viewshed/steady/birth', BIRTH, { qos: 1 })
   expect(nas.connected).toBe(true)
 })
 
 test('clients without an id of their own do not push each other out; MQTT 5 is told what we speak', async () => {
   const options = { username: 'plain', password: tokenOf(somebody('device', 'plain')), clientId: '' }
   const [one, two] = [await join('tcp', options), await join('tcp', options)]
-  await one.publishAsync('viewshed/plain/birth', '{}', { qos: 1 })
+  await one.publishAsync('viewshed/plain/birth', BIRTH, { qos: 1 })
   expect([one.connected, two.connected]).toEqual([true, true])
   expect(await attempt('tcp', { ...options, clientId: 'plain:5', protocolVersion: 5 })).not.toBe('joined')
 })
 
 test('who is in one site hears nothing of another, live or remembered', async () => {
   const far = await device('far', GARAGE)
-  await far.publishAsync('viewshed/far/birth', '{"name":"far"}', { qos: 1, retain: true })
+  await far.publishAsync('viewshed/far/birth', BIRTH, { qos: 1, retain: true })
   const { peer, heard } = await page()
   await peer.subscribeAsync(['viewshed/+/+', 'viewshed/far/#', 'viewshed/far/birth'])
   await far.publishAsync('viewshed/far/progress', '{"task":"t","stage":"s","done":0}', { qos: 1 })
@@ -322,10 +375,10 @@ test('signing out takes the live feed away, from this session only', async () =>
 test('nobody can throw another client out by taking its id', async () => {
   const nas = await device('nas3')
   expect(await attempt('tcp', { clientId: 'nas3:test', username: 'gpu', password: tokenOf(somebody('device', 'gpu')) })).toBe('joined')
-  await nas.publishAsync('viewshed/nas3/birth', '{}', { qos: 1 })
+  await nas.publishAsync('viewshed/nas3/birth', BIRTH, { qos: 1 })
   expect(nas.connected).toBe(true)
   const again = await device('nas3')
-  await again.publishAsync('viewshed/nas3/birth', '{}', { qos: 1 })
+  await again.publishAsync('viewshed/nas3/birth', BIRTH, { qos: 1 })
   expect(nas.connected).toBe(false) // its own second life does
 })
 
@@ -334,7 +387,8 @@ test('a device that comes back before its old connection was missed is online', 
   await first.publishAsync('viewshed/twice/availability', 'online', { qos: 1, retain: true })
   const second = await device('twice', HOME, will('twice'))
   await second.publishAsync('viewshed/twice/availability', 'online', { qos: 1, retain: true })
-  expect(broker.devices(HOME).find(({ id }) => id === 'twice')?.online).toBe(true)
+  await settle(second)
+  expect(wordsOf('twice').at(-1)).toEqual({ kind: 'availability', online: true })
 })
 
 test('a WebSocket that is not MQTT, or comes from another site, is refused', async () => {

@@ -37,7 +37,7 @@ export interface Broker extends Announcer {
 export type Refusal = 'connect' | 'will' | 'publish' | 'subscribe' | 'payload' | 'size' | 'replay' | 'unknown'
 
 /** What is heard of a device. `here`: it connected, or said that it still is; `lost`: its last connection broke off; `remembered`: a broker outside, which we have just come back to, believes that it is there. */
-export type DeviceWord = { readonly kind: 'here' | 'remembered' } | { readonly kind: 'said'; readonly said: Said } | { readonly kind: 'lost' }
+export type DeviceWord = { readonly kind: 'here' } | { readonly kind: 'remembered' } | { readonly kind: 'said'; readonly said: Said } | { readonly kind: 'lost' }
 
 /** What reached core and is no device's word about itself: a request, Home Assistant's birth, something of ours that a broker remembers. */
 export interface Asked {

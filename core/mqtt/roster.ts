@@ -1,8 +1,8 @@
 /** Messages of devices, and who is connected: in memory, for devices say it again whenever they connect. */
 import { Type, type Static } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Scope } from '../access/scope.ts'
 import { Capability, Conditions } from '../devices/capability.ts'
+import { fits } from '../http/check.ts'
 import type { DeviceKind } from './topics.ts'
 
 const Progress = Type.Object({
@@ -25,9 +25,9 @@ export function parseSaid(kind: DeviceKind, payload: Buffer): Said | null {
   const text = payload.toString()
   if (kind === 'availability') return text === 'online' || text === 'offline' ? { kind, online: text === 'online' } : null
   const value = asJson(text)
-  if (kind === 'birth') return Value.Check(Capability, value) ? { kind, capability: value } : null
-  if (kind === 'state') return Value.Check(Conditions, value) ? { kind, conditions: value } : null
-  return Value.Check(Progress, value) ? { kind, progress: value } : null
+  if (kind === 'birth') return fits(Capability, value) ? { kind, capability: value } : null
+  if (kind === 'state') return fits(Conditions, value) ? { kind, conditions: value } : null
+  return fits(Progress, value) ? { kind, progress: value } : null
 }
 
 /** Devices that were connected since the start. */

@@ -12,7 +12,7 @@ const NEIGHBOUR = who('person', 'bob', 'home', 'garage')
 const STRANGER = who('person', 'eve', 'other', 'home')
 
 /** Every topic that could be meant, and many that are none. */
-const TOPICS = ['nas', 'gpu', 'bridge', '', '+', '#', 'NAS', '@ann'].flatMap((device) => ['birth', 'availability', 'progress', 'work', 'changed', 'other', '', '#', '+', 'birth/x'].map((kind) => `viewshed/${device}/${kind}`)).concat(
+const TOPICS = ['nas', 'gpu', 'bridge', '', '+', '#', 'NAS', '@ann'].flatMap((device) => ['birth', 'availability', 'progress', 'state', 'order', 'work', 'changed', 'other', '', '#', '+', 'birth/x'].map((kind) => `viewshed/${device}/${kind}`)).concat(
   ['home', 'other', '', '+'].flatMap((org) => ['home', 'garage', '+'].flatMap((site) => ['work', 'changed', 'birth', '+', '#', 'work/x'].map((kind) => `viewshed/bridge/${org}/${site}/${kind}`))),
   ['', '#', '+', 'viewshed', 'viewshed/', 'viewshed/#', 'viewshed/nas', '/viewshed/nas/birth', 'viewshed//nas/birth', 'other/nas/birth', '$SYS/#', '$SYS/x/heartbeat', 'viewshed/+/+/+', 'viewshed-dropped', '$share/g/viewshed/nas/birth'],
 )
@@ -25,8 +25,8 @@ const TALK = [
 const scopes: Record<string, Scope> = { nas: NAS.scope, gpu: { org: 'home', site: 'garage', role: 'device' } }
 const scopeOf = (device: string): Scope | null => scopes[device] ?? null
 
-test('a device says three things under its own name, and nobody says anything else about it', () => {
-  expect(TOPICS.filter((topic) => mayPublish(NAS, topic))).toEqual(['viewshed/nas/birth', 'viewshed/nas/availability', 'viewshed/nas/progress'])
+test('a device says four things under its own name, and nobody says anything else about it', () => {
+  expect(TOPICS.filter((topic) => mayPublish(NAS, topic))).toEqual(['viewshed/nas/birth', 'viewshed/nas/availability', 'viewshed/nas/progress', 'viewshed/nas/state'])
   for (const mute of [ANN, FLOWS, NEIGHBOUR, who('key', 'k'), who('person', 'nas'), who('person', 'nas', 'home', 'home', 'device')]) expect(TOPICS.filter((topic) => mayPublish(mute, topic))).toEqual([])
 })
 
@@ -77,18 +77,18 @@ test("whatever a device, a site or an org is called, Home Assistant takes its to
 })
 
 test('everybody hears what their own scope holds; a device only itself and the bridge', () => {
-  expect(TOPICS.filter((topic) => mayHear(ANN, topic, scopeOf))).toEqual(['viewshed/nas/birth', 'viewshed/nas/availability', 'viewshed/nas/progress', 'viewshed/bridge/availability', 'viewshed/bridge/home/home/work', 'viewshed/bridge/home/home/changed'])
-  expect(TOPICS.filter((topic) => mayHear(NEIGHBOUR, topic, scopeOf))).toEqual(['viewshed/gpu/birth', 'viewshed/gpu/availability', 'viewshed/gpu/progress', 'viewshed/bridge/availability', 'viewshed/bridge/home/garage/work', 'viewshed/bridge/home/garage/changed'])
+  expect(TOPICS.filter((topic) => mayHear(ANN, topic, scopeOf))).toEqual(['viewshed/nas/birth', 'viewshed/nas/availability', 'viewshed/nas/progress', 'viewshed/nas/state', 'viewshed/bridge/availability', 'viewshed/bridge/home/home/work', 'viewshed/bridge/home/home/changed'])
+  expect(TOPICS.filter((topic) => mayHear(NEIGHBOUR, topic, scopeOf))).toEqual(['viewshed/gpu/birth', 'viewshed/gpu/availability', 'viewshed/gpu/progress', 'viewshed/gpu/state', 'viewshed/bridge/availability', 'viewshed/bridge/home/garage/work', 'viewshed/bridge/home/garage/changed'])
   expect(TOPICS.filter((topic) => mayHear(STRANGER, topic, scopeOf))).toEqual(['viewshed/bridge/availability', 'viewshed/bridge/other/home/work', 'viewshed/bridge/other/home/changed'])
-  expect(TOPICS.filter((topic) => mayHear(who('device', 'gpu'), topic, scopeOf))).toEqual(['viewshed/gpu/birth', 'viewshed/gpu/availability', 'viewshed/gpu/progress', 'viewshed/bridge/availability', 'viewshed/bridge/home/home/work', 'viewshed/bridge/home/home/changed'])
+  expect(TOPICS.filter((topic) => mayHear(who('device', 'gpu'), topic, scopeOf))).toEqual(['viewshed/gpu/birth', 'viewshed/gpu/availability', 'viewshed/gpu/progress', 'viewshed/gpu/state', 'viewshed/gpu/order', 'viewshed/bridge/availability', 'viewshed/bridge/home/home/work', 'viewshed/bridge/home/home/changed'])
 })
 
 test('what may be subscribed to names one kind of thing within the scope', () => {
   expect(TOPICS.filter((topic) => maySubscribe(NAS, topic))).toEqual([
-    'viewshed/nas/birth', 'viewshed/nas/availability', 'viewshed/nas/progress', 'viewshed/nas/#', 'viewshed/nas/+',
+    'viewshed/nas/birth', 'viewshed/nas/availability', 'viewshed/nas/progress', 'viewshed/nas/state', 'viewshed/nas/order', 'viewshed/nas/#', 'viewshed/nas/+',
     'viewshed/bridge/availability', 'viewshed/bridge/home/home/work', 'viewshed/bridge/home/home/changed', 'viewshed/bridge/home/home/+', 'viewshed/bridge/home/home/#',
   ])
-  const own = ['birth', 'availability', 'progress', '#', '+']
+  const own = ['birth', 'availability', 'progress', 'state', '#', '+']
   expect(TOPICS.filter((topic) => maySubscribe(ANN, topic))).toEqual([
     ...['nas', 'gpu'].flatMap((device) => own.map((kind) => `viewshed/${device}/${kind}`)), 'viewshed/bridge/availability',
     ...['+', 'NAS'].flatMap((device) => own.map((kind) => `viewshed/${device}/${kind}`)),
@@ -100,7 +100,7 @@ test('what may be subscribed to names one kind of thing within the scope', () =>
 test('whatever the topic, a device is never heard under another name, nor by another scope', () => {
   const topic = fc.oneof(fc.string(), fc.array(fc.constantFrom('viewshed', 'nas', 'gpu', 'bridge', 'birth', 'home', '+', '#', '', '$SYS'), { maxLength: 6 }).map((parts) => parts.join('/')))
   fc.assert(fc.property(topic, (text) => {
-    if (mayPublish(NAS, text)) expect(text).toMatch(/^viewshed\/nas\/(birth|availability|progress)$/)
+    if (mayPublish(NAS, text)) expect(text).toMatch(/^viewshed\/nas\/(birth|availability|progress|state)$/)
     if (mayHear(STRANGER, text, scopeOf)) expect(text).toMatch(/^viewshed\/bridge\/(other\/home\/|availability$)/)
   }))
 })

@@ -1,14 +1,12 @@
 /** Files that are there after a power cut: written, synced, renamed, and the folder synced too. */
-import { createHash, randomBytes, type Hash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { Readable } from 'node:stream'
 import { Fault } from '../contract/fault.ts'
 import { crashPoint } from './crash.ts'
+import { openSink, type Sink } from './sink.ts'
 
 const CHUNK_BYTES = 4 << 20
-/** A sync at the end alone leaves the disk idle until everything is copied: 384 MB took five times as long. */
-const SYNC_EVERY_BYTES = 16 << 20
 
 /**
  * Copies in one pass: while one chunk is hashed and written, the next is read. The target is synced, its name in the folder not yet.
@@ -19,18 +17,20 @@ export async function copyHashed(from: string, to: string): Promise<{ bytes: num
   try {
     const before = await source.stat()
     const target = await open(to, 'w', 0o644).catch((e: unknown) => { throw writeFault(e, to) })
-    let bytes = 0
     const hash = createHash('sha256')
+    const sink = openSink(target, 0, hash)
     try {
-      bytes = await pump(source, target, hash, from, to)
+      await pump(source, sink, from)
+      await sink.flush()
       crashPoint('volume.staged')
-      await target.datasync().catch((e: unknown) => { throw writeFault(e, to) })
+      await sink.sync()
     } catch (e) {
       await target.close()
       await rm(to, { force: true })
-      throw e
+      throw writeFault(e, to)
     }
     await target.close()
+    const bytes = sink.at
     const after = await source.stat()
     if (after.size !== before.size || after.mtimeMs !== before.mtimeMs || bytes !== after.size) {
       await rm(to, { force: true })
@@ -42,60 +42,32 @@ export async function copyHashed(from: string, to: string): Promise<{ bytes: num
   }
 }
 
-/** A stream into a file: hashed as it comes, synced at its end. A stream that breaks off leaves nothing. */
-export async function receiveHashed(content: Readable, to: string): Promise<{ bytes: number; sha256: string }> {
-  const target = await open(to, 'w', 0o644).catch((e: unknown) => { throw writeFault(e, to) })
-  const hash = createHash('sha256')
-  let bytes = 0
-  try {
-    for await (const part of content) {
-      const chunk = part as Buffer
-      hash.update(chunk)
-      await writeAll(target, chunk, bytes).catch((e: unknown) => { throw writeFault(e, to) })
-      bytes += chunk.length
-    }
-    await target.datasync().catch((e: unknown) => { throw writeFault(e, to) })
-  } catch (e) {
-    await target.close()
-    await rm(to, { force: true })
-    throw e
-  }
-  await target.close()
-  return { bytes, sha256: hash.digest('hex') }
-}
+/** One more buffer than are written and read at once: the sink has let go of a chunk when it has taken the one after the next. */
+const BUFFERS = 3
 
-async function pump(source: FileHandle, target: FileHandle, hash: Hash, from: string, to: string): Promise<number> {
-  const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)] as const
-  const readInto = (buffer: Buffer, at: number) =>
-    source.read(buffer, 0, CHUNK_BYTES, at).then((r) => r.bytesRead, (e: unknown) => { throw readFault(e, from) })
+async function pump(source: FileHandle, sink: Sink, from: string): Promise<void> {
+  const buffers = Array.from({ length: BUFFERS }, () => Buffer.allocUnsafe(CHUNK_BYTES))
+  const readInto = (n: number, at: number) => {
+    const read = fill(source, buffers[n % BUFFERS]!, at).catch((e: unknown) => { throw readFault(e, from) })
+    read.catch(() => undefined) // awaited at the top of the loop, unless a write fails first
+    return read
+  }
   let at = 0
-  let which = 0
-  let pending = readInto(buffers[0], 0)
-  let unsynced = 0
-  let syncing: Promise<void> | null = null
-  const failed: unknown[] = [] // the system says once only that a write did not reach the disk
-  for (;;) {
-    const n = await pending
-    if (n === 0) await syncing
-    if (failed.length > 0) throw writeFault(failed[0], to)
-    if (n === 0) return at
-    const chunk = buffers[which === 0 ? 0 : 1].subarray(0, n)
-    which ^= 1
-    pending = readInto(buffers[which === 0 ? 0 : 1], at + n)
-    pending.catch(() => undefined) // awaited at the top of the loop, unless the write below fails first
-    const written = writeAll(target, chunk, at).catch((e: unknown) => { throw writeFault(e, to) })
-    hash.update(chunk)
-    await written
-    at += n
-    unsynced += n
-    if (unsynced < SYNC_EVERY_BYTES || syncing) continue
-    unsynced = 0
-    syncing = target.datasync().then(() => { syncing = null }, (e: unknown) => { failed.push(e) })
+  let pending = readInto(0, 0)
+  for (let n = 0; ; n++) {
+    const bytes = await pending
+    if (bytes === 0) return
+    at += bytes
+    pending = readInto(n + 1, at)
+    await sink.write(buffers[n % BUFFERS]!.subarray(0, bytes))
   }
 }
 
-async function writeAll(target: FileHandle, chunk: Buffer, at: number): Promise<void> {
-  for (let done = 0; done < chunk.length;) done += (await target.write(chunk, done, chunk.length - done, at + done)).bytesWritten
+/** To the brim, but at the end of the file: a network mount reads in pieces, and the sink keeps small pieces for longer. */
+async function fill(source: FileHandle, buffer: Buffer, at: number): Promise<number> {
+  let have = 0
+  for (let read = -1; read !== 0 && have < buffer.length; have += read) read = (await source.read(buffer, have, buffer.length - have, at + have)).bytesRead
+  return have
 }
 
 /** SHA-256 of a file's content, hex. */
@@ -174,5 +146,8 @@ export function writeFault(e: unknown, path: string): unknown {
   const code = errno(e)
   if (code === 'ENOSPC' || code === 'EDQUOT') return new Fault('media/full', `no room left for ${path}: free some space, it is tried again by itself`, { cause: e })
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return new Fault('media/unmounted', `${path} cannot be written (${code}): look at the mount and its permissions`, { cause: e })
+  if (code === 'EIO' || code === 'ESTALE' || code === 'ENXIO' || code === 'ENODEV') return new Fault('media/unmounted', `${path} cannot be written (${code}): the disk or the mount is gone or broken`, { cause: e })
+  if (code === 'ENOTDIR' || code === 'EISDIR' || code === 'EEXIST') return new Fault('media/conflict', `${path}: a file and a folder cannot have the same name`, { cause: e })
+  if (code === 'ENAMETOOLONG') return new Fault('input/invalid', 'the path is longer than the file system takes', { cause: e })
   return e
 }

@@ -4,7 +4,11 @@ import { Level } from 'level'
 import { Fault } from '../contract/fault.ts'
 import { crashPoint, isBroken } from './crash.ts'
 
-export type LogOp = { readonly type: 'put'; readonly key: string; readonly value: string } | { readonly type: 'del'; readonly key: string }
+export type LogOp =
+  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | { readonly type: 'del'; readonly key: string }
+  /** What many callers change in memory: said once for all who share a batch, as it is when that batch is written. */
+  | { readonly type: 'sum'; readonly key: string; readonly value: () => string }
 export interface LogRange { readonly gte?: string; readonly gt?: string; readonly lt: string; readonly limit?: number; readonly reverse?: boolean }
 
 /** The one store with a transaction over many keys. Whoever keeps something in it does so under a key prefix of its own. */
@@ -96,6 +100,7 @@ class SyncedLog implements Log {
         for (const caller of callers) caller.done()
       } catch (error) {
         for (const caller of callers) caller.failed(error)
+        await new Promise((turn) => setImmediate(turn)) // what they had added to sums is taken back before the next batch says them
       }
     }
     this.#writing = null
@@ -106,7 +111,7 @@ class SyncedLog implements Log {
     if (ops.length === 0) return
     crashPoint('log.before-sync')
     try {
-      await this.#db.batch(ops, { sync: this.#sync })
+      await this.#db.batch(written(ops), { sync: this.#sync })
     } catch (error) {
       this.#torn = true
       throw failure(error, this.#dir)
@@ -124,6 +129,19 @@ class SyncedLog implements Log {
     await openDb(this.#db, this.#dir)
     this.#torn = false
   }
+}
+
+type Written = Exclude<LogOp, { type: 'sum' }>
+
+function written(ops: readonly LogOp[]): Written[] {
+  const plain: Written[] = []
+  const sums = new Map<string, () => string>()
+  for (const op of ops) {
+    if (op.type === 'sum') sums.set(op.key, op.value)
+    else plain.push(op)
+  }
+  for (const [key, value] of sums) plain.push({ type: 'put', key, value: value() })
+  return plain
 }
 
 async function openDb(db: Level<string, string>, dir: string): Promise<void> {

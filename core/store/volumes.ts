@@ -5,15 +5,15 @@
 import { randomUUID } from 'node:crypto'
 import { link, lstat, readFile, realpath, rename, rm, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import type { Readable } from 'node:stream'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
-import { copyHashed, receiveHashed, errno, hashFile, makeFolders, syncFolder, writeDurable, writeFault } from './durable.ts'
+import { copyHashed, errno, hashFile, makeFolders, syncFolder, writeDurable, writeFault } from './durable.ts'
 
-export interface VolumeSpec { readonly name: string; readonly root: string; readonly org: string }
+/** `id`: what its marker must say, where that is known without the log. */
+export interface VolumeSpec { readonly name: string; readonly root: string; readonly org: string; readonly id?: string }
 export interface VolumeState { readonly name: string; readonly mounted: boolean; readonly bytes_free: number | null; readonly bytes_total: number | null }
 
 /** Which volume was seen under a name before; kept in the log, so that a strange or empty disk is not taken for it. */
@@ -33,7 +33,8 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     const spec = byName.get(volume)
     if (!spec) throw new Fault('media/unmounted', `there is no volume named ${volume} here; see volumes in viewshed.yaml`)
     const marker = await readMarker(spec.root)
-    if (!marker || marker.name !== volume || (memory && memory.get(volume) !== marker.id))
+    const right = memory ? memory.get(volume) : (spec.id ?? marker?.id)
+    if (!marker || marker.name !== volume || marker.id !== right)
       throw new Fault('media/unmounted', `volume ${volume} is not mounted at ${spec.root}: its marker ${OWN}/volume.json is ${marker ? 'that of another volume' : 'missing'}`)
     return spec.root
   }
@@ -54,12 +55,12 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     return real
   }
 
-  /** Copies a local file, or a stream, into the task's staging folder; core places it when the task completes. */
-  async function stage(task: string, token: string, volume: string, path: string, from: string | Readable): Promise<MediaRef> {
+  /** Copies a local file into the task's staging folder; core places it when the task completes. */
+  async function stage(task: string, token: string, volume: string, path: string, from: string): Promise<MediaRef> {
     const parts = safeParts(path)
     const target = join(await staging(volume, task, token), ...parts)
     await makeFolders(dirname(target))
-    const { bytes, sha256 } = await (typeof from === 'string' ? copyHashed(from, target) : receiveHashed(from, target))
+    const { bytes, sha256 } = await copyHashed(from, target)
     await syncFolder(dirname(target))
     crashPoint('volume.synced')
     return { volume, path: parts.join('/'), bytes, sha256 }
@@ -149,7 +150,8 @@ async function adopt(spec: VolumeSpec, memory: VolumeMemory): Promise<void> {
   await memory.set(spec.name, id)
 }
 
-async function readMarker(root: string): Promise<Static<typeof Marker> | null> {
+/** Null: there is none, or it cannot be read. */
+export async function readMarker(root: string): Promise<Static<typeof Marker> | null> {
   try {
     const found: unknown = JSON.parse(await readFile(join(root, OWN, 'volume.json'), 'utf8'))
     return Value.Check(Marker, found) ? found : null

@@ -13,6 +13,11 @@ export class Batch {
     this.ops.push({ type: 'put', key, value: typeof value === 'string' ? value : JSON.stringify(value) })
   }
 
+  /** Said once for all who share the sync, as it is by then. */
+  sum(key: string, value: () => string): void {
+    this.ops.push({ type: 'sum', key, value })
+  }
+
   del(key: string): void {
     this.ops.push({ type: 'del', key })
   }

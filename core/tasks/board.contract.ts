@@ -41,15 +41,15 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       await nothing()
     })
 
-    test('only declared fields, options and the run name the work', async () => {
+    test('only declared fields and options name the work', async () => {
       const [a] = await publish(probe('a'))
       const [same] = await publish({ stage: 'clip.probe', input: { undeclared: 1, clip: 'a' } })
-      const [declared, again, read, smaller, unsaid] = await publish(
-        { stage: 'clip.probe', input: { clip: 'a', camera: 'front' } }, probe('a', { run: 1 }),
+      const [declared, read, smaller, unsaid] = await publish(
+        { stage: 'clip.probe', input: { clip: 'a', camera: 'front' } },
         { stage: 'plate.read', input: { clip: 'a' }, options: { size_px: 640, else: 1 } }, { stage: 'plate.read', input: { clip: 'a' }, options: { size_px: 320 } }, { stage: 'plate.read', input: { clip: 'a' } },
       )
       expect(same).toEqual({ id: a!.id, state: 'pending', created: false })
-      expect(new Set([a!.id, declared!.id, again!.id, read!.id, smaller!.id]).size).toBe(5)
+      expect(new Set([a!.id, declared!.id, read!.id, smaller!.id]).size).toBe(4)
       expect(unsaid).toEqual({ id: read!.id, state: 'pending', created: false })
       expect((await claim('nas', 'plate.read')).options).toEqual({ size_px: 640 })
     })
@@ -59,6 +59,7 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       const first = await claim('nas')
       expect(await bench.device('nas').fault('nas', first.id, first.token, { code: 'stage/killed', message: 'gone' })).toBe('counted')
       expect(await claim('nas')).toMatchObject({ id: first.id, attempt: 1 })
+      expect(await bench.board.task(HOME, first.id)).toMatchObject({ interruptions: 1, interrupted: [{ device: 'nas', at_ms: bench.clock.now_ms, why: 'gone' }] })
     })
 
     test('one publication that does not fit, and none is published', async () => {
@@ -132,7 +133,9 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       expect(await complete('pc', second, { length: 2 })).toBe('complete')
       expect(await complete('nas', first, { length: 1 })).toBe('already')
       expect(await payloads()).toEqual([['n1', { clip: 'a', kept: true, length: 2 }]])
-      expect(await bench.board.task(HOME, first.id)).toMatchObject({ device: 'pc', interruptions: 1, attempts: 0, output: { length: 2 } })
+      expect(await bench.board.task(HOME, first.id)).toMatchObject({
+        device: 'pc', interruptions: 1, attempts: 0, output: { length: 2 }, interrupted: [{ device: 'nas', at_ms: bench.clock.now_ms, why: 'said nothing for 60 s' }],
+      })
     })
 
     test('who renews keeps the task; who fell silent and speaks before anybody else has it again', async () => {
@@ -180,8 +183,44 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       expect(parked!.faults.map(({ message }) => message)).toEqual(['no 0', 'no 1', 'no 2', 'no 3', 'no 4'])
       expect(parked!.faults[4]).toMatchObject({ code: 'tool/failed', device: 'nas', log: 'ffmpeg: what?' })
 
-      expect(await bench.board.retry(HOME, [published!.id, published!.id, 'unknown'])).toBe(1)
+      expect(await bench.board.retry(HOME, { ids: [published!.id, published!.id, 'unknown'] }, 'Ann')).toBe(1)
       expect(await complete('nas', await claim('nas'))).toBe('complete')
+    })
+
+    test('what is run again goes the way of the first time, behind fresh work, and its records come last', async () => {
+      await publish(probe('a', { waiter: waiter('n1', 'r1') }), probe('a', { waiter: waiter('n2', 'r1') }), probe('a', { waiter: waiter('n1', 'r2') }))
+      const first = await claim('nas')
+      await complete('nas', first, { length: 7 })
+      await bench.flow().acknowledge((await unrouted()).map(({ seq }) => seq))
+      expect(await bench.board.rerun(HOME, { ids: [first.id, first.id, 'unknown'] }, 'Ann')).toBe(1)
+      expect(await bench.board.rerun(HOME, { stage: 'clip.probe' }, 'Ann')).toBe(0) // it is pending
+      await bench.restart()
+      bench.clock.now_ms += SECOND_MS
+      await publish(probe('fresh'))
+
+      const [fresh, again] = await bench.device('nas').claim('nas', HOME, ['clip.probe'], 9)
+      expect([fresh!.input, again]).toEqual([{ clip: 'fresh' }, expect.objectContaining({ input: { clip: 'a' }, attempt: 1 })])
+      expect(again!.id).not.toBe(first.id)
+      expect(await complete('nas', again!, { length: 8 })).toBe('complete')
+      expect((await payloads()).sort()).toEqual([['n1', { clip: 'a', length: 8 }], ['n2', { clip: 'a', length: 8 }]])
+      expect((await bench.outcomes.projections.pending(9)).map(({ docs }) => docs[0]!['length'])).toEqual([7, 8])
+      expect(await bench.board.task(HOME, again!.id)).toMatchObject({ run: 1, state: 'complete' })
+      expect(await bench.board.task(HOME, first.id)).toMatchObject({ run: 0, output: { length: 7 } })
+    })
+
+    test('who asks for work that was run again gets what the newest run says, and none of the older ones is a late answer', async () => {
+      await publish(probe('a', { waiter: waiter('n1', 'r1') }))
+      const first = await claim('nas')
+      await complete('nas', first, { length: 7 })
+      await bench.board.rerun(HOME, { ids: [first.id] }, 'Ann')
+      const again = await claim('nas')
+      await publish(probe('a', { waiter: waiter('n1', 'r2') })) // not done yet: what is there
+      expect((await payloads()).at(-1)).toEqual(['n1', { clip: 'a', kept: true, length: 7 }])
+      await complete('nas', again, { length: 8 })
+      expect(await complete('nas', first, { length: 9 })).toBe('already')
+      const [same] = await publish(probe('a', { waiter: waiter('n1', 'r3') }), probe('a', { waiter: waiter('n1', 'r1') }))
+      expect(same).toEqual({ id: first.id, state: 'complete', created: false })
+      expect((await unrouted()).map(({ task, message }) => [task, (message['payload'] as { length: number }).length])).toEqual([[first.id, 7], [first.id, 7], [again.id, 8], [again.id, 8]])
     })
 
     test('a fault without a second chance parks at once, and who waits is answered when the work is done after all', async () => {

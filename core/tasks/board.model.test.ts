@@ -139,13 +139,13 @@ test('the board does what the model does', async () => {
       }
       if (s.do === 'retry') {
         const task = tasks.get(s.clip)
-        expect(await bench.board.retry(HOME, [task?.id ?? 'none'])).toBe(task?.state === 'parked' ? 1 : 0)
+        expect(await bench.board.retry(HOME, { ids: [task?.id ?? 'none'] }, 'Ann')).toBe(task?.state === 'parked' ? 1 : 0)
         if (task?.state === 'parked') Object.assign(task, { state: 'pending', attempts: 0, interruptions: 0, due_ms: 0 })
       }
       if (s.do === 'cancel') {
         const task = tasks.get(s.clip)
         const goes = task !== undefined && task.state !== 'complete'
-        expect(await bench.board.cancel(HOME, [task?.id ?? 'none'])).toBe(goes ? 1 : 0)
+        expect(await bench.board.cancel(HOME, { ids: [task?.id ?? 'none'] }, 'Ann')).toBe(goes ? 1 : 0)
         if (goes) tasks.delete(s.clip)
       }
       if (s.do === 'restart') {
@@ -162,7 +162,7 @@ test('the board does what the model does', async () => {
     }
 
     // The next history must find nothing of this one.
-    await bench.board.cancel(HOME, [...tasks.values()].map(({ id }) => id))
+    await bench.board.cancel(HOME, { ids: [...tasks.values()].map(({ id }) => id) }, 'Ann')
     await bench.outcomes.acknowledge((await outcomes()).map(({ seq }) => seq))
     const [count] = await bench.board.counts(HOME)
     expect(count).toMatchObject({ pending: 0, running: 0, parked: 0 })

@@ -1,25 +1,37 @@
-import type { Log } from '../store/log.ts'
+import { past, type Log } from '../store/log.ts'
 import type { Batch } from './batch.ts'
 import type { Journal, Journals } from './journals.ts'
-import { deliveryKey, journalKey, madeByPrefix, madePrefix } from './keys.ts'
+import { deliveriesPrefix, deliveryKey, journalKey, madeByPrefix, madePrefix } from './keys.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { Outcome, Waiter } from './port.ts'
-import type { TaskRecord } from './record.ts'
+import type { TaskRecord, Tasks } from './record.ts'
 import type { StageRules } from './rules.ts'
 
 /** Who waits for a task. Kept when it was answered, so that asking again gives no second answer. */
 interface Delivery { readonly node: string; readonly root: string | null; readonly message: Record<string, unknown> | null } // null: answered
 
+/** Of a complete task, for its next run: who waited for it, what asked for it, and the payload of its message. */
+export interface Former {
+  readonly waiters: readonly { readonly name: string; readonly delivery: Delivery }[]
+  readonly parents: readonly string[]
+  readonly payload: Record<string, unknown>
+}
+
+/** A task is asked for by one outcome, or by a few when the same file came several times. */
+const MAX_PARENTS = 100
+
 export class Deliveries {
   readonly #log: Log
   readonly #outcomes: Outcomes
   readonly #journals: Journals
+  readonly #tasks: Tasks
   readonly #stages: (name: string) => StageRules | null
 
-  constructor(log: Log, outcomes: Outcomes, journals: Journals, stages: (name: string) => StageRules | null) {
+  constructor(log: Log, outcomes: Outcomes, journals: Journals, tasks: Tasks, stages: (name: string) => StageRules | null) {
     this.#log = log
     this.#outcomes = outcomes
     this.#journals = journals
+    this.#tasks = tasks
     this.#stages = stages
   }
 
@@ -39,7 +51,10 @@ export class Deliveries {
     batch.put(key, { node, root: root ?? null, message: isComplete ? null : message } satisfies Delivery)
     if (!isComplete) return { ...task, waiting: [...task.waiting, key] }
 
-    const outcome = this.#outcome(task, node, message)
+    // Noted with the last run as well: the next one is for those who waited for that.
+    const alsoKey = deliveriesPrefix(this.#tasks.newest(task).id) + key.slice(deliveriesPrefix(task.id).length)
+    if (alsoKey !== key && this.#log.get(alsoKey) === undefined) batch.put(alsoKey, { node, root: root ?? null, message: null } satisfies Delivery)
+    const outcome = this.#outcome(this.#lastDone(task), node, message)
     const journal = held.get(task.id) ?? this.#journals.get(task.id)
     if (journal === null) this.#outcomes.queue.append(batch, outcome)
     else {
@@ -61,12 +76,68 @@ export class Deliveries {
     })
   }
 
-  /** The waiting message with the output laid over its payload, less what is for the records alone. */
-  #outcome({ id, stage, org, site, output }: TaskRecord, node: string, message: Record<string, unknown>): Omit<Outcome, 'seq'> {
+  /** What another run of a task needs of the former one. */
+  async former(task: TaskRecord): Promise<Former> {
+    const prefix = deliveriesPrefix(task.id)
+    const asked = (await this.#log.range({ gte: prefix, lt: past(prefix) })).map(([key, value]) => ({ name: key.slice(prefix.length), delivery: JSON.parse(value) as Delivery }))
+    // The message is the same for all, so a node that was asked by several roots needs it once.
+    const waiters = [...new Map(asked.map((waiter) => [waiter.delivery.node, waiter])).values()]
+    const parents = await this.#madeBy(task.id)
+    return { waiters, parents, payload: await this.#rebuilt(task, parents) }
+  }
+
+  /** Whoever waited for the former run waits for this one, with the rebuilt message. Returns the task with it. */
+  askAgain(batch: Batch, task: TaskRecord, { waiters, parents, payload }: Former): TaskRecord {
+    for (const parent of parents) batch.put(madeByPrefix(task.id) + parent, '')
+    const waiting = waiters.map(({ name, delivery: { node, root } }) => {
+      const key = deliveriesPrefix(task.id) + name
+      batch.put(key, { node, root, message: { payload } } satisfies Delivery)
+      return key
+    })
+    return { ...task, waiting }
+  }
+
+  /**
+   * The payload of the message that asked for a task. It is not kept once it was answered, so that the log stays small, but can be
+   * told from the chain: each stage lays what it gives over the payload that it came with, so what the message held is what the
+   * ancestors took and gave, the first of them first, and what this task took. What nodes of the flow wrote into the message
+   * beside that, and what of an event no stage took, is not in it.
+   */
+  async #rebuilt(task: TaskRecord, parents: readonly string[]): Promise<Record<string, unknown>> {
+    const layers: Record<string, unknown>[] = [task.input]
+    const seen = new Set([task.id])
+    for (let ids = parents; ids.length > 0;) {
+      const found = ids.filter((id) => !seen.has(id)).flatMap((id) => this.#tasks.read(id) ?? []).map((parent) => this.#lastDone(parent))
+      for (const id of ids) seen.add(id)
+      // The eldest first among those of one distance: whoever came later saw more.
+      for (const parent of found.sort((a, b) => (a.seq < b.seq ? 1 : -1))) layers.push({ ...parent.input, ...this.#shown(parent) })
+      ids = (await Promise.all(found.map(({ id }) => this.#madeBy(id)))).flat()
+    }
+    return Object.assign({}, ...layers.reverse()) as Record<string, unknown>
+  }
+
+  async #madeBy(id: string): Promise<readonly string[]> {
+    const prefix = madeByPrefix(id)
+    return (await this.#log.range({ gte: prefix, lt: past(prefix), limit: MAX_PARENTS })).map(([key]) => key.slice(prefix.length))
+  }
+
+  /** The last run of complete work that is done, and whose files are at their place. */
+  #lastDone(task: TaskRecord): TaskRecord {
+    const next = this.#tasks.after(task)
+    return next?.state === 'complete' && this.#journals.get(next.id) === null ? this.#lastDone(next) : task
+  }
+
+  /** What of an output travels on: not what is for the records alone. */
+  #shown({ stage, output }: TaskRecord): Record<string, unknown> {
     const hidden = new Set(this.#stages(stage)?.recordsOnly)
-    const shown = Object.fromEntries(Object.entries(output ?? {}).filter(([field]) => !hidden.has(field)))
+    return Object.fromEntries(Object.entries(output ?? {}).filter(([field]) => !hidden.has(field)))
+  }
+
+  /** The waiting message with the output laid over its payload, less what is for the records alone. */
+  #outcome(task: TaskRecord, node: string, message: Record<string, unknown>): Omit<Outcome, 'seq'> {
+    const { id, stage, org, site } = task
     const payload = message['payload']
     const base = payload !== null && typeof payload === 'object' && !Array.isArray(payload) ? payload : {}
-    return { kind: 'outcome', node, type: stage, task: id, scope: { org, site }, message: { ...message, payload: { ...base, ...shown } } }
+    return { kind: 'outcome', node, type: stage, task: id, scope: { org, site }, message: { ...message, payload: { ...base, ...this.#shown(task) } } }
   }
 }

@@ -1,33 +1,33 @@
 import type { Scope } from '../access/scope.ts'
+import { Fault } from '../contract/fault.ts'
 import { crashPoint } from '../store/crash.ts'
-import { past, type Log } from '../store/log.ts'
+import { past } from '../store/log.ts'
 import { Batch } from './batch.ts'
 import { noteEvent } from './event-record.ts'
 import { homeKey, journalKey, listPrefix, madeByPrefix, madePrefix, type Home } from './keys.ts'
-import type { Lanes } from './lanes.ts'
 import type { Lease, Leases } from './leases.ts'
 import * as machine from './machine.ts'
-import type { Outcomes } from './outcomes.ts'
-import type { BoardDesk, TaskState, TaskView } from './port.ts'
-import { orderOf, type TaskRecord, type Tasks } from './record.ts'
+import type { BoardDesk, TaskLink, TaskState, TaskView, Which } from './port.ts'
+import { orderOf, type TaskRecord } from './record.ts'
+import { rerun, type RerunParts } from './rerun.ts'
+import { isMeant, tasksMeant } from './which.ts'
 
-interface DeskParts {
-  readonly log: Log
-  readonly outcomes: Outcomes
-  readonly clock: () => number
+interface DeskParts extends RerunParts {
   readonly stageNames: readonly string[]
-  readonly tasks: Tasks
-  readonly lanes: Lanes
   readonly leases: Leases
-  readonly offered: (task: TaskRecord) => void
+  readonly offered: (tasks: readonly TaskRecord[]) => void
   readonly removed: (task: TaskRecord) => Promise<void>
   readonly changed: (home: Home) => void
 }
 
 const STATES: readonly TaskState[] = ['pending', 'complete', 'parked']
 
+/** So many of those that made a task, and that it made, are shown. */
+const MAX_LINKS = 100
+
 /** The board as a person sees it, within their org and site. */
-export function openDesk({ log, outcomes, clock, stageNames, tasks, lanes, leases, offered, removed, changed }: DeskParts): BoardDesk {
+export function openDesk(parts: DeskParts): BoardDesk {
+  const { log, outcomes, clock, turn, stageNames, tasks, lanes, leases, offered, removed, changed } = parts
   const held = (scope: Scope) => leases.all().filter((lease) => homeKey(lease) === homeKey(scope))
 
   const find = (scope: Scope, id: string): TaskRecord | null => {
@@ -35,19 +35,29 @@ export function openDesk({ log, outcomes, clock, stageNames, tasks, lanes, lease
     return task !== null && homeKey(task) === homeKey(scope) ? task : null
   }
 
-  const linked = async (prefix: string) => (await log.range({ gte: prefix, lt: past(prefix), limit: 1_000 })).map(([key]) => key.slice(prefix.length))
+  /** Of each task its newest run; one that was cancelled is left out. */
+  const linked = async (prefix: string): Promise<readonly TaskLink[]> => {
+    const found = (await log.range({ gte: prefix, lt: past(prefix), limit: MAX_LINKS })).flatMap(([key]) => tasks.read(key.slice(prefix.length)) ?? [])
+    return [...new Map(found.map((task) => tasks.newest(task)).map(({ id, stage, state }) => [id, { id, stage, state }])).values()]
+  }
 
   const view = async (task: TaskRecord): Promise<TaskView> => {
-    const { id, stage, state, input, options, output, attempts, interruptions, not_before_ms, faults, created_ms, completed_ms, device } = task
+    const { id, stage, state, input, options, output, attempts, interruptions, not_before_ms, faults, created_ms, completed_ms, device, run, interrupted } = task
     const [made_by, made] = await Promise.all([linked(madeByPrefix(id)), linked(madePrefix(id))])
-    return { id, stage, state, running: running(leases.get(id)), input, options, output, attempts, interruptions, not_before_ms, faults, created_ms, completed_ms, device, made_by, made }
+    return { id, stage, state, running: running(leases.get(id)), input, options, output, attempts, interruptions, not_before_ms, faults, created_ms, completed_ms, device, run, interrupted, made_by, made }
   }
 
-  /** Runs one change of one task in its lane; the answer says whether it was one. */
-  const each = async (ids: readonly string[], change: (id: string) => Promise<boolean>): Promise<number> => {
-    const done = await Promise.all([...new Set(ids)].map((id) => lanes.alone([id], () => change(id))))
-    return done.filter(Boolean).length
+  /** Changes those that are meant, a few in one batch, and lets others have their turn in between. Returns how many it changed. */
+  const each = async (scope: Scope, which: Which, states: readonly TaskState[], change: (meant: readonly string[], isMeant: (task: TaskRecord) => boolean) => Promise<number>): Promise<number> => {
+    let changed = 0
+    for await (const ids of tasksMeant(log, tasks, scope, which, states)) {
+      changed += await change(ids, isMeant(scope, which))
+      await new Promise((turn) => setImmediate(turn))
+    }
+    return changed
   }
+
+  const read = (ids: readonly string[], isMeant: (task: TaskRecord) => boolean) => ids.flatMap((id) => tasks.read(id) ?? []).filter(isMeant)
 
   return {
     async counts(scope) {
@@ -81,33 +91,57 @@ export function openDesk({ log, outcomes, clock, stageNames, tasks, lanes, lease
       return task === null ? null : view(task)
     },
 
-    retry: (scope, ids) => each(ids, async (id) => {
-      const task = find(scope, id)
-      const next = task === null ? null : machine.retry(task)
-      if (task === null || next === null) return false
+    retry: (scope, which, by) => each(scope, which, ['parked'], (ids, isMeant) => lanes.alone(ids, async () => {
       const batch = new Batch()
-      const again = { ...next, order: orderOf(clock(), task.priority, outcomes.sequence.next(batch)) }
-      tasks.write(batch, task, again)
-      await batch.commit(log)
-      offered(again)
-      return true
-    }),
-
-    cancel: (scope, ids) => each(ids, async (id) => {
-      const task = find(scope, id)
-      if (task === null || task.state === 'complete' || log.get(journalKey(id)) !== undefined) return false
-      const batch = new Batch()
-      tasks.write(batch, task, null)
-      for (const key of task.waiting) batch.del(key)
-      noteEvent(batch, outcomes.sequence, scope, 'task.cancelled', clock(), { task: id, stage: task.stage, input: task.input })
+      const again = read(ids, isMeant).flatMap((task) => {
+        const next = machine.retry(task)
+        if (next === null) return []
+        const offer = { ...next, order: orderOf(turn(), task.priority, outcomes.sequence.next(batch)) }
+        tasks.write(batch, task, offer)
+        return [offer]
+      })
+      if (again.length === 0) return 0
+      noteEvent(batch, outcomes.sequence, scope, 'task.retried', clock(), { by, ...named(again) })
       await batch.commit(log)
       crashPoint('event.committed')
-      await removed(task)
-      changed({ org: task.org, site: task.site })
-      return true
-    }),
+      offered(again)
+      return again.length
+    })),
+
+    cancel: (scope, which, by) => each(scope, which, ['pending', 'parked'], (ids, isMeant) => lanes.alone(ids, async () => {
+      const batch = new Batch()
+      const gone = read(ids, isMeant).filter((task) => task.state !== 'complete' && log.get(journalKey(task.id)) === undefined)
+      if (gone.length === 0) return 0
+      for (const task of gone) {
+        tasks.write(batch, task, null)
+        for (const key of task.waiting) batch.del(key)
+        noteEvent(batch, outcomes.sequence, scope, 'task.cancelled', clock(), { by, task: task.id, stage: task.stage, input: task.input })
+      }
+      await batch.commit(log)
+      crashPoint('event.committed')
+      for (const task of gone) await removed(task)
+      changed({ org: scope.org, site: scope.site })
+      return gone.length
+    })),
+
+    async rerun(scope, which, by) {
+      const home = { org: scope.org, site: scope.site }
+      const start = outcomes.sequence.next(new Batch())
+      const unfit: Fault[] = []
+      const changed = await each(scope, which, ['complete'], async (ids, isMeant) => {
+        const done = await rerun(parts, home, ids, isMeant, start, by)
+        unfit.push(...done.unfit.slice(0, 1))
+        offered(done.asked)
+        return done.asked.length
+      })
+      if (changed === 0 && unfit[0] !== undefined) throw new Fault('input/invalid', `Nothing was asked for again: ${unfit[0].message}`, { cause: unfit[0] })
+      return changed
+    },
   }
 }
+
+/** What the audit says of tasks that were changed together. */
+const named = (changed: readonly TaskRecord[]) => ({ tasks: changed.map(({ id }) => id), stages: [...new Set(changed.map(({ stage }) => stage))] })
 
 const running = (lease: Lease | undefined): TaskView['running'] =>
   lease === undefined ? null : { device: lease.device, since_ms: lease.since_ms, progress: lease.progress, what: lease.what }

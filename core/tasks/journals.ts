@@ -49,7 +49,7 @@ export class Journals {
     return (await this.#log.range({ gte: JOURNAL, lt: past(JOURNAL) })).map(([key]) => key.slice(JOURNAL.length))
   }
 
-  /** Those whose time has come to be tried again. */
+  /** Those whose time has come to be tried again. @param now_ms On a clock that only goes forward. */
   due(now_ms: number): readonly string[] {
     if (now_ms < this.#next_ms) return []
     this.#next_ms = now_ms + PLACE_AGAIN_MS

@@ -7,12 +7,14 @@
  * d!task!delivery                        who waits for it; after completion only that it was answered
  * j!task                                 files that have a place and may not be there yet, with what they hold back
  * m!parent!child, b!child!parent         which task's outcome asked for which
+ * u!task                                 the run after it → task; one that was cancelled is as none
+ * a!org!site!asset!task                  tasks whose input names a file → stage
  * n!org!site!stage                       how many are pending, complete, parked
  * o!seq  r!seq                           outcomes not routed, projections not applied
  * e!org!site!seq, y!org!site!type!seq    events; k!org!site!key: an event with that key is known
  * s!next                                 no sequence number from here on was given out
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Scope } from '../access/scope.ts'
 
 export type Home = Pick<Scope, 'org' | 'site'>
@@ -23,12 +25,15 @@ export const homeKey = ({ org, site }: Home): string => `${word(org)}!${word(sit
 export const taskKey = (task: string): string => `t!${task}`
 export const pendingPrefix = (home: Home, stage: string): string => `p!${homeKey(home)}!${word(stage)}!`
 export const listPrefix = (home: Home, state: string, stage: string): string => `l!${homeKey(home)}!${state}!${word(stage)}!`
+export const deliveriesPrefix = (task: string): string => `d!${task}!`
 /** One delivery for each node, root and part, however often it is asked for. */
-export const deliveryKey = (task: string, node: string, root: string, part: number): string => `d!${task}!${digest(`${node}\0${root}\0${part}`).slice(0, 24)}`
+export const deliveryKey = (task: string, node: string, root: string, part: number): string => `${deliveriesPrefix(task)}${digest(`${node}\0${root}\0${part}`).slice(0, 24)}`
 export const JOURNAL = 'j!'
 export const journalKey = (task: string): string => `${JOURNAL}${task}`
 export const madePrefix = (parent: string): string => `m!${parent}!`
 export const madeByPrefix = (child: string): string => `b!${child}!`
+export const nextRunKey = (task: string): string => `u!${task}`
+export const assetPrefix = (home: Home, sha256: string): string => `a!${homeKey(home)}!${word(sha256)}!`
 export const countKey = (home: Home, stage: string): string => `n!${homeKey(home)}!${word(stage)}`
 export const OUTCOMES = 'o!'
 export const PROJECTIONS = 'r!'
@@ -37,4 +42,4 @@ export const eventTypePrefix = (home: Home, type: string): string => `y!${homeKe
 export const knownKey = (home: Home, type: string, key: string): string => `k!${homeKey(home)}!${digest(`${type}\0${key}`).slice(0, 40)}`
 export const SEQUENCE = 's!next'
 
-const digest = (text: string) => createHash('sha256').update(text).digest('hex')
+const digest = (text: string) => hash('sha256', text)

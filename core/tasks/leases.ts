@@ -9,7 +9,8 @@ export interface Lease {
   readonly token: string // names the lease, and the folder its files are staged in
   readonly lease_s: number
   readonly resource: string | null // held alone as long as the lease lasts
-  readonly since_ms: number
+  readonly since_ms: number // UTC epoch
+  readonly from_ms: number | null // on the steady clock, as `until_ms`; null: it was taken up again, and began earlier
   until_ms: number
   progress: number | null // 0 to 1
   what: string | null

@@ -1,33 +1,34 @@
 import { describe, expect, test } from 'vitest'
 import { complete, fault, interrupt, isOffered, MAX_ATTEMPTS, MAX_INTERRUPTIONS, retry, type Task } from './machine.ts'
 
-const fresh: Task = { state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [] }
+const fresh: Task = { state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [], interrupted: [] }
 const note = { code: 'media/missing', message: 'raw/front/a.mp4 is not there', device: 'gpu-pc', at_ms: 1_000 }
+const lost = { device: 'gpu-pc', at_ms: 2_000, why: 'said nothing for 60 s' }
 const times = (n: number, step: (t: Task) => Task | null) => Array.from({ length: n }).reduce<Task>((t) => step(t) ?? t, fresh)
 const done: Task = { ...fresh, state: 'complete' }
-const parked: Task = { ...fresh, state: 'parked', attempts: 5, faults: [note, note, note, note, note] }
+const parked: Task = { ...fresh, state: 'parked', attempts: 5, faults: [note, note, note, note, note], interruptions: 1, interrupted: [lost] }
 
 describe('every state and every event', () => {
   const failing: Task = { ...fresh, attempts: 4, faults: [note, note, note, note], not_before_ms: 90_000 }
-  const dying: Task = { ...fresh, interruptions: 19 }
+  const dying: Task = { ...fresh, interruptions: 19, interrupted: Array(19).fill(lost) }
   test.each<[string, Task | null, Task | null]>([
     ['pending, completed', complete(fresh), done],
     ['pending, faulted', fault(fresh, note, true, 0), { ...fresh, attempts: 1, faults: [note], not_before_ms: 6_000 }],
     ['pending, faulted for good', fault(fresh, note, false, 0), { ...fresh, state: 'parked', attempts: 1, faults: [note] }],
     ['pending, faulted the fifth time', fault(failing, note, true, 0), { ...failing, state: 'parked', attempts: 5, faults: [note, note, note, note, note] }],
-    ['pending, interrupted', interrupt(fresh), { ...fresh, interruptions: 1 }],
-    ['pending, interrupted the twentieth time', interrupt(dying), { ...fresh, state: 'parked', interruptions: 20 }],
+    ['pending, interrupted', interrupt(fresh, lost), { ...fresh, interruptions: 1, interrupted: [lost] }],
+    ['pending, interrupted the twentieth time', interrupt(dying, lost), { ...fresh, state: 'parked', interruptions: 20, interrupted: Array(20).fill(lost) }],
     ['pending, retried', retry(fresh), null],
     ['complete, completed', complete(done), null],
     ['complete, faulted', fault(done, note, true, 0), null],
     ['complete, faulted for good', fault(done, note, false, 0), null],
-    ['complete, interrupted', interrupt(done), null],
+    ['complete, interrupted', interrupt(done, lost), null],
     ['complete, retried', retry(done), null],
     ['parked, completed: the work is done', complete(parked), { ...parked, state: 'complete' }],
     ['parked, faulted', fault(parked, note, true, 0), null],
     ['parked, faulted for good', fault(parked, note, false, 0), null],
-    ['parked, interrupted', interrupt(parked), null],
-    ['parked, retried: counted anew, the history stays', retry(parked), { ...fresh, faults: [note, note, note, note, note] }],
+    ['parked, interrupted', interrupt(parked, lost), null],
+    ['parked, retried: counted anew, the history stays', retry(parked), { ...fresh, faults: [note, note, note, note, note], interrupted: [lost] }],
   ])('%s', (_, got, expected) => expect(got).toEqual(expected))
 })
 
@@ -42,13 +43,23 @@ test('tasks that failed together come back spread over as long again', () => {
 })
 
 test('a lost lease costs no attempt, until an input has killed twenty workers', () => {
-  expect(times(19, interrupt)).toEqual({ ...fresh, interruptions: 19 })
-  expect(times(MAX_INTERRUPTIONS, interrupt)).toMatchObject({ state: 'parked', attempts: 0 })
+  expect(times(19, (t) => interrupt(t, lost))).toEqual({ ...fresh, interruptions: 19, interrupted: Array(19).fill(lost) })
+  expect(times(MAX_INTERRUPTIONS, (t) => interrupt(t, lost))).toMatchObject({ state: 'parked', attempts: 0 })
+})
+
+test('whoever retries for ever keeps the newest twenty notes of each kind', () => {
+  const nth = (n: number) => ({ ...note, at_ms: n })
+  const failed = Array.from({ length: 30 }, (_, n) => n).reduce<Task>((t, n) => fault(retry(t) ?? t, nth(n), false, 0)!, fresh)
+  expect(failed.faults.map(({ at_ms }) => at_ms)).toEqual(Array.from({ length: 20 }, (_, i) => i + 10))
+  const left = Array.from({ length: 45 }, (_, n) => n).reduce<Task>((t, n) => interrupt(retry(t) ?? t, { ...lost, at_ms: n })!, fresh)
+  expect(left.interrupted.map(({ at_ms }) => at_ms)).toEqual(Array.from({ length: 20 }, (_, i) => i + 25))
+  expect(left).toMatchObject({ state: 'pending', interruptions: 5 })
 })
 
 test('what it was given stays as it was, and fields that are not its own travel on', () => {
-  const task = Object.freeze({ ...fresh, id: 't', faults: Object.freeze([]) })
+  const task = Object.freeze({ ...fresh, id: 't', faults: Object.freeze([]), interrupted: Object.freeze([]) })
   expect(fault(task, note, true, 0)).toMatchObject({ id: 't', attempts: 1 })
+  expect(interrupt(task, lost)).toMatchObject({ id: 't', interruptions: 1 })
   expect(task).toEqual({ ...fresh, id: 't' })
 })
 

@@ -13,9 +13,12 @@ export type Task = {
   readonly interruptions: number // leases that ended without a word
   readonly not_before_ms: number // epoch; a pending task is not offered earlier
   readonly faults: readonly FaultNote[] // newest last, one for each attempt
+  readonly interrupted: readonly InterruptNote[] // newest last, one for each interruption
 }
 
 export type FaultNote = { readonly code: string; readonly message: string; readonly device: string; readonly at_ms: number; readonly log?: string }
+
+export type InterruptNote = { readonly device: string; readonly at_ms: number; readonly why: string }
 
 /** After this many faults a person has to look. */
 export const MAX_ATTEMPTS = 5
@@ -23,11 +26,21 @@ export const MAX_ATTEMPTS = 5
 /** Inputs that kill their worker never report; without a cap they would kill one worker after another for ever. */
 export const MAX_INTERRUPTIONS = 20
 
+/** Notes of each kind that are kept, the newest: whoever retries a hopeless task every day shall not make it grow for ever. */
+const MAX_NOTES = 20
+
 /** First wait after a fault; doubles with each, up to an hour. */
 const BACKOFF_MS = 5_000
 const BACKOFF_MAX_MS = 3_600_000
 
-export const isOffered = (task: Task, now_ms: number): boolean => task.state === 'pending' && task.not_before_ms <= now_ms
+export const isOffered = (task: Task, now_ms: number): boolean => task.state === 'pending' && wait_ms(task, now_ms) === 0
+
+/** How long a pending task is not offered yet. Its moment was told by a clock that may have been set back since: when it is further
+ *  away than so many faults ever cost, it has come. */
+export function wait_ms({ attempts, not_before_ms }: Task, now_ms: number): number {
+  const left_ms = not_before_ms - now_ms
+  return left_ms <= 0 || left_ms > backoff_ms(attempts, 1) ? 0 : left_ms
+}
 
 /** Null when the work was already complete: the later answer is thanked and dropped. A parked task completes, for the work is done. */
 export function complete<T extends Task>(task: T): T | null {
@@ -42,22 +55,24 @@ export function complete<T extends Task>(task: T): T | null {
 export function fault<T extends Task>(task: T, note: FaultNote, again: boolean, spread: number): T | null {
   if (task.state !== 'pending') return null
   const attempts = task.attempts + 1
-  const faults = [...task.faults, note]
+  const faults = withNote(task.faults, note)
   if (!again || attempts >= MAX_ATTEMPTS) return { ...task, attempts, faults, state: 'parked' }
   return { ...task, attempts, faults, not_before_ms: note.at_ms + backoff_ms(attempts, spread) }
 }
 
 /** A lease ended without a word. Costs no attempt: the device may have lost power, and the work may be fine. */
-export function interrupt<T extends Task>(task: T): T | null {
+export function interrupt<T extends Task>(task: T, note: InterruptNote): T | null {
   if (task.state !== 'pending') return null
   const interruptions = task.interruptions + 1
-  return { ...task, interruptions, state: interruptions >= MAX_INTERRUPTIONS ? 'parked' : 'pending' }
+  return { ...task, interruptions, interrupted: withNote(task.interrupted, note), state: interruptions >= MAX_INTERRUPTIONS ? 'parked' : 'pending' }
 }
 
 /** A person tries again. The history stays for whoever looks next. Null unless parked. */
 export function retry<T extends Task>(task: T): T | null {
   return task.state === 'parked' ? { ...task, state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0 } : null
 }
+
+const withNote = <N>(notes: readonly N[], note: N): readonly N[] => [...notes, note].slice(-MAX_NOTES)
 
 function backoff_ms(attempts: number, spread: number): number {
   return Math.round(Math.min(BACKOFF_MS * 2 ** (attempts - 1), BACKOFF_MAX_MS) * (1 + spread))

@@ -34,12 +34,14 @@ const post = async (path: string, token: string, body: string, type = 'applicati
 
 test('everybody may do what is theirs, and nobody else', async () => {
   const calls: [string, string, object][] = [
-    ['flows', '/api/board/publish', { scope: { org: 'home', site: 'home' }, publications: [] }],
+    ['flows', '/api/board/publish', { calls: [{ scope: { org: 'home', site: 'home' }, publications: [] }] }],
     ['flows', '/api/outcomes/ack', { seqs: [] }],
     ['flows', '/api/outcomes/gone', { seqs: [], why: 'a deploy' }],
     ['device', '/api/board/claim', { stages: ['clip.probe'], count: 1 }],
     ['device', '/api/board/renew', { leases: [] }],
-    ['device', '/api/board/release', { id: 'x', token: 'y' }],
+    ['device', '/api/board/release', { leases: [{ id: 'x', token: 'y' }] }],
+    ['device', '/api/board/complete', { completions: [] }],
+    ['device', '/api/board/fault', { faults: [{ id: 'x', token: 'y', report: { code: 'tool/failed', message: 'no' } }] }],
     ['device', '/api/events', { type: 'folder.arrived', key: 'k', payload: {} }],
     ['device', '/api/events/known', { type: 'folder.arrived', key: 'k' }],
   ]
@@ -56,7 +58,7 @@ test('everybody may do what is theirs, and nobody else', async () => {
 test('failures travel as a code and a sentence with its status, and arrive as the fault they were', async () => {
   expect(await post('/api/board/claim', 'device nas home home', '{"stages":"all","count":1}')).toEqual({ status: 400, body: { code: 'input/invalid', message: expect.stringContaining('/stages') } })
   expect(await post('/api/board/claim', 'device nas home home', '{"stages":')).toMatchObject({ status: 400, body: { code: 'input/invalid' } })
-  expect(await post('/api/board/publish', 'flows f home home', JSON.stringify({ scope: { org: 'home', site: 'home' }, publications: [{ stage: 'no.such', input: {} }] }))).toMatchObject({ status: 400, body: { code: 'stage/unknown' } })
+  expect(await post('/api/board/publish', 'flows f home home', JSON.stringify({ calls: [{ scope: { org: 'home', site: 'home' }, publications: [{ stage: 'no.such', input: {} }] }] }))).toMatchObject({ status: 400, body: { code: 'stage/unknown' } })
   await expect(as('flows f home home').publish(HOME, [{ stage: 'no.such', input: {} }])).rejects.toMatchObject({ name: 'Fault', code: 'stage/unknown', message: 'No plugin has a stage no.such' })
   await expect(as('device nas home home').acknowledge(['x'])).rejects.toMatchObject({ code: 'access/denied' })
   await expect(as('who').known(HOME, 'a', 'b')).rejects.toMatchObject({ code: 'access/unauthenticated' })
@@ -96,8 +98,8 @@ test('a person of the house who is no device cannot take the name of one', async
 test('a code that this core does not know is a stage that failed', async () => {
   await as('flows f home home').publish(HOME, [{ stage: 'clip.probe', input: { clip: 'a' } }])
   const [held] = await as('device nas home home').claim('', HOME, ['clip.probe'], 1)
-  const { body } = await post('/api/board/fault', 'device nas home home', JSON.stringify({ id: held!.id, token: held!.token, report: { code: 'from/tomorrow', message: 'new' } }))
-  expect(body).toEqual({ answer: 'counted' })
+  const { body } = await post('/api/board/fault', 'device nas home home', JSON.stringify({ faults: [{ id: held!.id, token: held!.token, report: { code: 'from/tomorrow', message: 'new' } }] }))
+  expect(body).toEqual({ answers: ['counted'] })
   expect((await bench.board.task(HOME, held!.id))?.faults).toMatchObject([{ code: 'stage/failed', message: 'new' }])
 })
 

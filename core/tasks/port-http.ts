@@ -1,34 +1,51 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import Router from '@koa/router'
 import { Type, type Static, type TSchema } from 'typebox'
 import type { Context } from 'koa'
 import type { Principal, Scope } from '../access/scope.ts'
-import { Fault, FAULTS, isFaultCode, type FaultCode, type FaultReport } from '../contract/fault.ts'
+import { Fault, FAULTS, isFaultCode } from '../contract/fault.ts'
+import { faultIn } from '../http/answer.ts'
 import { readJson } from '../http/body.ts'
 import type { OpenBoard } from './board.ts'
+import { caller, MAX_BODY_BYTES, MAX_WAIT_MS, type CoreDoor } from './caller.ts'
 import type { EventDoor } from './events.ts'
 import type { DeviceGate } from './gate.ts'
 import { Completion, Publication, type Board, type Claim, type Outcome, type OutcomeLog, type Published } from './port.ts'
 import { misfit } from './shape.ts'
+import { together } from './together.ts'
 
-const MAX_BODY_BYTES = 4 << 20
-const MAX_WAIT_MS = 60_000
+/** So many of a kind in one request. */
+const MAX_TOGETHER = 256
+const MAX_CLAIMS = 256
+const MAX_HOLDS = 2_000
 const Id = Type.String({ minLength: 1, maxLength: 200 })
 const Home = Type.Object({ org: Id, site: Id })
 
-const Publish = Type.Object({ scope: Home, publications: Type.Array(Publication, { maxItems: 1_000 }) })
-const ClaimFor = Type.Object({ stages: Type.Array(Id, { maxItems: 1_000 }), count: Type.Integer({ minimum: 1, maximum: 256 }) })
+const some = <S extends TSchema>(schema: S) => Type.Array(schema, { maxItems: MAX_TOGETHER })
+const Publish = Type.Object({ calls: some(Type.Object({ scope: Home, publications: Type.Array(Publication, { maxItems: 1_000 }) })) })
+const ClaimFor = Type.Object({
+  stages: Type.Array(Id, { maxItems: 1_000 }),
+  count: Type.Integer({ minimum: 1, maximum: MAX_CLAIMS }),
+  holds: Type.Optional(Type.Array(Type.String({ pattern: '^[0-9a-f]{64}$' }), { maxItems: MAX_HOLDS })),
+})
 const Renew = Type.Object({ leases: Type.Array(Type.Object({ id: Id, token: Id }), { maxItems: 1_000 }) })
-const FaultOf = Type.Object({ id: Id, token: Id, report: Type.Object({ code: Id, message: Type.String(), log: Type.Optional(Type.String()) }) })
-const Release = Type.Object({ id: Id, token: Id })
+const Complete = Type.Object({ completions: some(Completion) })
+const Faults = Type.Object({ faults: some(Type.Object({ id: Id, token: Id, report: Type.Object({ code: Id, message: Type.String(), log: Type.Optional(Type.String()) }) })) })
+const Release = Type.Object({ leases: some(Type.Object({ id: Id, token: Id })) })
 const Seqs = Type.Object({ seqs: Type.Array(Id, { maxItems: 10_000 }) })
 const Gone = Type.Object({ seqs: Type.Array(Id, { maxItems: 10_000 }), why: Type.String({ maxLength: 1_000 }) })
 const Emit = Type.Object({ type: Id, key: Type.String({ minLength: 1, maxLength: 4_096 }), payload: Type.Record(Type.String(), Type.Unknown()) })
 const Known = Type.Object({ type: Id, key: Type.String({ minLength: 1, maxLength: 4_096 }) })
 
+export interface Routed {
+  readonly board: OpenBoard
+  readonly outcomes: OutcomeLog
+  readonly events: EventDoor
+  /** Without it every device may run every stage at any time. */
+  readonly gate?: DeviceGate
+}
+
 /** Board, outcome log and events for agents and flows. Expects `ctx.state.principal`, which the session in front of it sets. */
-export function boardRoutes({ board, outcomes, events, gate }: { board: OpenBoard; outcomes: OutcomeLog; events: EventDoor; gate?: DeviceGate }): Router {
+export function boardRoutes({ board, outcomes, events, gate }: Routed): Router {
   const router = new Router({ prefix: '/api' })
   router.use(async (ctx, next) => {
     try {
@@ -46,26 +63,20 @@ export function boardRoutes({ board, outcomes, events, gate }: { board: OpenBoar
       if (who.kind === 'device') gate?.heard(who.id)
       ctx.body = await answer(who, await body(ctx, schema))
     })
-  /** A task of another org or site is as good as none. */
-  const mine = (who: Principal, id: string) => {
-    if (!board.within(who.scope, id)) throw new Fault('task/unknown', `There is no task ${id}; it may have been cancelled`)
-  }
 
-  post('/board/publish', isFlows, Publish, async (who, { scope, publications }) => ({ published: await board.publish(who.kind === 'flows' ? { ...scope, role: who.scope.role } : who.scope, publications) }))
-  post('/board/claim', isDevice, ClaimFor, async (who, { stages, count }) => ({ claims: await board.claim(who.id, who.scope, gate?.stagesFor(who, stages) ?? stages, count) }))
+  post('/board/publish', isFlows, Publish, (who, { calls }) => answers(calls, ({ scope, publications }) => board.publish({ ...scope, role: who.scope.role }, publications)))
+  post('/board/claim', isDevice, ClaimFor, async (who, { stages, count, holds }) => ({ claims: await board.claim(who.id, who.scope, gate === undefined || who.kind !== 'device' ? stages : gate.stagesFor(who, stages), count, holds) }))
   post('/board/renew', isDevice, Renew, async (who, { leases }) => ({ tokens: await board.renew(who.id, leases.filter(({ id }) => board.within(who.scope, id))) }))
-  post('/board/complete', isDevice, Completion, async (who, completion) => {
-    mine(who, completion.id)
-    return { answer: await board.complete(who.id, completion) }
-  })
-  post('/board/fault', isDevice, FaultOf, async (who, { id, token, report }) => {
-    if (!board.within(who.scope, id)) return { answer: 'stale' }
-    return { answer: await board.fault(who.id, id, token, { ...report, code: isFaultCode(report.code) ? report.code : 'stage/failed' }) }
-  })
-  post('/board/release', isDevice, Release, async (who, { id, token }) => {
+  post('/board/complete', isDevice, Complete, (who, { completions }) => answers(completions, async (completion) => {
+    if (!board.within(who.scope, completion.id)) throw new Fault('task/unknown', `There is no task ${completion.id}; it may have been cancelled`)
+    return board.complete(who.id, completion)
+  }))
+  post('/board/fault', isDevice, Faults, (who, { faults }) => answers(faults, async ({ id, token, report }) =>
+    board.within(who.scope, id) ? board.fault(who.id, id, token, { ...report, code: isFaultCode(report.code) ? report.code : 'stage/failed' }) : 'stale'))
+  post('/board/release', isDevice, Release, (who, { leases }) => answers(leases, async ({ id, token }) => {
     if (board.within(who.scope, id)) await board.release(who.id, id, token)
-    return {}
-  })
+    return null
+  }))
 
   router.get('/outcomes', async (ctx) => {
     allowed(ctx, isFlows)
@@ -87,6 +98,21 @@ export function boardRoutes({ board, outcomes, events, gate }: { board: OpenBoar
   })
   post('/events/known', isDevice, Known, async (who, { type, key }) => ({ known: await events.known(who.scope, type, key) }))
   return router
+}
+
+/** Each of `items` gets an answer of its own, or the fault that it met; one that came alone is refused with the status of its fault.
+ *  A task of another org or site is as good as none. */
+async function answers<I>(items: readonly I[], answer: (item: I) => Promise<unknown>): Promise<{ answers: unknown[] }> {
+  const [only] = items
+  if (only !== undefined && items.length === 1) return { answers: [await answer(only)] }
+  const settled = await Promise.allSettled(items.map(answer))
+  return {
+    answers: settled.map((one): unknown => {
+      if (one.status === 'fulfilled') return one.value
+      if (one.reason instanceof Fault) return one.reason.toJSON()
+      throw one.reason
+    }),
+  }
 }
 
 const isDevice = ({ kind, scope }: Principal) => kind === 'device' ? scope.role === 'device' || scope.role === 'admin' : kind !== 'flows' && scope.role === 'admin'
@@ -113,9 +139,6 @@ function number(name: string, given: string | string[] | undefined, otherwise: n
   return value
 }
 
-/** Where a core listens: a URL, or a unix socket on the same machine. */
-export interface CoreDoor { readonly token: string; readonly baseUrl?: string; readonly socketPath?: string }
-
 export interface BoardClient extends Board, OutcomeLog, EventDoor {
   /** Drops the connections; calls under way fail with `core/unreachable`. */
   close(): void
@@ -123,91 +146,81 @@ export interface BoardClient extends Board, OutcomeLog, EventDoor {
 
 /**
  * The board of a core elsewhere. The token says who asks, so devices and scopes that are passed in say nothing there,
- * but for `publish`, which the flow runtime does for others.
+ * but for `publish`, which the flow runtime does for others. Calls of one turn go out in one request.
  * Throws the faults of the other side, and `core/unreachable`.
  */
 export function boardClient(where: CoreDoor): BoardClient {
   const ask = caller(where)
+  const post = <T>(path: string, body: object) => ask<T>('POST', path, JSON.stringify(body))
+  const batched = <T>(path: string, list: string) => together<T>(async (items) => (await ask<{ answers: unknown[] }>('POST', path, `{"${list}":[${items.join(',')}]}`)).answers, MAX_TOGETHER, MAX_BODY_BYTES - 100, answered<T>)
+  const publish = batched<Published[]>('/api/board/publish', 'calls')
+  const complete = batched<'complete' | 'already'>('/api/board/complete', 'completions')
+  const fault = batched<'counted' | 'stale'>('/api/board/fault', 'faults')
+  const release = batched<null>('/api/board/release', 'leases')
+  const claim = claiming((stages, count, holds) => post<{ claims: Claim[] }>('/api/board/claim', { stages, count, ...(holds.length > 0 ? { holds: holds.slice(0, MAX_HOLDS) } : {}) }).then(({ claims }) => claims))
   return {
-    publish: async (scope, publications) => (await ask<{ published: Published[] }>('POST', '/api/board/publish', { scope: home(scope), publications })).published,
-    claim: async (_device, _scope, stages, count) => (await ask<{ claims: Claim[] }>('POST', '/api/board/claim', { stages, count })).claims,
-    renew: async (_device, leases) => (await ask<{ tokens: string[] }>('POST', '/api/board/renew', { leases })).tokens,
-    complete: async (_device, completion) => (await ask<{ answer: 'complete' | 'already' }>('POST', '/api/board/complete', completion)).answer,
-    fault: async (_device, id, token, report) => (await ask<{ answer: 'counted' | 'stale' }>('POST', '/api/board/fault', { id, token, report })).answer,
-    release: async (_device, id, token) => void (await ask('POST', '/api/board/release', { id, token })),
+    publish: (scope, publications) => publish({ scope: home(scope), publications }),
+    claim: (_device, _scope, stages, count, holds = []) => claim(stages, count, holds),
+    renew: async (_device, leases) => (await post<{ tokens: string[] }>('/api/board/renew', { leases })).tokens,
+    complete: (_device, completion) => complete(completion),
+    fault: (_device, id, token, report) => fault({ id, token, report }),
+    release: async (_device, id, token) => void (await release({ id, token })),
     outcomes: async (after, limit, wait_ms) => {
       const query = new URLSearchParams({ ...(after === null ? {} : { after }), limit: String(limit), wait_ms: String(Math.min(wait_ms, MAX_WAIT_MS)) })
       return (await ask<{ outcomes: Outcome[] }>('GET', `/api/outcomes?${query}`)).outcomes
     },
-    acknowledge: async (seqs) => void (await ask('POST', '/api/outcomes/ack', { seqs })),
-    gone: async (seqs, why) => void (await ask('POST', '/api/outcomes/gone', { seqs, why })),
-    emit: async (_scope, type, key, payload) => void (await ask('POST', '/api/events', { type, key, payload })),
-    known: async (_scope, type, key) => (await ask<{ known: boolean }>('POST', '/api/events/known', { type, key })).known,
+    acknowledge: async (seqs) => void (await post('/api/outcomes/ack', { seqs })),
+    gone: async (seqs, why) => void (await post('/api/outcomes/gone', { seqs, why })),
+    emit: async (_scope, type, key, payload) => void (await post('/api/events', { type, key, payload })),
+    known: async (_scope, type, key) => (await post<{ known: boolean }>('/api/events/known', { type, key })).known,
     close: () => ask.close(),
   }
 }
 
-const home = ({ org, site }: Pick<Scope, 'org' | 'site'>) => ({ org, site })
+/** One of many answers: what was asked for, or the fault that was met. */
+function answered<T>(value: unknown): T {
+  const fault = faultIn(value)
+  if (fault !== null) throw new Fault(fault.code, fault.message)
+  if (value === undefined) throw new Fault('core/unreachable', 'Viewshed answered less than it was asked; is its version another one?')
+  return value as T
+}
 
-/** An answer may take as long as renaming thousands of files; a long poll at most `MAX_WAIT_MS`. */
-const TIMEOUT_MS = MAX_WAIT_MS + 60_000
+/** Claims of one turn that ask for the same become one, and share what comes. */
+function claiming(send: (stages: readonly string[], count: number, holds: readonly string[]) => Promise<readonly Claim[]>): (stages: readonly string[], count: number, holds: readonly string[]) => Promise<readonly Claim[]> {
+  type Asked = { readonly count: number; readonly resolve: (claims: readonly Claim[]) => void; readonly reject: (error: unknown) => void }
+  const waiting = new Map<string, { readonly stages: readonly string[]; readonly holds: readonly string[]; readonly asked: Asked[] }>()
 
-type Caller = { <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T>; close: () => void }
-
-function caller(where: CoreDoor): Caller {
-  const base = new URL(where.baseUrl ?? 'http://core')
-  const secure = base.protocol === 'https:'
-  const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
-  const name = where.socketPath ?? base.origin
-
-  const once = (method: 'GET' | 'POST', path: string, payload: string | null, isAgain: boolean) => new Promise<{ status: number; text: string }>((answer, fail) => {
-    const request = (secure ? httpsRequest : httpRequest)(new URL(path, base), {
-      method, agent, timeout: TIMEOUT_MS, ...(where.socketPath === undefined ? {} : { socketPath: where.socketPath }),
-      headers: { authorization: `Bearer ${where.token}`, ...(payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) },
+  const sendOne = (stages: readonly string[], holds: readonly string[], asked: readonly Asked[]) => {
+    const count = asked.reduce((sum, one) => sum + one.count, 0)
+    send(stages, count, holds).then((claims) => {
+      let from = 0
+      for (const one of asked) one.resolve(claims.slice(from, from += one.count))
+    }, (error: unknown) => {
+      for (const { reject } of asked) reject(error)
     })
-    const unreachable = (error: Error) => {
-      // The other side closed an idle connection just as we took it: nothing was read there, so it is no second try.
-      const wasIdle = request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-      if (wasIdle && !isAgain) once(method, path, payload, true).then(answer, fail)
-      else fail(new Fault('core/unreachable', `Viewshed at ${name} does not answer: ${error.message}`, { cause: error }))
+  }
+  const sendAll = () => {
+    const all = [...waiting.values()]
+    waiting.clear()
+    for (const { stages, holds, asked } of all) {
+      for (let from = 0; from < asked.length;) {
+        let to = from
+        let count = 0
+        do count += asked[to]!.count
+        while (++to < asked.length && count + asked[to]!.count <= MAX_CLAIMS)
+        sendOne(stages, holds, asked.slice(from, to))
+        from = to
+      }
     }
-    request.once('response', (response) => text(response).then((body) => answer({ status: response.statusCode ?? 0, text: body }), unreachable))
-    request.once('error', unreachable)
-    request.once('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)))
-    request.end(payload ?? undefined)
+  }
+  return (stages, count, holds) => new Promise((resolve, reject) => {
+    const key = JSON.stringify([stages, holds])
+    if (waiting.size === 0) setImmediate(sendAll)
+    const same = waiting.get(key)
+    const one = { count, resolve, reject }
+    if (same === undefined) waiting.set(key, { stages, holds, asked: [one] })
+    else same.asked.push(one)
   })
-
-  const ask = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => {
-    const payload = body === undefined ? null : JSON.stringify(body)
-    // Said here, for the other side cuts the connection before it can say so.
-    if (payload !== null && Buffer.byteLength(payload) > MAX_BODY_BYTES) throw new Fault('input/too-large', `${path}: the body has more than ${MAX_BODY_BYTES} bytes; send less at a time`)
-    const { status, text: said } = await once(method, path, payload, false)
-    const value = answerOf(said)
-    if (status >= 200 && status < 300 && value !== null) return value as T
-    const { code, message } = report(value) ?? { code: 'core/unreachable' as FaultCode, message: `Viewshed at ${name} answered ${status} without saying why` }
-    throw new Fault(code, message)
-  }
-  return Object.assign(ask, { close: () => agent.destroy() })
 }
 
-async function text(response: IncomingMessage): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of response as AsyncIterable<Uint8Array>) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function answerOf(said: string): object | null {
-  try {
-    const value: unknown = JSON.parse(said)
-    return value !== null && typeof value === 'object' ? value : null
-  } catch (error) {
-    if (error instanceof SyntaxError) return null // a proxy's page, not ours
-    throw error
-  }
-}
-
-function report(value: object | null): FaultReport | null {
-  if (value === null || !('code' in value) || !('message' in value)) return null
-  const { code, message } = value
-  return typeof code === 'string' && typeof message === 'string' && isFaultCode(code) ? { code, message } : null
-}
+const home = ({ org, site }: Pick<Scope, 'org' | 'site'>) => ({ org, site })

@@ -20,7 +20,6 @@ export const Publication = Type.Object({
   stage: Type.String(), // `clip.probe`
   input: Type.Record(Type.String(), Type.Unknown()), // declared fields are picked and checked; others are ignored
   options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  run: Type.Optional(Type.Integer({ minimum: 0 })), // raised to have finished work done again
   priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })), // 0 is first; default 5
   waiter: Type.Optional(Waiter), // none: nobody waits, the work is for its records
 })
@@ -101,8 +100,8 @@ export interface TaskView {
   readonly completed_ms: number | null
   readonly device: string | null // who completed it
   readonly run: number // raised each time a person has the same work done again
-  readonly interrupted: readonly { device: string; at_ms: number; why: string }[] // leases that ended without a word, newest last
-  readonly made_by: readonly TaskLink[] // tasks whose outcome asked for it
+  readonly interrupted: readonly { device: string; at_ms: number; why: string }[] // leases that ended without a word, newest last, the newest 20
+  readonly made_by: readonly TaskLink[] // tasks whose outcome asked for it; of each its newest run, as in `made`
   readonly made: readonly TaskLink[]
 }
 
@@ -116,17 +115,21 @@ export interface BoardDesk {
   counts(scope: Scope): Promise<readonly StageCount[]>
   tasks(scope: Scope, filter: { state?: TaskState | 'running'; stage?: string; limit: number; before?: string }): Promise<readonly TaskView[]>
   task(scope: Scope, id: string): Promise<TaskView | null>
-  /** Parked tasks are offered again. Returns how many. */
-  retry(scope: Scope, which: Which): Promise<number>
+  /** Parked tasks are offered again; what happened to them stays. Returns how many.
+   *  @param by Who asked, as the audit will say it; so for `cancel` and `rerun`. */
+  retry(scope: Scope, which: Which, by: string): Promise<number>
   /** Pending and parked ones are dropped, with whoever waits for them. */
-  cancel(scope: Scope, which: Which): Promise<number>
-  /** Complete work is done once more, behind fresh footage, and its outcome goes the way of the first one. Work whose newest run is not complete is passed over. */
-  rerun(scope: Scope, which: Which): Promise<number>
+  cancel(scope: Scope, which: Which, by: string): Promise<number>
+  /** Complete work is done once more, behind fresh footage, and its outcome goes the way of the first one. Work whose newest run is
+   *  not complete is passed over, so asking again while one is pending changes nothing, and after a crash half way does the rest.
+   *  A stage whose version was raised does it under the new one; work that no longer fits it is passed over, and when nothing is
+   *  left of what was asked for, it is Fault `input/invalid`. */
+  rerun(scope: Scope, which: Which, by: string): Promise<number>
 }
 
 /** Which tasks; what is given narrows. Throws Fault `input/invalid` when nothing is given. */
 export interface Which {
   readonly ids?: readonly string[]
   readonly stage?: string
-  readonly assets?: readonly string[] // digests: tasks whose input names one of them as `sha256`
+  readonly assets?: readonly string[] // digests: tasks whose input names one of them, as `sha256` or as the digest of its `media`
 }

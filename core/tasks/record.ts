@@ -1,7 +1,8 @@
 import { past, type Log } from '../store/log.ts'
 import type { Batch } from './batch.ts'
-import { countKey, homeKey, listPrefix, pendingPrefix, taskKey, type Home } from './keys.ts'
+import { assetPrefix, countKey, homeKey, listPrefix, nextRunKey, pendingPrefix, taskKey, type Home } from './keys.ts'
 import type { Task } from './machine.ts'
+import type { Work } from './rules.ts'
 
 /** A task as it lies in the log. */
 export interface TaskRecord extends Task, Home {
@@ -10,6 +11,7 @@ export interface TaskRecord extends Task, Home {
   readonly version: number // of the stage when it was published
   readonly input: Record<string, unknown>
   readonly options: Record<string, unknown>
+  readonly run: number // 0; raised each time a person has it done again
   readonly resource: string | null // one task at a time has it
   readonly waiting: readonly string[] // keys of the deliveries that have no answer yet
   readonly output: Record<string, unknown> | null
@@ -22,18 +24,40 @@ export interface TaskRecord extends Task, Home {
   readonly retired: string | null // token of the last fault: said once, it counts once
 }
 
-/** A task of the next priority has the turn of one that came so much earlier, so every task has its turn at last. */
-const AGEING_MS = 600_000
+/** A piece of work that was just asked for. @param turn_ms Its place among the others. */
+export const begun = (work: Work, created_ms: number, turn_ms: number, priority: number, seq: string): TaskRecord => ({
+  ...work, priority, seq, order: orderOf(turn_ms, priority, seq), state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [], interrupted: [],
+  waiting: [], output: null, created_ms, completed_ms: null, device: null, retired: null,
+})
 
-export const orderOf = (now_ms: number, priority: number, seq: string): string =>
-  Math.max(0, Math.floor(now_ms) + priority * AGEING_MS).toString(36).padStart(9, '0') + seq
+/** A task of the next priority has the turn of one that came so much earlier, so every task has its turn at last. */
+export const AGEING_MS = 600_000
+
+const TURN_LENGTH = 9
+
+export const orderOf = (turn_ms: number, priority: number, seq: string): string =>
+  Math.max(0, Math.floor(turn_ms) + priority * AGEING_MS).toString(36).padStart(TURN_LENGTH, '0') + seq
+
+/** When a task has its turn, ageing counted in. */
+export const turnOf = (order: string): number => Number.parseInt(order.slice(0, TURN_LENGTH), 36)
+
+/** Digests of the recordings that a task is about: `sha256` of its input, and that of its `media`. */
+export function assetsOf({ input: { sha256, media } }: Pick<TaskRecord, 'input'>): readonly string[] {
+  const ofMedia = media !== null && typeof media === 'object' && 'sha256' in media ? media.sha256 : undefined
+  return [...new Set([sha256, ofMedia])].filter((digest) => typeof digest === 'string')
+}
 
 export interface Count { readonly home: Home; readonly stage: string; pending: number; complete: number; parked: number }
+
+/** So many pending tasks are kept at hand, none longer than this as JSON. */
+const RECENT = 2_048
+const RECENT_LENGTH = 4_096
 
 /** The tasks of the log with their indexes and counts, which follow from each change. */
 export class Tasks {
   readonly #log: Log
   readonly #counts: Map<string, Count>
+  readonly #recent = new Map<string, TaskRecord>() // pending ones that were written lately, as they are in the log
 
   private constructor(log: Log, counts: Map<string, Count>) {
     this.#log = log
@@ -45,9 +69,35 @@ export class Tasks {
     return new Tasks(log, new Map(rows.map(([key, value]) => [key, JSON.parse(value) as Count])))
   }
 
+  /** What was committed last; nobody changes it. */
   read(id: string): TaskRecord | null {
+    const recent = this.#recent.get(id)
+    if (recent !== undefined) return recent
     const value = this.#log.get(taskKey(id))
     return value === undefined ? null : (JSON.parse(value) as TaskRecord)
+  }
+
+  /** The next run of the same work; null: it was not asked for again, or that was cancelled. */
+  after(task: TaskRecord): TaskRecord | null {
+    const next = this.#log.get(nextRunKey(task.id))
+    return next === undefined ? null : this.read(next)
+  }
+
+  /** The last run of the same work: the task itself when it was not asked for again. */
+  newest(task: TaskRecord): TaskRecord {
+    const next = this.after(task)
+    return next === null ? task : this.newest(next)
+  }
+
+  /** The latest turn that a pending task was given, less what its priority added; 0 when none is pending. */
+  async latestTurn(): Promise<number> {
+    const newest = await Promise.all(this.counts(null).filter(({ pending }) => pending > 0).map(async ({ home, stage }) => {
+      const prefix = pendingPrefix(home, stage)
+      const [last] = await this.#log.range({ gte: prefix, lt: past(prefix), limit: 1, reverse: true })
+      const task = last === undefined ? null : this.read(last[1])
+      return task === null ? 0 : turnOf(task.order) - task.priority * AGEING_MS
+    }))
+    return Math.max(0, ...newest)
   }
 
   counts(home: Home | null): readonly Readonly<Count>[] {
@@ -59,8 +109,16 @@ export class Tasks {
   write(batch: Batch, before: TaskRecord | null, after: TaskRecord | null): void {
     const task = after ?? before
     if (task === null) return
-    if (after === null) batch.del(taskKey(task.id))
-    else batch.put(taskKey(task.id), after)
+    const text = after === null ? null : JSON.stringify(after)
+    if (text === null) batch.del(taskKey(task.id))
+    else batch.put(taskKey(task.id), text)
+    batch.after(() => this.#remember(task.id, after, text?.length ?? 0))
+    if (before === null || after === null) {
+      for (const asset of assetsOf(task)) {
+        if (after === null) batch.del(assetPrefix(task, asset) + task.id)
+        else batch.put(assetPrefix(task, asset) + task.id, task.stage)
+      }
+    }
     if (before?.state === after?.state && before?.order === after?.order) return
     const { org, site } = task
     const home = { org, site }
@@ -76,12 +134,20 @@ export class Tasks {
     }
   }
 
+  /** Most tasks are claimed and answered soon after they were asked for: so long they need not be read again. */
+  #remember(id: string, task: TaskRecord | null, length: number): void {
+    this.#recent.delete(id)
+    if (task?.state !== 'pending' || length > RECENT_LENGTH) return
+    if (this.#recent.size >= RECENT) this.#recent.delete(this.#recent.keys().next().value!)
+    this.#recent.set(id, task)
+  }
+
   #count(batch: Batch, home: Home, { stage, state }: TaskRecord, by: 1 | -1): void {
     const key = countKey(home, stage)
     const count = this.#counts.get(key) ?? { home, stage, pending: 0, complete: 0, parked: 0 }
     this.#counts.set(key, count)
     count[state] += by
-    batch.put(key, count)
+    batch.sum(key, () => JSON.stringify(count))
     batch.undo(() => { count[state] -= by })
   }
 }

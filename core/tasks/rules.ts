@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { TSchema } from 'typebox'
 import { Fault } from '../contract/fault.ts'
 import type { Doc } from '../contract/records.ts'
@@ -23,10 +23,10 @@ export interface StageRules {
 }
 
 /** A piece of work, told apart by everything that its result depends on. */
-export type Work = Pick<TaskRecord, 'id' | 'stage' | 'version' | 'org' | 'site' | 'input' | 'options' | 'resource'>
+export type Work = Pick<TaskRecord, 'id' | 'stage' | 'version' | 'org' | 'site' | 'input' | 'options' | 'run' | 'resource'>
 
-/** Checks what was asked for and names it. Throws Fault `stage/unknown`, `input/invalid`. */
-export function workOf(rules: StageRules | null, { org, site }: Home, { stage, input: given, options: chosen = {}, run = 0 }: Publication): Work {
+/** Checks what was asked for and names it. @param run Raised to have finished work done again. Throws Fault `stage/unknown`, `input/invalid`. */
+export function workOf(rules: StageRules | null, { org, site }: Home, { stage, input: given, options: chosen = {} }: Publication, run = 0): Work {
   if (rules === null) throw new Fault('stage/unknown', `No plugin has a stage ${stage}`)
   const input = pick(rules.input, given)
   const wrongInput = misfit(rules.input, input)
@@ -34,9 +34,9 @@ export function workOf(rules: StageRules | null, { org, site }: Home, { stage, i
   const options = rules.options === undefined ? {} : withDefaults(rules.options, pick(rules.options, chosen))
   const wrongOptions = rules.options === undefined ? null : misfit(rules.options, options)
   if (wrongOptions !== null) throw new Fault('input/invalid', `${stage}: its options do not fit: ${wrongOptions}`)
-  const id = createHash('sha256').update(canonical([stage, rules.version, options, input, run, org, site])).digest('hex').slice(0, 32)
+  const id = hash('sha256', canonical([stage, rules.version, options, input, run, org, site])).slice(0, 32)
   const resource = rules.exclusive === undefined ? null : `${homeKey({ org, site })}!${rules.exclusive(input)}`
-  return { id, stage, version: rules.version, org, site, input, options, resource }
+  return { id, stage, version: rules.version, org, site, input, options, run, resource }
 }
 
 /** Checks an answer and gives its records. Throws Fault `output/invalid`; `stage/failed` when the stage cannot make records of what it allows. */

@@ -14,7 +14,13 @@ export function misfit(schema: TSchema, value: unknown): string | null {
 export function pick(schema: TSchema, from: Record<string, unknown>): Record<string, unknown> {
   const declared = properties(schema)
   const fields = declared === null ? Object.entries(from) : declared.flatMap((name) => (Object.hasOwn(from, name) && from[name] !== undefined ? [[name, from[name]] as const] : []))
-  return structuredClone(Object.fromEntries(fields))
+  return Object.fromEntries(fields.map(([name, value]) => [name, copied(value)]))
+}
+
+/** JSON as a value of its own. */
+function copied(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copied)
+  return value !== null && typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([name, v]) => [name, copied(v)])) : value
 }
 
 /** Fields that are absent get the default that their schema names. */

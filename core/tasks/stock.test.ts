@@ -15,7 +15,7 @@ async function withStock(act: (open: () => { stock: Stock; leased: Set<string> }
   try {
     await act(() => {
       const leased = new Set<string>()
-      return { stock: new Stock(log, (id) => leased.has(id)), leased }
+      return { stock: new Stock(log, (id) => leased.has(id), () => null), leased }
     }, async (n) => {
       await log.commit([{ type: 'put', key: `p!home!home!clip.probe!${offer(n).order}`, value: offer(n).id }])
       return offer(n)
@@ -29,7 +29,7 @@ async function withStock(act: (open: () => { stock: Stock; leased: Set<string> }
 const drain = async (stock: Stock, leased: Set<string>, most = Number.POSITIVE_INFINITY): Promise<string[]> => {
   const taken: string[] = []
   while (taken.length < most) {
-    const next = await stock.next(home, ['clip.probe'])
+    const next = await stock.next(home, ['clip.probe'], new Set())
     if (next === null) break
     leased.add(next.id)
     taken.push(next.id)

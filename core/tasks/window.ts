@@ -1,7 +1,11 @@
 import { past, type Log } from '../store/log.ts'
 
 /** A pending task of the index. */
-export interface Entry { readonly order: string; readonly id: string }
+export interface Entry {
+  readonly order: string
+  readonly id: string
+  passed?: number // how often another one behind it was given out first
+}
 
 /** So many are read ahead. */
 export const WINDOW = 512
@@ -31,8 +35,23 @@ export class Window {
     return this.#ready[0]
   }
 
+  /** Whether the log may hold some that are not in memory. */
+  get more(): boolean {
+    return this.#more
+  }
+
   take(): Entry | undefined {
     return this.#ready.shift()
+  }
+
+  /** Those that stand first, at most so many. */
+  first(count: number): readonly Entry[] {
+    return this.#ready.slice(0, count)
+  }
+
+  remove(entry: Entry): void {
+    const at = position(this.#ready, entry.order)
+    if (this.#ready[at] === entry) this.#ready.splice(at, 1)
   }
 
   /** Reads on when nothing is left. */

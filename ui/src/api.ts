@@ -1,7 +1,7 @@
 /** The appliance over HTTP, typed by core's table of routes. Only types come from core, so no schema library is loaded here. */
 import type { Answer, Ask, Routes } from '../../core/http/api.ts'
 
-/** Method and path of each route. A route that is missing here does not compile; the fixture serves core's own table, so a wrong path fails there. */
+/** Method and path of each route that a page asks. A route that is missing here does not compile; the fixture serves core's own table, so a wrong path fails there. */
 const WIRE = {
   health: 'GET /healthz',
   setupState: 'GET /api/setup',
@@ -24,10 +24,18 @@ const WIRE = {
   task: 'GET /api/tasks/:id',
   retry: 'POST /api/tasks/retry',
   cancel: 'POST /api/tasks/cancel',
+  rerun: 'POST /api/tasks/rerun',
   devices: 'GET /api/devices',
+  device: 'GET /api/devices/:id',
+  acceptDevice: 'POST /api/joining/accept',
+  refuseDevice: 'POST /api/joining/refuse',
+  steerDevice: 'POST /api/devices/:id/mode',
+  setDevice: 'POST /api/devices/:id',
+  revokeDevice: 'DELETE /api/devices/:id',
   events: 'GET /api/events',
   edit: 'POST /api/edits',
-} as const satisfies Record<keyof Routes, string>
+} as const satisfies Record<Exclude<keyof Routes, 'join' | 'joinState' | 'hello' | 'goodbye' | 'renewToken'>, string> // those are an agent's
+export type Asked = keyof typeof WIRE
 
 /** What went wrong, as the server said it; `offline` when nothing answered. */
 export class Trouble extends Error {
@@ -50,7 +58,7 @@ export function onAnswer(listener: (trouble: Trouble | null) => void): () => voi
 }
 
 /** Throws Trouble; an aborted call rejects with the signal's reason. */
-export async function ask<R extends keyof Routes>(route: R, query: Ask<R>, signal?: AbortSignal): Promise<Answer<R>> {
+export async function ask<R extends Asked>(route: R, query: Ask<R>, signal?: AbortSignal): Promise<Answer<R>> {
   try {
     const answer = await send(WIRE[route], query as Record<string, unknown>, signal)
     for (const listener of heard) listener(null)

@@ -17,10 +17,14 @@ export function keys(name: string, list: readonly Key[]): void {
 /** What is bound now; the list of keys reads it when it opens. */
 export const keySets = () => sets
 
+/** Something floats above the page: the keys of the page rest, and Esc closes what floats. */
+const floats = () => document.querySelector('dialog[open], :popover-open') !== null
+
 addEventListener('keydown', (event) => {
   const typing = event.target instanceof HTMLElement && (event.target.matches('input, textarea, select') || event.target.isContentEditable)
   const mod = event.metaKey || event.ctrlKey
   if (event.altKey || (typing && !mod)) return
+  if (floats() && !mod && event.key !== '?') return
   const bare = event.key === ' ' ? 'space' : event.key.toLowerCase()
   const pressed = `${mod ? 'mod+' : ''}${event.shiftKey && /^[a-z]$/.test(bare) ? 'shift+' : ''}${bare}`
   const pair = event.timeStamp - first_ms < 1200 && first !== '' ? `${first} ${pressed}` : ''

@@ -8,8 +8,10 @@ import { extname, join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { Aedes } from 'aedes'
 import { createWebSocketStream, WebSocketServer } from 'ws'
+import { ROLES, type Role } from '../../core/contract/plugin.ts'
 import { routes, type Answer, type Ask, type Routes, type StatusView } from '../../core/http/api.ts'
 import type { PlateHit } from '../../core/store/port.ts'
+import { yardAt, type Yard } from './devices.ts'
 import { clipMp4, cropJpeg, filmstripJpeg, frameJpeg } from './pictures.ts'
 import { worldAt, type World } from './world.ts'
 
@@ -22,7 +24,9 @@ export interface Fixture {
   readonly world: World
   /** What the page asked for, newest last. */
   readonly asked: { route: string; query: Record<string, unknown> }[]
-  state: { signedIn: boolean; setupNeeded: boolean; empty: boolean; down: boolean }
+  readonly yard: Yard
+  /** `refuse`: what these routes answer instead, 409. */
+  state: { signedIn: boolean; setupNeeded: boolean; empty: boolean; down: boolean; role: Role; refuse: Record<string, { code: string; message: string }> }
   /** Says over MQTT how far a task is, and that something changed. */
   progress(task: string, stage: string, done: number, what: string): void
   changed(): void
@@ -33,7 +37,8 @@ export interface Fixture {
 export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, 'dist')): Promise<Fixture> {
   const world = worldAt(now_ms)
   const video = await clipMp4(join(ROOT, '..', '.viewshed', 'fixture'))
-  const state = { signedIn: true, setupNeeded: false, empty: false, down: false }
+  const yard = yardAt(now_ms, world)
+  const state: Fixture['state'] = { signedIn: true, setupNeeded: false, empty: false, down: false, role: 'admin', refuse: {} }
   const asked: Fixture['asked'] = []
   const pictures = new Map<string, Promise<Buffer>>()
   const broker = await Aedes.createBroker()
@@ -52,9 +57,11 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
       const pattern = new RegExp(`^${route.path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`).exec(url.pathname)
       if (!pattern || route.method !== request.method) continue
       if (route.role !== null && !state.signedIn) return json(response, 401, { code: 'access/unauthenticated', message: 'Nobody is signed in.' })
+      if (route.role !== null && ROLES.indexOf(state.role) < ROLES.indexOf(route.role)) return json(response, 403, { code: 'access/forbidden', message: `That takes the role ${route.role}.` })
       const body = request.method === 'POST' ? JSON.parse(await text(request)) as Record<string, unknown> : {}
       const query = { ...Object.fromEntries(url.searchParams), ...body, ...Object.fromEntries(Object.entries(pattern.groups ?? {}).map(([key, value]) => [key, decodeURIComponent(value)])) }
       asked.push({ route: name, query })
+      if (state.refuse[name]) return json(response, 409, state.refuse[name])
       const answer = (answers as unknown as Record<string, (query: Record<string, unknown>) => unknown>)[name]!(query)
       return answer === null ? json(response, 404, { code: 'not-found', message: 'There is no such thing.' }) : json(response, 200, answer)
     }
@@ -105,17 +112,19 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     work: () => ({ stages: STAGES.map(([stage, title]) => ({ stage, title, plugin: stage.split('.')[0]!, ...countsOf(stage) })), links: LINKS.map(([from, to]) => ({ from, to })) }),
     tasks: ({ state: wanted, stage, limit }) => ({ tasks: (state.empty ? [] : world.tasks).filter((task) => (!wanted || (task.running ? 'running' : task.state) === wanted) && (!stage || task.stage === stage)).slice(0, Number(limit ?? 100)) }),
     task: ({ id }) => world.tasks.find((task) => task.id === id) ?? null,
-    retry: ({ ids }) => ({ changed: ids.length }),
-    cancel: ({ ids }) => ({ changed: ids.length }),
-    devices: () => ({ devices: [
-      { id: 'gpu-pc', name: 'gpu-pc', online: true, last_seen_ms: now_ms, birth: { cores: 16, memory_mib: 32_000, scratch_mib: 420_000, gpu_mib: 12_288, tools: { ffmpeg: '7.1' }, platform: 'linux', stages: ['inference.plates', 'retention.slim'] }, running: [{ task: world.tasks[4]!.id, stage: 'inference.plates', progress: 0.62, what: '112 of 180 s, 8 plates' }, { task: world.tasks[5]!.id, stage: 'inference.plates', progress: 0.31, what: '56 of 180 s' }] },
-      { id: 'nas', name: 'nas', online: true, last_seen_ms: now_ms, birth: { cores: 4, memory_mib: 8000, scratch_mib: 90_000, gpu_mib: 0, tools: { ffmpeg: '7.1', ffprobe: '7.1', perl: '5.36' }, platform: 'linux', stages: ['clip.probe', 'clip.thumbs', 'clip.filmstrip', 'archive.copy'] }, running: [] },
-      { id: 'shed-nas', name: 'shed-nas', online: false, last_seen_ms: now_ms - 30_000_000, birth: { cores: 2, memory_mib: 2000, scratch_mib: 8000, gpu_mib: 0, tools: {}, platform: 'linux', stages: ['archive.copy'] }, running: [] },
-    ] }),
+    retry: (which) => ({ changed: meant(which).filter((task) => task.state === 'parked').length }),
+    cancel: (which) => ({ changed: meant(which).filter((task) => task.state !== 'complete').length }),
+    rerun: (which) => ({ changed: meant(which).filter((task) => task.state === 'complete').length }),
+    ...yard.answers,
     events: () => ({ events: [] }),
     edit: () => ({}),
   }
-  const me: Answer<'session'> = { name: 'anna', role: 'admin', mqtt: { username: 'page', password: 'secret' } }
+  const me: Answer<'session'> = { name: 'anna', get role() { return state.role }, mqtt: { username: 'page', password: 'secret' } }
+  const meant = ({ ids, stage, drive, assets, from, to }: Ask<'rerun'>) => world.tasks.filter((task) => {
+    const view = world.views.find(({ asset }) => asset.name === task.input['name'])
+    return (ids?.includes(task.id) ?? true) && (stage === undefined || task.stage === stage) && (drive === undefined || view?.drive === drive) && (assets === undefined || (view !== undefined && assets.includes(view.asset.sha256)))
+      && (from === undefined || (view !== undefined && view.asset.start_ms! >= from)) && (to === undefined || (view !== undefined && view.asset.start_ms! < to))
+  })
   const countsOf = (stage: string) => {
     const own = state.empty ? [] : world.tasks.filter((task) => task.stage === stage)
     return { pending: own.filter((t) => t.state === 'pending' && !t.running).length, running: own.filter((t) => t.running).length, complete: own.filter((t) => t.state === 'complete').length, parked: own.filter((t) => t.state === 'parked').length }
@@ -141,7 +150,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
 
   await new Promise<void>((done) => server.listen(port, '127.0.0.1', done))
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, world, asked, state,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, world, yard, asked, state,
     progress: (task, stage, done, what) => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/gpu-pc/progress', payload: Buffer.from(JSON.stringify({ task, stage, done, what })) }, () => undefined),
     changed: () => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/bridge/home/home/changed', payload: Buffer.from('{"kinds":["asset"]}') }, () => undefined),
     close: async () => {

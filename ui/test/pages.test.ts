@@ -2,55 +2,21 @@
  * The built pages in a real browser, over an invented world. Pictures of all of them stay in `.viewshed/screens/`,
  * to be looked at beside the design.
  */
-import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
-import { build } from 'vite'
+import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { fixture, type Fixture } from './fixture.ts'
+import { installed, NOON_MS, sideways, skipped, visit, type Size, type Theme, type Visit } from './chromium.ts'
+import type { Fixture } from './fixture.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-const SCREENS = join(import.meta.dirname, '..', '..', '.viewshed', 'screens')
-const DIST = join(SCREENS, '..', 'ui-under-test')
-const SIZES = { desk: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const
-const NOON_MS = new Date(2026, 10, 20, 14, 31).getTime()
-
-describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) ? '' : `: skipped, ${CHROMIUM} is not installed`}`, () => {
+describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
+  let v: Visit
   let box: Fixture
-  let browser: Browser
-  const contexts: BrowserContext[] = []
-  const complaints: string[] = []
-
   beforeAll(async () => {
-    // Not into `ui/dist`: other tests and a running box serve that.
-    await build({ configFile: join(import.meta.dirname, '..', 'vite.config.ts'), logLevel: 'error', build: { outDir: DIST, emptyOutDir: true } })
-    box = await fixture(0, NOON_MS, DIST)
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
-    await mkdir(SCREENS, { recursive: true })
-  }, 120_000)
-  afterAll(async () => {
-    for (const context of contexts) await context.close()
-    await browser?.close()
-    await box?.close()
-  })
-
-  async function context(size: keyof typeof SIZES, theme: 'light' | 'dark'): Promise<BrowserContext> {
-    const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
-    contexts.push(made)
-    made.setDefaultTimeout(12_000)
-    await made.clock.setFixedTime(NOON_MS)
-    return made
-  }
-  async function open(made: BrowserContext, path: string): Promise<Page> {
-    const page = await made.newPage()
-    page.on('pageerror', (error) => complaints.push(`${path}: ${error.message}`))
-    page.on('console', (message) => { if (message.type() === 'error' && !/status of 40[14]/.test(message.text())) complaints.push(`${path}: ${message.text()}`) })
-    await page.goto(box.url + path)
-    await page.evaluate(() => document.fonts.ready)
-    return page
-  }
+    v = await visit('pages')
+    box = v.box
+  }, 240_000)
+  afterAll(async () => { await v?.end() })
+  const context = (size: Size, theme: Theme): Promise<BrowserContext> => v.context(size, theme)
+  const open = (made: BrowserContext, path: string): Promise<Page> => v.open(made, path)
   const drive = () => box.world.drives[0]!
   const played = (page: Page) => page.evaluate(() => document.querySelector('video')!.currentTime)
 
@@ -71,11 +37,11 @@ describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) 
         expect(await page.locator('html').getAttribute('data-theme')).toBe(theme)
         if (look.name === 'map') await page.waitForFunction(() => /Plates [1-9]/.test(document.querySelector('.seg')!.textContent!) && document.querySelectorAll('.leaflet-tile:not(.leaflet-tile-loaded)').length === 0)
         await page.waitForFunction(() => [...document.images].every((image) => image.complete || image.loading === 'lazy'))
-        await page.screenshot({ path: join(SCREENS, `${look.name}-${size}-${theme}.png`) })
-        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${look.name} scrolls sideways`).toBeLessThanOrEqual(0)
+        await v.shot(page, `${look.name}-${size}-${theme}`)
+        expect(await sideways(page), `${look.name} scrolls sideways`).toBeLessThanOrEqual(0)
         await page.close()
       }
-      expect(complaints).toEqual([])
+      expect(v.complaints).toEqual([])
     })
   }
 
@@ -216,9 +182,128 @@ describe.skipIf(!existsSync(CHROMIUM))(`pages in chromium${existsSync(CHROMIUM) 
     await page.close()
   })
 
+  const lastAsked = (route: string) => box.asked.findLast((a) => a.route === route)?.query
+  const DEEDS: readonly { name: string; path: () => string; doing: (page: Page) => Promise<void> }[] = [
+    { name: 'task-parked', path: () => `/work/${box.world.tasks[0]!.id}?state=parked`, doing: async (page) => {
+      await page.locator('ol.tries').waitFor()
+      await page.keyboard.press('l')
+      await page.getByText('[h264] error while decoding').waitFor()
+    } },
+    { name: 'task-chain', path: () => `/work/${box.world.tasks.find((t) => t.stage === 'clip.probe' && t.made.length > 1)!.id}?state=complete`, doing: async (page) => { await page.locator('.chain .complete a').first().waitFor() } },
+    { name: 'task-waiting', path: () => `/work/${box.world.tasks.find((t) => t.stage === 'archive.copy')!.id}?state=pending`, doing: async (page) => { await page.getByRole('heading', { name: /waits for shed-nas, away/ }).waitFor() } },
+    { name: 'run-again', path: () => '/work?stage=inference.plates&state=complete', doing: async (page) => {
+      await page.getByRole('button', { name: 'Run again over…' }).click()
+      await page.getByLabel('From').fill('2026-11-01')
+      await page.getByLabel('To, that day too').fill('2026-11-20')
+      await page.getByRole('button', { name: 'Run again over 1 Nov–20 Nov' }).waitFor()
+    } },
+    { name: 'leave-out', path: () => '/work?stage=inference.plates&state=pending', doing: async (page) => {
+      await page.getByRole('button', { name: 'Leave all out…' }).click()
+      await page.getByRole('dialog', { name: 'Leave out 4 waiting, 2 running' }).waitFor()
+    } },
+    { name: 'drive-again', path: () => `/drives/${drive().id}`, doing: async (page) => {
+      await page.getByRole('button', { name: 'Run again…' }).click()
+      await page.getByRole('button', { name: 'Run Read plates again' }).waitFor()
+    } },
+  ]
+  for (const size of ['desk', 'phone'] as const) for (const theme of ['light', 'dark'] as const) {
+    test(`${size}, ${theme}: a task, its chain, its attempts and what can be done with it fit the page`, async () => {
+      const made = await context(size, theme)
+      for (const { name, path, doing } of DEEDS) {
+        const page = await open(made, path())
+        await doing(page)
+        await v.shot(page, `${name}-${size}-${theme}`, name.startsWith('task-') && size === 'phone')
+        expect(await sideways(page), `${name} scrolls sideways`).toBeLessThanOrEqual(0)
+        await page.close()
+      }
+      expect(v.complaints).toEqual([])
+    })
+  }
+
+  test('a parked task: R tries it again, ⇧R all with the same cause, L shows the log; leaving out asks first', async () => {
+    const [one, ...others] = box.world.tasks.filter((task) => task.state === 'parked')
+    const page = await open(await context('desk', 'light'), `/work/${one!.id}?state=parked`)
+    await page.getByText('Interruptions', { exact: true }).waitFor()
+    expect(await page.locator('.lost li').allInnerTexts()).toHaveLength(2)
+    expect(await page.locator('ol.tries li').filter({ has: page.locator('button') }).count()).toBe(5)
+    await page.keyboard.press('r')
+    await page.getByText('1 task offered again.').waitFor()
+    expect(lastAsked('retry')).toEqual({ ids: [one!.id] })
+    await page.keyboard.press('Shift+R')
+    await page.getByText('4 tasks offered again.').waitFor()
+    expect((lastAsked('retry')!['ids'] as string[]).sort()).toEqual([one!, ...others].map(({ id }) => id).sort())
+    await page.keyboard.press('l')
+    await page.getByText('nothing was written after 41.2 s').waitFor()
+    await page.keyboard.press('l')
+    await page.getByText('nothing was written after 41.2 s').waitFor({ state: 'detached' })
+
+    const asked = box.asked.filter((a) => a.route === 'cancel').length
+    await page.getByRole('button', { name: 'Leave out…' }).click()
+    await page.getByRole('dialog').getByText('is taken off the list').waitFor()
+    await page.getByRole('button', { name: 'Keep' }).click()
+    expect(box.asked.filter((a) => a.route === 'cancel')).toHaveLength(asked)
+    await page.getByRole('button', { name: 'Leave out…' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave out' }).click()
+    await page.getByText('1 task left out.').waitFor()
+    expect(lastAsked('cancel')).toEqual({ ids: [one!.id] })
+    await page.close()
+  })
+
+  test('the chain leads to what made a task and what it made, and says what is not made yet', async () => {
+    const running = box.world.tasks.find((task) => task.stage === 'inference.plates' && task.running)!
+    const page = await open(await context('desk', 'light'), `/work/${running.id}`)
+    await page.locator('.chain .later').getByText('Archive').waitFor()
+    expect(await page.locator('.chain li').allInnerTexts()).toEqual(['Probe\ndone', 'Read plates runs', 'Archive\nnot made yet'])
+    await page.locator('.chain a').first().click()
+    await page.waitForURL(`**/work/${running.made_by[0]!.id}`)
+    await page.locator('.chain .here').getByText('Probe').waitFor()
+    await page.locator('.chain a', { hasText: 'Read plates' }).click()
+    await page.waitForURL(`**/work/${running.id}`)
+    await page.close()
+  })
+
+  test('run again: one task, a stage over some days, a whole drive, one clip; each says how many it was', async () => {
+    const made = await context('desk', 'light')
+    const read = box.world.tasks.filter((task) => task.stage === 'inference.plates' && task.state === 'complete')
+    const page = await open(made, `/work/${read[0]!.id}`)
+    await page.getByRole('button', { name: 'Run again', exact: true }).click()
+    await page.getByText('1 task asked for again, behind fresh footage.').waitFor()
+    expect(lastAsked('rerun')).toEqual({ ids: [read[0]!.id] })
+    await page.goto(`${box.url}/work?stage=inference.plates&state=complete`)
+    await page.getByRole('button', { name: 'Run again over…' }).click()
+    await page.getByLabel('From').fill('2026-11-20')
+    await page.getByLabel('To, that day too').fill('2026-11-19')
+    await page.getByText('The last day comes before the first.').waitFor()
+    await page.getByLabel('To, that day too').fill('2026-11-20')
+    await page.getByRole('button', { name: 'Run again over 20 Nov' }).click()
+    await page.getByText(/^Read plates: \d+ tasks? asked for again|^Read plates: Nothing/).waitFor()
+    expect(lastAsked('rerun')).toEqual({ stage: 'inference.plates', from: new Date(2026, 10, 20).getTime(), to: new Date(2026, 10, 21).getTime() })
+    await page.close()
+
+    const drives = await open(made, `/drives/${drive().id}`)
+    await drives.getByRole('button', { name: 'Run again…' }).click()
+    await drives.getByRole('button', { name: 'Run Probe again' }).click()
+    await drives.getByText(/tasks asked for again/).waitFor()
+    expect(lastAsked('rerun')).toEqual({ stage: 'clip.probe', drive: drive().id })
+    await drives.close()
+    const { sha256 } = box.world.views[0]!.asset
+    const clip = await open(made, `/clips/${sha256}`)
+    await clip.getByRole('button', { name: 'Run again…' }).click()
+    await clip.getByRole('button', { name: 'Run Probe again' }).click()
+    await clip.getByText('1 task asked for again').waitFor()
+    expect(lastAsked('rerun')).toEqual({ stage: 'clip.probe', assets: [sha256] })
+    await clip.close()
+  })
+
+  test('what waits says what for', async () => {
+    const page = await open(await context('desk', 'light'), '/work?state=pending')
+    for (const words of ['waits its turn on gpu-pc', 'waits its turn on gpu-pc, run 2', 'again in 3 min', /^waits for shed-nas, away, last heard/, 'waits for laptop: on battery']) await page.locator('.why').getByText(words, { exact: typeof words === 'string' }).first().waitFor()
+    await page.close()
+  })
+
   test('first run, sign-in, empty, refused, unknown and unreachable each say what is so', async () => {
     const made = await context('desk', 'light')
-    const shot = (page: Page, name: string) => page.screenshot({ path: join(SCREENS, `${name}-desk-light.png`) })
+    const shot = (page: Page, name: string) => v.shot(page, `${name}-desk-light`)
     Object.assign(box.state, { signedIn: false, setupNeeded: true })
     const setup = await open(made, '/setup?token=once')
     await setup.getByLabel('Your name').fill('anna')

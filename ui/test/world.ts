@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { AssetDoc, CopyDoc, PicturesDoc, Sighting, SightingsDoc, TrackDoc } from '../../core/contract/records.ts'
 import { placeAt } from '../../core/contract/place.ts'
 import type { AssetView, DriveView, SightingHit } from '../../core/store/port.ts'
-import type { TaskView } from '../../core/tasks/port.ts'
+import type { TaskLink, TaskView } from '../../core/tasks/port.ts'
 import { STRIP } from './pictures.ts'
 
 const CLIP_S = 60
@@ -138,15 +138,27 @@ function clipOf({ t, c, channel, start_ms, way, drive, random, read, playable }:
 }
 
 function tasksOf(now_ms: number, views: readonly AssetView[]): TaskView[] {
+  const idOf = (n: number, stage: string) => sha(`task ${n} ${stage}`).slice(0, 32)
   const task = (n: number, stage: string, view: AssetView | null, more: Partial<TaskView>): TaskView => ({
-    id: sha(`task ${n} ${stage}`).slice(0, 26), stage, state: 'complete', running: null, input: { name: view?.asset.name ?? `2026_1117_18103${n}F.MP4`, media: view?.asset.media ?? media(`raw/a229/broken/${n}.MP4`) }, options: {}, output: {}, attempts: 1, interruptions: 0, not_before_ms: 0, faults: [],
-    created_ms: now_ms - 900_000 - n * 30_000, completed_ms: now_ms - 840_000 - n * 30_000, device: 'nas', made_by: [], made: [], ...more,
+    id: idOf(n, stage), stage, state: 'complete', running: null, input: { name: view?.asset.name ?? `2026_1117_18103${n}F.MP4`, media: view?.asset.media ?? media(`raw/a229/broken/${n}.MP4`) }, options: {}, output: {}, attempts: 0, interruptions: 0, not_before_ms: 0, faults: [],
+    created_ms: now_ms - 900_000 - n * 30_000, completed_ms: now_ms - 840_000 - n * 30_000, device: 'nas', run: 0, interrupted: [], made_by: [], made: [], ...more,
   })
-  const probe = (n: number) => sha(`task ${n} clip.probe`).slice(0, 26)
-  const done = views.slice(0, 40).map((view, i) => task(i, 'clip.probe', view, {}))
-  const fault = (at_ms: number) => ({ code: 'tool/failed', message: 'ffmpeg could not write the copy: the decoder stopped at 41 s. The original is untouched.', device: 'nas', at_ms, log: 'ffmpeg -i 135754F.MP4 -vf scale=-2:720 …\n[h264] error while decoding MB 63 12\n[out#0] nothing was written after 41.2 s\nexit code 1' })
-  const parked = [0, 1, 2, 3].map((n) => task(100 + n, 'retention.slim', views[n]!, { state: 'parked', output: null, attempts: 5, completed_ms: null, device: null, made_by: [probe(n)], faults: Array.from({ length: 5 }, (_, i) => fault(now_ms - 720_000 + i * 60_000 - n * 86_400_000 * 0.8)) }))
-  const running = [0, 1, 2].map((n) => task(200 + n, n === 2 ? 'clip.thumbs' : 'inference.plates', views[6 + n]!, { state: 'pending', output: null, completed_ms: null, device: null, made_by: [probe(6 + n)], running: { device: n === 2 ? 'nas' : 'gpu-pc', since_ms: now_ms - 41_000 + n * 9000, progress: [0.62, 0.31, 0.2][n]!, what: ['112 of 180 s, 8 plates', '56 of 180 s, 2 plates', '9 of 45'][n]! } }))
-  const pending = Array.from({ length: 6 }, (_, n) => task(300 + n, n < 4 ? 'inference.plates' : 'archive.copy', views[10 + n]!, { state: 'pending', output: null, completed_ms: null, device: null, attempts: 0, made_by: [probe(10 + n)] }))
-  return [...parked, ...running, ...pending, ...done]
+  const link = ({ id, stage, state }: TaskView): TaskLink => ({ id, stage, state })
+  const waits = { state: 'pending', output: null, completed_ms: null, device: null } as const
+  const probed = views.slice(0, 40).map((view, i) => task(i, 'clip.probe', view, {}))
+  const after = (n: number) => ({ made_by: [link(probed[n]!)] })
+  const fault = (at_ms: number, i: number) => ({ code: 'tool/failed', message: 'ffmpeg could not write the copy: the decoder stopped at 41 s. The original is untouched.', device: i === 1 ? 'gpu-pc' : 'nas', at_ms, log: 'ffmpeg -i 135754F.MP4 -vf scale=-2:720 …\n[h264] error while decoding MB 63 12\n[out#0] nothing was written after 41.2 s\nexit code 1' })
+  const parked = [0, 1, 2, 3].map((n) => task(100 + n, 'retention.slim', views[n]!, {
+    ...waits, state: 'parked', attempts: 5, faults: Array.from({ length: 5 }, (_, i) => fault(now_ms - 720_000 + i * 60_000 - n * 86_400_000 * 0.8, i)), ...after(n),
+    ...(n === 0 ? { interruptions: 2, interrupted: [{ device: 'gpu-pc', at_ms: now_ms - 1_500_000, why: 'was gone' }, { device: 'nas', at_ms: now_ms - 1_100_000, why: 'said nothing for 60 s' }] } : {}),
+  }))
+  const running = [0, 1, 2].map((n) => task(200 + n, n === 2 ? 'clip.thumbs' : 'inference.plates', views[6 + n]!, { ...waits, ...after(6 + n), running: { device: n === 2 ? 'nas' : 'gpu-pc', since_ms: now_ms - 41_000 + n * 9000, progress: [0.62, 0.31, 0.2][n]!, what: ['112 of 180 s, 8 plates', '56 of 180 s, 2 plates', '9 of 45'][n]! } }))
+  const pending = Array.from({ length: 7 }, (_, n) => n < 4
+    ? task(300 + n, 'inference.plates', views[10 + n]!, { ...waits, ...after(10 + n), ...(n === 1 ? { run: 1 } : {}), ...(n === 2 ? { attempts: 1, faults: [fault(now_ms - 60_000, 0)], not_before_ms: now_ms + 180_000 } : {}) })
+    : task(300 + n, n < 6 ? 'archive.copy' : 'retention.slim', views[10 + n]!, { ...waits, ...after(10 + n) }))
+  const read = [20, 21, 22].map((n) => task(400 + n, 'inference.plates', views[n]!, { device: 'gpu-pc', ...after(n), ...(n === 20 ? { run: 1 } : {}) }))
+  const thumbs = [20, 21].map((n) => task(400 + n, 'clip.thumbs', views[n]!, after(n)))
+  const children = [...parked, ...running, ...pending, ...read, ...thumbs]
+  const done = probed.map((one) => ({ ...one, made: children.filter((child) => child.made_by[0]!.id === one.id).map(link) }))
+  return [...children, ...done]
 }

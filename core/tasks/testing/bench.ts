@@ -19,7 +19,7 @@ export const HOME: Scope = { org: 'home', site: 'home', role: 'device' }
 export const ELSEWHERE: Scope = { org: 'other', site: 'yard', role: 'device' }
 
 export interface Bench {
-  readonly clock: { now_ms: number }
+  readonly clock: { now_ms: number; set_ms: number } // how far somebody set the clock beside the time that passed
   readonly disk: { full: boolean } // while true, nothing can be committed
   readonly folder: Folder
   readonly board: OpenBoard
@@ -37,9 +37,9 @@ export interface Bench {
 
 export async function inProcess(parts: Partial<BoardParts> = {}): Promise<Bench> {
   const dir = await mkdtemp(join(tmpdir(), 'viewshed-board-'))
-  const clock = { now_ms: 1_000_000_000_000 }
+  const clock = { now_ms: 1_000_000_000_000, set_ms: 0 }
   const disk = { full: false }
-  const now = () => clock.now_ms
+  const now = () => clock.now_ms + clock.set_ms
   const files = folder(dir)
   const troubles: unknown[] = []
   const work: string[][] = []
@@ -49,7 +49,7 @@ export async function inProcess(parts: Partial<BoardParts> = {}): Promise<Bench>
     const outcomes = await openOutcomes({ log, clock: now })
     const events = openEvents({ log, outcomes, clock: now })
     const board = await openBoard({
-      log, outcomes, stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES), volumes: files, clock: now, random: () => 0, sweep_ms: 0,
+      log, outcomes, stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES), volumes: files, clock: now, ticks: () => clock.now_ms, random: () => 0, sweep_ms: 0,
       onTrouble: (error) => troubles.push(error), onWork: (stages) => work.push([...stages]), ...parts,
     })
     return { log, outcomes, events, board }

@@ -27,7 +27,7 @@ const outcomes = await openOutcomes({ log, clock })
 const events = openEvents({ log, outcomes, clock })
 const volumes = folder(dir)
 const board = await openBoard({
-  log, outcomes, clock, volumes, stages: (name) => STAGES[name] ?? null, stageNames: STAGE_NAMES, random: () => 0, sweep_ms: 0,
+  log, outcomes, clock, ticks: clock, volumes, stages: (name) => STAGES[name] ?? null, stageNames: STAGE_NAMES, random: () => 0, sweep_ms: 0,
   onTrouble: (error) => { throw error },
 })
 

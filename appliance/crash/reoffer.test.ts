@@ -1,0 +1,124 @@
+/**
+ * Real agents, each with a task in hand, vanish in every way there is, all at the same time. One more, which has nothing to
+ * do, must get what they held; what they answer when they are back changes nothing.
+ */
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { hashFile } from '../../core/store/durable.ts'
+import type { TaskView } from '../../core/tasks/port.ts'
+import type { Device } from './device.ts'
+import { drop, makeRecording } from './footage.ts'
+import { whyNoNet } from './net.ts'
+import { openStack, type Stack } from './stack.ts'
+
+const STAGE = 'clip.filmstrip'
+const REOFFER_MS = 30_000
+/** Less than what the last will or silence take, so that only the word itself can have done it. */
+const GOODBYE_MS = 5_000
+
+const noNet = whyNoNet()
+
+/** How each of the devices goes, and how it comes back. */
+const WAYS: readonly { readonly how: string; readonly within_ms: number; readonly needsNet?: true; go(device: Device): Promise<() => void> }[] = [
+  { how: 'its link was cut', within_ms: REOFFER_MS, needsNet: true, go: async ({ host }) => (host!.cut(), () => host!.restore()) },
+  { how: 'its agent was killed', within_ms: REOFFER_MS, go: async (device) => (await device.kill(false), () => device.start()) },
+  { how: 'it lost power', within_ms: REOFFER_MS, needsNet: true, go: async (device) => (device.host!.cut(), await device.kill(true), () => (device.host!.restore(), device.start())) },
+  { how: 'it fell asleep', within_ms: REOFFER_MS, go: async (device) => { const pids = await device.freeze(true); return () => device.thaw(pids) } },
+  { how: 'its agent stood still while the stage went on', within_ms: REOFFER_MS, go: async (device) => { const pids = await device.freeze(false); await device.release(); return () => device.thaw(pids) } },
+  { how: 'it said goodbye', within_ms: GOODBYE_MS, go: async (device) => (await device.goodbye(), () => device.start()) },
+]
+const ways = WAYS.filter(({ needsNet }) => !needsNet || noNet === null)
+
+interface Kept { readonly task: TaskView; readonly files: Record<string, string> } // path → digest
+
+describe.runIf(process.platform === 'linux')(`a device vanished with its task${noNet === null ? '' : ` (without links of our own: ${noNet})`}`, () => {
+  let base: string
+  let stack: Stack
+  const took_ms: number[] = []
+  const before: Kept[] = []
+  const after: Kept[] = []
+
+  const api = () => stack.api()
+  const tasks = async () => (await (await api()).tasks({ stage: STAGE, limit: 100 })).tasks
+  const may = async (device: string, stages: readonly string[]) => void (await (await api()).setDevice({ id: device, stages: [...stages] }))
+  /** Everything of the asset that is on the volume. */
+  const kept = async (id: string): Promise<Kept> => {
+    const task = await (await api()).task({ id })
+    const sha256 = String(task.input.sha256)
+    const folder = join(stack.home, 'media', 'derived', sha256.slice(0, 2), sha256)
+    const names = (await readdir(folder)).filter((name) => name.startsWith('filmstrip'))
+    return { task, files: Object.fromEntries(await Promise.all(names.map(async (name) => [name, await hashFile(join(folder, name))]))) }
+  }
+  const staged = async () => (await readdir(join(stack.home, 'media', '.viewshed', 'staging'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map(({ name }) => name)
+
+  beforeAll(async () => {
+    base = await mkdtemp(join(tmpdir(), 'viewshed-reoffer-'))
+    stack = await openStack(base, { devices: ways.length + 1, net: noNet === null })
+    stack.start()
+    await vi.waitFor(async () => (await api()).status({}), { timeout: 60_000 })
+    await Promise.all(stack.devices.map((device) => device.join(api)))
+    const [victims, other] = [stack.devices.slice(0, -1), stack.devices.at(-1)!]
+    const { stages } = await (await api()).work({})
+    await may('nas', stages.map(({ stage }) => stage).filter((stage) => stage !== STAGE))
+    for (const { name } of stack.devices) await may(name, [])
+    for (const device of stack.devices) await device.hold()
+
+    // One after another, so that each has one of its own.
+    const ids: string[] = []
+    for (const [i, { name }] of victims.entries()) {
+      await may(name, [STAGE])
+      await drop(await makeRecording(join(base, 'footage'), i * 3 + 1), join(base, 'inbox'))
+      ids.push(await vi.waitFor(async () => (await tasks()).find(({ running }) => running?.device === name)?.id ?? Promise.reject(new Error(`${name} has not claimed`)), { timeout: 60_000, interval: 200 }))
+      await may(name, [])
+    }
+
+    await may(other.name, [STAGE])
+    const back = await Promise.all(ways.map(async ({ go }, i) => {
+      const gone_ms = Date.now()
+      const undo = await go(victims[i]!)
+      took_ms[i] = await vi.waitFor(async () => {
+        const running = (await tasks()).find(({ id }) => id === ids[i])!.running
+        if (running?.device !== other.name) throw new Error(`not yet: ${JSON.stringify(running)}`)
+        return running.since_ms - gone_ms
+      }, { timeout: 120_000, interval: 200 })
+      return undo
+    }))
+    await other.release()
+    await vi.waitFor(async () => expect((await tasks()).map(({ state }) => state)).toEqual(ids.map(() => 'complete')), { timeout: 60_000, interval: 200 })
+    for (const id of ids) before.push(await kept(id))
+
+    for (const undo of back) undo()
+    for (const [i, { how }] of ways.entries()) if (how !== 'its agent stood still while the stage went on') await victims[i]!.release()
+    // Each does one more piece of work: what it had to say of the first it has said by then.
+    await may(other.name, [])
+    for (const [i, { name }] of victims.entries()) {
+      await may(name, [STAGE])
+      await drop(await makeRecording(join(base, 'footage'), i * 3 + 2), join(base, 'inbox'))
+      await vi.waitFor(async () => expect((await tasks()).find((task) => task.device === name && !ids.includes(task.id))?.state).toBe('complete'), { timeout: 90_000, interval: 200 })
+      await may(name, [])
+    }
+    for (const id of ids) after.push(await kept(id))
+  }, 400_000)
+
+  afterAll(async () => {
+    await stack.stop()
+    stack.close()
+    await rm(base, { recursive: true, force: true, maxRetries: 5 })
+  }, 60_000)
+
+  test.each(ways.map((way, i) => ({ ...way, i })))('because $how: another one has it within $within_ms ms', ({ i, within_ms }) => {
+    expect(took_ms[i]).toBeLessThan(within_ms)
+    expect(before[i]!.task.device).toBe(stack.devices.at(-1)!.name)
+  })
+
+  test.each(ways.map((way, i) => ({ ...way, i })))('because $how: back again, it changes nothing', ({ i }) => {
+    expect(after[i]).toEqual(before[i])
+    expect(Object.keys(after[i]!.files)).toHaveLength(1)
+  })
+
+  test('nothing of the late answers is left in staging', async () => {
+    await vi.waitFor(async () => expect(await staged()).toEqual([]), { timeout: 30_000 })
+  })
+})

@@ -1,0 +1,73 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { Fault } from '../contract/fault.ts'
+import { faultOfAnswer } from '../http/answer.ts'
+
+/** Where a core listens: a URL, or a unix socket on the same machine. */
+export interface CoreDoor { readonly token: string; readonly baseUrl?: string; readonly socketPath?: string }
+
+/** A body may be so large, on either side. */
+export const MAX_BODY_BYTES = 4 << 20
+
+/** A poll waits at most so long. */
+export const MAX_WAIT_MS = 60_000
+
+/** An answer may take as long as renaming thousands of files; a long poll at most `MAX_WAIT_MS`. */
+const TIMEOUT_MS = MAX_WAIT_MS + 60_000
+
+export interface Caller {
+  /** @param body JSON. Throws the Fault that the other side answered, and `core/unreachable`. */
+  <T>(method: 'GET' | 'POST', path: string, body?: string): Promise<T>
+  close(): void
+}
+
+/** Asks core over connections that are kept. */
+export function caller(where: CoreDoor): Caller {
+  const base = new URL(where.baseUrl ?? 'http://core')
+  const secure = base.protocol === 'https:'
+  const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
+  const name = where.socketPath ?? base.origin
+
+  const once = (method: 'GET' | 'POST', path: string, payload: string | null, isAgain: boolean) => new Promise<{ status: number; text: string }>((answer, fail) => {
+    const request = (secure ? httpsRequest : httpRequest)(new URL(path, base), {
+      method, agent, timeout: TIMEOUT_MS, ...(where.socketPath === undefined ? {} : { socketPath: where.socketPath }),
+      headers: { authorization: `Bearer ${where.token}`, ...(payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) },
+    })
+    const unreachable = (error: Error) => {
+      // The other side closed an idle connection just as we took it: nothing was read there, so it is no second try.
+      const wasIdle = request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+      if (wasIdle && !isAgain) once(method, path, payload, true).then(answer, fail)
+      else fail(new Fault('core/unreachable', `Viewshed at ${name} does not answer: ${error.message}`, { cause: error }))
+    }
+    request.once('response', (response) => text(response).then((body) => answer({ status: response.statusCode ?? 0, text: body }), unreachable))
+    request.once('error', unreachable)
+    request.once('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)))
+    request.end(payload ?? undefined)
+  })
+
+  const ask = async <T>(method: 'GET' | 'POST', path: string, payload: string | null = null): Promise<T> => {
+    // Said here, for the other side cuts the connection before it can say so.
+    if (payload !== null && Buffer.byteLength(payload) > MAX_BODY_BYTES) throw new Fault('input/too-large', `${path}: the body has more than ${MAX_BODY_BYTES} bytes; send less at a time`)
+    const { status, text: said } = await once(method, path, payload, false)
+    const value = answerOf(said)
+    if (status >= 200 && status < 300 && value !== null) return value as T
+    throw faultOfAnswer(status, said, `Viewshed at ${name}`)
+  }
+  return Object.assign(ask, { close: () => agent.destroy() })
+}
+
+async function text(response: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of response as AsyncIterable<Uint8Array>) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function answerOf(said: string): object | null {
+  try {
+    const value: unknown = JSON.parse(said)
+    return value !== null && typeof value === 'object' ? value : null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null // a proxy's page, not ours
+    throw error
+  }
+}
