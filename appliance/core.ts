@@ -41,6 +41,8 @@ import { statusOf } from './status.ts'
 export interface Core {
   readonly url: string
   readonly mqttPort: number | null // null: a broker of the user's own is used
+  /** Where core's own agent meets our broker, whatever devices that join are told. */
+  readonly mqttUrl: string
   readonly access: Access
   readonly board: OpenBoard
   readonly devices: Devices
@@ -106,8 +108,8 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     log: store, records, access, board, clock: Date.now, monotonic: () => performance.now(),
     holders: () => new Set(board.running(HOME).map(({ device }) => device)),
     stage: (name) => registry.stage(name)?.stage ?? null,
-    whereabouts: ({ id, org }) => ({
-      mqtt: brokerFor(id, config.mqtt, broker.port),
+    whereabouts: ({ id, org, generation }) => ({
+      mqtt: brokerFor(id, generation === null ? null : config.mqtt, broker.port), // our own agent's token is made here and known here only
       volumes: volumes.names.filter((name) => volumes.orgOf(name) === org).map((name) => ({ name, id: store.get(`volume!${name}`)! })),
     }),
     warn: (error, message) => log.warn(error, message),
@@ -172,6 +174,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   return {
     url: door.url,
     mqttPort: broker.port,
+    mqttUrl: broker.port === null ? `${door.url.replace('http', 'ws')}/mqtt` : `mqtt://127.0.0.1:${broker.port}`,
     access,
     board,
     devices,

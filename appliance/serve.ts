@@ -26,7 +26,7 @@ export async function serve(config: Config): Promise<Appliance> {
   })
   core.attach(flows)
   const agent = startOwnAgent({
-    device: NAS, ...HOME, core: { socketPath: core.sockets.core, token: core.tokenFor('device', NAS, 'device') }, mqtt: core.mqttPort === null ? null : { url: `mqtt://127.0.0.1:${core.mqttPort}` },
+    device: NAS, ...HOME, core: { socketPath: core.sockets.core, token: core.tokenFor('device', NAS, 'device') }, mqtt: { url: core.mqttUrl },
     scratch: join(config.folder, 'scratch'), mounts: core.volumes.specs, watchers: true,
   }, log, () => void core.board.gone(NAS).catch((e: unknown) => log.error(e, 'the tasks of the agent that ended wait for their leases')))
   return {

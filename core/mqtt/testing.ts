@@ -7,9 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
+import { HOME, type Scope } from '../access/scope.ts'
 import type { DeviceView } from '../http/api.ts'
 import { SETTINGS } from '../devices/settings.ts'
 import { CAPABILITY } from '../devices/testing.ts'
+import { openCatalogue } from '../store/catalogue.ts'
+import { openIndexes } from '../store/index/index.ts'
+import type { Index } from '../store/port.ts'
 import type { Look } from './home-assistant.ts'
 import type { OutsideSettings } from './outside.ts'
 
@@ -110,6 +114,22 @@ export async function remembered(url: string, filters: string[], options: IClien
   await wait(200)
   await client.endAsync(true)
   return found
+}
+
+/** A library with nothing in it. */
+export async function emptyLibrary(): Promise<{ index(scope: Scope): Index; close(): Promise<void> }> {
+  const dir = await mkdtemp(join(tmpdir(), 'viewshed-library-'))
+  const catalogue = await openCatalogue({ dir: join(dir, 'catalogue'), clock: Date.now, groupings: [] })
+  const indexes = openIndexes({ dir: join(dir, 'index'), catalogue })
+  await indexes.ready(HOME)
+  return {
+    index: (scope) => indexes.index(scope),
+    async close() {
+      await indexes.close()
+      await catalogue.close()
+      await rm(dir, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
 }
 
 export const STATUS: Look['status'] = {
