@@ -8,7 +8,7 @@ const LISTEN_MS = 3_000
 export interface Found { readonly name: string; readonly address: string } // `http://192.168.1.20:8080`
 
 /** What multicast-dns may be told: the interface whose network is meant, and a port of its own. */
-export interface Where { readonly interface?: string; readonly port?: number; readonly loopback?: boolean }
+export interface Where { readonly interface?: string; readonly bind?: string; readonly port?: number }
 
 /** Lets others find the appliance until the returned function is called. */
 export function announce({ name, port }: { readonly name: string; readonly port: number }, where: Where = {}): () => Promise<void> {
@@ -23,7 +23,7 @@ export async function discover(where: Where = {}, listen_ms = LISTEN_MS): Promis
   const bonjour = new Bonjour(where, () => undefined)
   const found = new Map<string, Found>()
   const browser = bonjour.find({ type: TYPE }, ({ name, port, addresses = [], referer }) => {
-    const ip = addresses.find((address) => address.includes('.')) ?? referer?.address
+    const ip = referer?.address ?? addresses[0] // the address that it answers from can be reached; of those that it names, who knows
     if (ip !== undefined) found.set(name, { name, address: `http://${ip.includes(':') ? `[${ip}]` : ip}:${port}` })
   })
   await new Promise((done) => setTimeout(done, listen_ms))

@@ -12,7 +12,7 @@ import type { Said } from './roster.ts'
 const HOME = { org: 'home', site: 'home' }
 const GARAGE = { org: 'home', site: 'garage' }
 
-let now_ms = Date.UTC(2026, 0, 1)
+const now_ms = Date.UTC(2026, 0, 1)
 let broker: Broker
 let door: TestDoor
 let peers: MqttClient[] = []
