@@ -42,10 +42,10 @@ afterEach(async () => {
 /** @param mounted whether it has the volumes as folders; otherwise everything comes and goes over HTTP */
 function start(device: string, mounted: boolean): ChildProcess {
   const order: AgentOrder = {
-    device, ...HOME, core: { baseUrl: core.url, token: core.tokenFor('device', device, 'device') }, mqtt: { url: `mqtt://127.0.0.1:${core.mqttPort}` },
-    scratch: join(dir, `scratch-${device}`), mounts: mounted ? core.volumes.specs : [], watchers: false,
+    device, ...HOME, core: { baseUrl: core.url, token: core.tokenFor('device', device, 'device') }, mqtt_url: `mqtt://127.0.0.1:${core.mqttPort}`,
+    scratch: join(dir, `scratch-${device}`), cache: { folder: join(dir, `cache-${device}`), most_bytes: 1e9 }, mounts: mounted ? core.volumes.specs : [], watchers: false,
   }
-  const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'agent'], { stdio: ['pipe', 'inherit', 'inherit'], env: { ...process.env, VIEWSHED_LOG: 'silent' } })
+  const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'agent', '--order'], { stdio: ['pipe', 'inherit', 'inherit'], env: { ...process.env, VIEWSHED_LOG: 'silent' } })
   agent.stdin!.write(JSON.stringify(order) + '\n')
   agents.push(agent)
   return agent
@@ -76,7 +76,7 @@ describe.each([['with the volume mounted', true], ['over HTTP alone', false]] as
     await vi.waitFor(() => expect(core.board.unplaced()).toBe(0))
     for (const thumb of thumbs) expect(await hashFile(await core.volumes.resolve('media', thumb.media.path))).toBe(thumb.media.sha256)
     expect((await readdir(join(dir, 'media/.viewshed/staging'), { recursive: true })).filter((name) => name !== 'put')).toEqual([])
-    await vi.waitFor(async () => expect((await readdir(join(dir, 'scratch-gpu-pc'))).filter((name) => name !== 'lock')).toEqual([]))
+    await vi.waitFor(async () => expect((await readdir(join(dir, 'scratch-gpu-pc'), { recursive: true })).filter((name) => name !== 'lock' && !/^stage-\d+$/.test(name))).toEqual([]))
   })
 })
 

@@ -1,134 +1,197 @@
 /**
  * An agent: claims tasks, runs them in warm children, keeps watchers beside their devices. The same program on the NAS,
- * where core starts it, and on another machine. It remembers nothing: whatever it was doing is offered again when it goes.
+ * where core starts it, and on a machine that joined. It remembers nothing: whatever it was doing is offered again when it goes.
  */
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import mqtt, { type MqttClient } from 'mqtt'
 import { pino } from 'pino'
+import type { Static, TObject, TSchema } from 'typebox'
 import { Fault } from '../core/contract/fault.ts'
-import { unmet, type Capability } from '../core/plugins/registry.ts'
-import { openVolumes, type VolumeSpec } from '../core/store/volumes.ts'
+import type { AnyPlugin, WatchContext } from '../core/contract/plugin.ts'
+import { rests } from '../core/devices/rests.ts'
+import type { HelloAnswer } from '../core/http/api.ts'
+import { openVolumes, STAGING } from '../core/store/volumes.ts'
 import { boardClient } from '../core/tasks/port-http.ts'
 import type { Claim } from '../core/tasks/port.ts'
-import type { AnyPlugin, WatchContext } from '../core/contract/plugin.ts'
-import type { Static, TObject, TSchema } from 'typebox'
 import plugins from '../plugins/index.ts'
+import { abilities } from './abilities.ts'
 import { openBell } from './bell.ts'
+import { openCache, type CacheSpec } from './cache.ts'
 import { probe } from './capability.ts'
 import { openChildren, type Running } from './children.ts'
+import { watchConditions } from './conditions.ts'
 import { askCore, type CoreAddress } from './core-request.ts'
+import { joinBroker, type BrokerLink } from './broker-link.ts'
+import { HERE } from './machine/here.ts'
 import { watcherMedia } from './media.ts'
+import { checkedMounts, type Wanted } from './mounts.ts'
 import { startReaper } from './reaper.ts'
 import { openScratch } from './scratch.ts'
+import { room } from './slots.ts'
 
 export interface AgentOrder {
   readonly device: string
   readonly core: CoreAddress
-  readonly mqtt: { readonly url: string } | null
+  readonly mqtt_url: string | null // null: where core says
   readonly org: string
   readonly site: string
   readonly scratch: string
-  readonly mounts: readonly VolumeSpec[]
+  readonly cache: CacheSpec
+  readonly mounts: readonly Wanted[]
   readonly watchers: boolean // whether this machine's inboxes and cameras are its business
+}
+
+export interface AgentLife {
+  readonly signal: AbortSignal
+  /** A fresh token, to be kept; without it the token that it was given lasts as long as the agent. */
+  readonly keepToken?: (token: string) => Promise<void>
 }
 
 const IDLE_WAIT_MS = 5_000 // when nobody said that there is work
 const RETRY_MS = 1_000
-const RENEW_EVERY_MS = 5_000 // a lease is 30 s or more
-/** What all stages together may fill of the machine's memory; what runs alone may fill more. */
-const MEMORY_PART = 0.75
-const DEFAULT_CAP_MIB = 1024
+const RENEW_EVERY_MS = 5_000 // core takes 20 s of silence for an end
+const HELLO_EVERY_MS = 60_000
+const TOKEN_EVERY_MS = 86_400_000
+const LOOK_EVERY_MS = 10_000
+const GOODBYE_MS = 2_000
 
-export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<void> {
+/** Runs until `signal` aborts. Throws Fault `access/unauthenticated` when the appliance no longer knows it. */
+export async function runAgent(order: AgentOrder, { signal: told, keepToken }: AgentLife): Promise<void> {
   const log = pino({ name: 'agent', level: process.env.VIEWSHED_LOG ?? 'info' }, pino.destination(2))
-  const scratch = await openScratch(order.scratch)
-  const capability = await probe(order.scratch)
-  const mounted = await openVolumes(order.mounts, null)
-  const core = boardClient(order.core)
-  const reaper = startReaper()
-  const children = openChildren({ onGroup: reaper.note })
-  const configs = await untilReached(() => askCore<Record<string, unknown>>(order.core, 'GET', '/api/plugins/config', undefined, signal), signal)
-  const stages = runnable(capability)
-  const bell = openBell()
-  const client = order.mqtt ? joinBroker(order, capability, [...stages.keys()], bell.ring) : null
-  const running = new Map<string, { claim: Claim; run: Running; cap_mib: number }>()
-  const slots = Math.max(2, capability.cores)
+  const ending = new AbortController() // told to stop, or a loop of ours failed
+  const { signal } = ending
+  const stop = () => ending.abort(told.reason)
+  if (told.aborted) stop()
+  told.addEventListener('abort', stop)
+  const address: { -readonly [field in keyof CoreAddress]: CoreAddress[field] } = { ...order.core } // its token is renewed
   const home = { org: order.org, site: order.site }
 
-  /** Stages whose children may start now, given what already runs. */
-  const open = (): string[] => {
-    const used_mib = [...running.values()].reduce((sum, r) => sum + r.cap_mib, 0)
-    return [...stages].filter(([name, { plugin, cap_mib, alone }]) =>
-      (running.size === 0 || used_mib + cap_mib <= capability.memory_mib * MEMORY_PART)
-      && !(alone && [...running.values()].some((r) => r.claim.stage === name))
-      && children.rest_ms(plugin.name, Date.now()) === 0).map(([name]) => name)
+  const scratch = await openScratch(order.scratch)
+  const cache = openCache(order.cache)
+  await cache.settle()
+  const machine = await probe(scratch.root)
+  const { stages, lacks } = abilities(plugins, machine)
+  for (const [stage, why] of Object.entries(lacks)) log.info(`${stage} is not run here: ${why}`)
+  const mark = randomUUID() // of all that our stages start
+  const reaper = startReaper(mark)
+  const children = openChildren({ mark, scratch: scratch.root, writes: [order.cache.folder, ...order.mounts.map(({ root }) => join(root, STAGING))], onGroup: reaper.note })
+  const core = boardClient(address)
+  const bell = openBell()
+  const running = new Map<string, { claim: Claim; run: Running; cap_mib: number }>()
+  const conditions = await watchConditions(
+    { here: HERE, nvidia: machine.gpus.some((gpu) => gpu.driver !== null), cores: machine.cores, ours: { busy: () => running.size > 0, has: children.has } },
+    LOOK_EVERY_MS, (now) => { link?.state(now); bell.ring() }, () => undefined,
+  )
+  let mounts: Awaited<ReturnType<typeof checkedMounts>> = { good: [], wrong: [] }
+  let link: BrokerLink | null = null
+  const capability = () => ({ ...machine, stages: [...stages.keys()], lacks, mounts: mounts.good.map(({ name }) => name) })
+
+  /** Says what it can do, and hears what it may. Twice when a mount came or went: what it can do changed with it. */
+  async function hello(): Promise<HelloAnswer> {
+    const said = capability()
+    const answer = await askCore<HelloAnswer>(address, 'POST', '/api/device/hello', { capability: said, conditions: conditions.now() }, signal)
+    mounts = await checkedMounts(order.mounts, answer.volumes, answer.org)
+    for (const { why } of mounts.wrong) log.warn(why)
+    const isSame = said.mounts.join() === capability().mounts.join()
+    if (!isSame) link?.birth(capability())
+    return isSame ? answer : askCore<HelloAnswer>(address, 'POST', '/api/device/hello', { capability: capability(), conditions: conditions.now() }, signal)
+  }
+
+  let may: Pick<HelloAnswer, 'settings' | 'allowed' | 'rests'>
+  function hear(now: typeof may): void {
+    may = now
+    // Core has taken it all back already; what goes on here would be for nothing.
+    if (now.settings.mode === 'paused') for (const { run } of running.values()) run.abort()
+    bell.ring()
+  }
+
+  /** Asks until core answers. That it has forgotten what we can do is mended on the way. */
+  async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await ask()
+      } catch (e) {
+        if (signal.aborted || !(e instanceof Fault)) throw e
+        if (e.code === 'device/unheard') hear(await untilAnswered(hello))
+        else if (e.code === 'core/unreachable' || e.code === 'access/limited') await wait(RETRY_MS, undefined, { signal })
+        else throw e
+      }
+    }
+  }
+
+  async function claimLoop(): Promise<void> {
+    while (!signal.aborted) {
+      // Hours are core's to tell: its clock is the one that a person set.
+      const rest = may.settings.mode === 'working' ? rests({ ...may.settings, hours: null }, conditions.now(), new Date()) : may.settings.mode
+      const open = rest === null ? room({ stages, settings: may.settings, allowed: may.allowed, running: [...running.values()].map(({ claim, cap_mib }) => ({ stage: claim.stage, cap_mib })), machine, rest_ms: (plugin) => children.rest_ms(plugin, performance.now()) }) : []
+      const isRemote = mounts.good.length === 0
+      const claims = open.length > 0 ? await untilAnswered(() => core.claim(order.device, { ...home, role: 'device' }, open, 1, isRemote ? cache.holds() : [])) : []
+      for (const claim of claims) start(claim)
+      if (claims.length === 0) await bell.wait(IDLE_WAIT_MS, signal)
+    }
   }
 
   function start(claim: Claim): void {
     const { plugin, cap_mib } = stages.get(claim.stage)!
     const run = children.run(plugin.name, cap_mib, {
       kind: 'run', task: claim.id, token: claim.token, stage: claim.stage, input: claim.input, options: claim.options, attempt: claim.attempt,
-      config: configs[plugin.name], scratch: scratch.folder(claim.id, claim.token), mounts: order.mounts, core: order.core,
-    }, (done, what) => client?.publish(`viewshed/${order.device}/progress`, JSON.stringify({ task: claim.id, stage: claim.stage, done, what })))
+      config: configs[plugin.name], mounts: mounts.good, cache: order.cache, core: { ...address },
+    }, (done, what) => link?.progress({ task: claim.id, stage: claim.stage, done, what }))
     running.set(claim.id, { claim, run, cap_mib })
-    void finish(claim, run).catch((e: unknown) => log.error(e, `task ${claim.id}`)).finally(async () => {
+    void finish(claim, run).catch((e: unknown) => { if (!signal.aborted) log.error(e, `task ${claim.id}`) }).finally(async () => {
       running.delete(claim.id)
-      await scratch.drop(claim.id, claim.token)
+      await rm(run.scratch, { recursive: true, force: true, maxRetries: 3 })
       bell.ring()
     })
   }
 
   async function finish(claim: Claim, run: Running): Promise<void> {
     const result = await run.result.then((done) => ({ done }), (e: unknown) => ({ fault: e as Fault & { log?: string } }))
-    if (signal.aborted) return
-    await untilReached(async () => {
+    if (signal.aborted) return // the goodbye lets go of everything at once
+    await untilAnswered(async () => {
       if ('done' in result) return core.complete(order.device, { id: claim.id, token: claim.token, output: result.done.output, files: [...result.done.files] })
       if (result.fault.code === 'task/cancelled') return core.release(order.device, claim.id, claim.token)
       log.warn({ task: claim.id, stage: claim.stage, code: result.fault.code }, result.fault.message)
       return core.fault(order.device, claim.id, claim.token, { ...result.fault.toJSON(), ...(result.fault.log ? { log: result.fault.log } : {}) })
-    }, signal).catch(async (e: unknown) => {
+    }).catch(async (e: unknown) => {
       // Core refuses the answer itself (its files, its form): that is this attempt's fault.
-      if (!(e instanceof Fault) || e.code === 'task/unknown' || e.code === 'task/stale') throw e
+      if (!(e instanceof Fault) || e.code === 'task/unknown' || e.code === 'task/stale' || e.code.startsWith('access/')) throw e
       await core.fault(order.device, claim.id, claim.token, e.toJSON())
     })
   }
 
-  async function claimLoop(): Promise<void> {
+  const every = async (ms: number, act: () => Promise<unknown>) => {
     while (!signal.aborted) {
-      const free = slots - running.size
-      const may = free > 0 ? open() : []
-      const claims = may.length ? await untilReached(() => core.claim(order.device, { ...home, role: 'device' }, may, 1), signal) : []
-      for (const claim of claims) start(claim)
-      if (claims.length === 0) await bell.wait(IDLE_WAIT_MS, signal)
+      await wait(ms, undefined, { signal }).catch(ignoreAbort)
+      if (!signal.aborted) await act().catch(ignoreUnreachable)
     }
   }
-
-  async function renewLoop(): Promise<void> {
-    while (!signal.aborted) {
-      await wait(RENEW_EVERY_MS, undefined, { signal }).catch(ignoreAbort)
-      const held = [...running.values()].map(({ claim }) => ({ id: claim.id, token: claim.token }))
-      if (held.length === 0 || signal.aborted) continue
-      try {
-        const ours = new Set(await core.renew(order.device, held))
-        for (const { id, token } of held) if (!ours.has(token)) running.get(id)?.run.abort()
-      } catch (e) {
-        if (!(e instanceof Fault && e.code === 'core/unreachable')) throw e
-      }
-    }
+  async function renew(): Promise<void> {
+    const held = [...running.values()].map(({ claim }) => ({ id: claim.id, token: claim.token }))
+    if (held.length === 0) return
+    const ours = new Set(await core.renew(order.device, held))
+    for (const { id, token } of held) if (!ours.has(token)) running.get(id)?.run.abort()
+  }
+  async function renewToken(): Promise<void> {
+    const { token } = await askCore<{ token: string }>(address, 'POST', '/api/device/token', {}, signal)
+    await keepToken!(token)
+    address.token = token
+    link?.password(token)
   }
 
-  const watching = order.watchers ? plugins.filter((p) => p.watch).map((p) => watch(p)) : []
   async function watch(plugin: AnyPlugin): Promise<void> {
     const { run } = await plugin.watch!()
     const ctx: WatchContext<Static<TObject>, Record<string, TSchema>> = {
-      config: configs[plugin.name] as Static<TObject>, media: watcherMedia(mounted), signal,
-      emit: (event, key, payload) => untilReached(() => core.emit(home, `${plugin.name}.${event}`, key, payload as Record<string, unknown>), signal).then(() => undefined),
-      known: (event, key) => untilReached(() => core.known(home, `${plugin.name}.${event}`, key), signal),
+      config: configs[plugin.name] as Static<TObject>, media: watcherMedia(await openVolumes(mounts.good, null)), signal,
+      emit: (event, key, payload) => untilAnswered(() => core.emit(home, `${plugin.name}.${event}`, key, payload as Record<string, unknown>)).then(() => undefined),
+      known: (event, key) => untilAnswered(() => core.known(home, `${plugin.name}.${event}`, key)),
     }
     for (let rest_ms = RETRY_MS; !signal.aborted; rest_ms = Math.min(60_000, rest_ms * 2)) {
       try {
         await run(ctx)
-        await untilReached(() => askCore(order.core, 'POST', '/api/plugins/watched', { plugin: plugin.name }, signal), signal)
+        await untilAnswered(() => askCore(address, 'POST', '/api/plugins/watched', { plugin: plugin.name }, signal))
         return
       } catch (e) {
         if (signal.aborted) return
@@ -138,53 +201,39 @@ export async function runAgent(order: AgentOrder, signal: AbortSignal): Promise<
     }
   }
 
-  signal.addEventListener('abort', () => { children.stop(); client?.end(true); bell.ring() })
-  await Promise.all([claimLoop(), renewLoop(), ...watching])
-  await scratch.close()
-  reaper.stop()
-
-  function runnable(has: Capability) {
-    const may = new Map<string, { plugin: AnyPlugin; cap_mib: number; alone: boolean }>()
-    for (const plugin of plugins)
-      for (const [short, stage] of Object.entries(plugin.stages ?? {})) {
-        const why = unmet(stage.needs, has)
-        const cap_mib = stage.needs?.memory_mib ?? DEFAULT_CAP_MIB
-        if (why === null) may.set(`${plugin.name}.${short}`, { plugin, cap_mib, alone: stage.needs?.all_cores ?? false })
-        else log.info(`${plugin.name}.${short} is not run here: ${why}`)
-      }
-    return may
+  let configs: Record<string, unknown> = {}
+  try {
+    const first = await untilAnswered(hello)
+    hear(first)
+    configs = await untilAnswered(() => askCore<Record<string, unknown>>(address, 'GET', '/api/plugins/config', undefined, signal))
+    link = joinBroker({ device: order.device, home, token: address.token, where: first.mqtt, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring })
+    await Promise.all([
+      claimLoop(), every(RENEW_EVERY_MS, renew), every(HELLO_EVERY_MS, async () => hear(await hello())),
+      ...(keepToken ? [renewToken().catch(ignoreUnreachable).then(() => every(TOKEN_EVERY_MS, renewToken))] : []),
+      ...(order.watchers ? plugins.filter((p) => p.watch).map(watch) : []),
+    ])
+  } catch (e) {
+    if (!signal.aborted) throw e // what was under way when it was told to end broke off
+  } finally {
+    ending.abort()
+    told.removeEventListener('abort', stop)
+    conditions.stop()
+    children.stop()
+    // Whoever says goodbye loses nothing and costs nothing; whoever cannot is soon missed.
+    await askCore(address, 'POST', '/api/device/goodbye', {}, AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined)
+    await link?.leave()
+    core.close()
+    await scratch.close()
+    reaper.stop()
   }
-}
-
-/** Tries again while core does not answer: whoever was working may still finish. */
-async function untilReached<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (;;) {
-    try {
-      return await ask()
-    } catch (e) {
-      if (signal.aborted || !(e instanceof Fault && e.code === 'core/unreachable')) throw e
-      await wait(RETRY_MS, undefined, { signal })
-    }
-  }
-}
-
-function joinBroker(order: AgentOrder, capability: Capability, stages: readonly string[], onWork: () => void): MqttClient {
-  const own = `viewshed/${order.device}`
-  const client = mqtt.connect(order.mqtt!.url, {
-    clientId: `${order.device}:agent`, username: order.device, password: order.core.token, reconnectPeriod: 1000,
-    will: { topic: `${own}/availability`, payload: Buffer.from('offline'), qos: 1, retain: true },
-  })
-  client.on('error', () => undefined) // it reconnects by itself; losing MQTT loses nothing but seconds
-  client.on('connect', () => {
-    client.publish(`${own}/birth`, JSON.stringify({ ...capability, stages, platform: process.platform }), { qos: 1, retain: true })
-    client.publish(`${own}/availability`, 'online', { qos: 1, retain: true })
-    client.subscribe(`viewshed/bridge/${order.org}/${order.site}/work`, { qos: 0 })
-    onWork()
-  })
-  client.on('message', onWork)
-  return client
 }
 
 function ignoreAbort(e: unknown): void {
   if (!(e instanceof Error && e.name === 'AbortError')) throw e
+}
+
+/** It is asked again before long. */
+function ignoreUnreachable(e: unknown): void {
+  if (e instanceof Error && e.name === 'AbortError') return
+  if (!(e instanceof Fault && ['core/unreachable', 'device/unheard', 'access/limited'].includes(e.code))) throw e
 }

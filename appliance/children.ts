@@ -121,7 +121,7 @@ export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(
         if (child.dead || (e instanceof Fault && e.code.startsWith('stage/') && child.died)) {
           const b = deaths.get(plugin) ?? budget()
           deaths.set(plugin, b)
-          b.died(Date.now())
+          b.died(performance.now())
         } else giveBack(child)
       })
       return { result, scratch: folder, abort: () => child.abort(order.task) }

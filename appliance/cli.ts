@@ -4,7 +4,7 @@ import { Fault } from '../core/contract/fault.ts'
 const commands: Record<string, { readonly help: string; readonly run: (args: readonly string[]) => Promise<void> }> = {
   serve: { help: 'the appliance: /config and /media, or VIEWSHED_CONFIG and VIEWSHED_MEDIA', run: async () => (await import('./serve.ts')).serveForReal() },
   demo: { help: '[PATH…] [--once] [--json] [--port N]: a drive end to end, over the sample or your own files', run: async (args) => (await import('./demo.ts')).demo(args) },
-  agent: { help: 'runs stages for an appliance; its order comes on standard input', run: async () => (await import('./agent-main.ts')).agentMain() },
+  agent: { help: '[--join ADDRESS | --discover] [--name NAME] [--folder DIR]: runs stages for an appliance', run: async (args) => (await import('./agent-main.ts')).agentMain(args) },
   devices: { help: '[--json] | accept CODE [--name NAME] [--stages a,b] | refuse CODE | pause, resume, drain, revoke NAME', run: async (args) => (await import('./devices.ts')).devices(args) },
   bench: { help: '[NAME]: one JSON line for each figure', run: async (args) => (await import('./bench.ts')).bench(args) },
   crash: { help: '[--kills N] [--minutes M] [--seed S] [--devices D] [--spacing_s S]: kills processes, cuts links, fills disks and turns clocks at random; compares what is left with an undisturbed run', run: async (args) => (await import('./crash.ts')).crash(args) },

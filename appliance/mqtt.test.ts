@@ -11,14 +11,16 @@ import { CAPABILITY, CONDITIONS } from '../core/devices/testing.ts'
 import type { HelloAnswer } from '../core/http/api.ts'
 import { client, type Client } from '../core/http/client.ts'
 import { eventually } from '../core/http/testing.ts'
-import { device, mosquitto, MOSQUITTO, remembered, smallHomeAssistant } from '../core/mqtt/testing.ts'
+import { mosquitto, MOSQUITTO, remembered, smallHomeAssistant } from '../core/mqtt/testing.ts'
 import plugins from '../plugins/index.ts'
+import { joinBroker, type BrokerLinkParts } from './broker-link.ts'
 import { readConfig } from './config.ts'
 import { openCore, type Core } from './core.ts'
 import { keys } from './keys.ts'
 
 const CLI = fileURLToPath(new URL('./cli.ts', import.meta.url))
 const TIME = { timeout: 30_000 }
+const SCOPE = { org: 'home', site: 'home', role: 'admin' } as const
 
 let dir: string
 let core: Core
@@ -55,9 +57,14 @@ async function connect(url: string, options: IClientOptions): Promise<MqttClient
   ends.push(() => peer.endAsync(true))
   return peer
 }
+function link(name: string, hello: HelloAnswer, more: Partial<BrokerLinkParts> = {}) {
+  const made = joinBroker({ device: name, home: SCOPE, token: 'of no use there', where: hello.mqtt, baseUrl: core.url, url: null, birth: CAPABILITY, state: CONDITIONS, onOrder: () => undefined, onWork: () => undefined, ...more })!
+  ends.push(() => made.leave())
+  return made
+}
 async function joined(name: string): Promise<{ api: Client; hello: HelloAnswer }> {
   const { code, secret } = await client({ baseUrl: core.url }).join({ name, capability: CAPABILITY })
-  const cli = client({ baseUrl: core.url, headers: { authorization: `Bearer ${core.access.mint({ kind: 'person', id: 'ann', name: 'Ann', scope: { org: 'home', site: 'home', role: 'admin' } })}` } })
+  const cli = client({ baseUrl: core.url, headers: { authorization: `Bearer ${core.access.mint({ kind: 'person', id: 'ann', name: 'Ann', scope: SCOPE })}` } })
   await cli.acceptDevice({ code })
   const answer = await client({ baseUrl: core.url }).joinState({ secret })
   if (answer.state !== 'accepted') throw new Error(answer.state)
@@ -107,11 +114,8 @@ describe.skipIf(!MOSQUITTO)('with mqtt.url (apt-get install mosquitto; elsewhere
 
     const { api, hello } = await joined('gpu')
     expect(hello.mqtt).toEqual({ url: null, port: broker.port, username: 'gpu', password: 'g' })
-    const gpu = device('gpu', url, { username: hello.mqtt.username, password: hello.mqtt.password! })
-    ends.push(() => gpu.endAsync(true))
-    const orders: string[] = []
-    gpu.on('message', (_topic, payload) => orders.push(String(payload)))
-    gpu.subscribe('viewshed/gpu/order', { qos: 1 })
+    const modes: string[] = []
+    link('gpu', hello, { onOrder: ({ settings }) => modes.push(settings.mode) })
 
     const token = core.tokenFor('device', 'nas', 'device')
     const nas = client({ baseUrl: core.url, headers: { authorization: `Bearer ${token}` } })
@@ -125,7 +129,7 @@ describe.skipIf(!MOSQUITTO)('with mqtt.url (apt-get install mosquitto; elsewhere
     expect(Number(state('Attic', 'Free on media'))).toBeGreaterThan(0)
     await ha.act('gpu', 'Pause', 'on')
     await eventually(() => state('gpu', 'Pause')).toBe('on')
-    await eventually(() => orders.map((text) => (JSON.parse(text) as HelloAnswer).settings.mode).at(-1)).toBe('paused')
+    await eventually(() => modes.at(-1)).toBe('paused')
     expect((await api.hello({ capability: CAPABILITY, conditions: CONDITIONS })).settings.mode).toBe('paused')
     expect(state('nas', 'Pause')).toBe('off')
 
@@ -134,15 +138,19 @@ describe.skipIf(!MOSQUITTO)('with mqtt.url (apt-get install mosquitto; elsewhere
     await eventually(() => state('gpu', 'Pause')).toBe('unavailable')
   })
 
-  test('without a name for devices they come in as nobody, where that broker lets them', TIME, async () => {
+  test('without a name for devices they come in as nobody, each by itself, where that broker lets them', TIME, async () => {
     const broker = await mosquitto()
     ends.push(() => broker.remove())
     await broker.start()
     await start(`mqtt:\n  url: mqtt://127.0.0.1:${broker.port}\n`)
-    const { hello } = await joined('gpu')
-    const { port, username, password } = hello.mqtt
-    const gpu = await connect(`mqtt://127.0.0.1:${port}`, { username, password: password! })
-    await gpu.publishAsync('viewshed/gpu/state', JSON.stringify({ ...CONDITIONS, load: 3 }), { qos: 1 })
-    await eventually(async () => (await core.devices.view({ org: 'home', site: 'home', role: 'admin' }, 'gpu')).conditions?.load).toBe(3)
+    const links = []
+    for (const name of ['gpu', 'laptop']) links.push(link(name, (await joined(name)).hello))
+    for (const load of [3, 4]) {
+      await eventually(async () => {
+        for (const one of links) one.state({ ...CONDITIONS, load })
+        return (await core.devices.views(SCOPE)).map(({ conditions }) => conditions?.load)
+      }).toEqual([load, load])
+    }
+    expect((await core.devices.views(SCOPE)).map(({ online }) => online)).toEqual([true, true])
   })
 })

@@ -17,7 +17,7 @@ export function startOwnAgent(order: AgentOrder, log: Logger, onGone: () => void
   let stopping = false
 
   function start(): void {
-    child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'agent'], { stdio: ['pipe', 'inherit', 'inherit'] })
+    child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'agent', '--order'], { stdio: ['pipe', 'inherit', 'inherit'] })
     child.stdin!.on('error', () => undefined) // it died before it read its order; `exit` says so
     child.stdin!.write(JSON.stringify(order) + '\n')
     child.once('exit', (code, signal) => {

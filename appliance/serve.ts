@@ -9,6 +9,7 @@ import { startFlows } from '../flows/process.ts'
 import plugins from '../plugins/index.ts'
 import { readConfig, type Config } from './config.ts'
 import { openCore, type Core } from './core.ts'
+import { announce } from './discover.ts'
 import { startOwnAgent } from './own-agent.ts'
 
 export type Appliance = Pick<Core, 'url' | 'access' | 'enterLink' | 'close'>
@@ -26,8 +27,8 @@ export async function serve(config: Config): Promise<Appliance> {
   })
   core.attach(flows)
   const agent = startOwnAgent({
-    device: NAS, ...HOME, core: { socketPath: core.sockets.core, token: core.tokenFor('device', NAS, 'device') }, mqtt: { url: core.mqttUrl },
-    scratch: join(config.folder, 'scratch'), mounts: core.volumes.specs, watchers: true,
+    device: NAS, ...HOME, core: { socketPath: core.sockets.core, token: core.tokenFor('device', NAS, 'device') }, mqtt_url: core.mqttUrl,
+    scratch: join(config.folder, 'scratch'), cache: { folder: join(config.folder, 'cache'), most_bytes: 0 }, mounts: core.volumes.specs.map(({ name, root }) => ({ name, root })), watchers: true,
   }, log, () => void core.board.gone(NAS).catch((e: unknown) => log.error(e, 'the tasks of the agent that ended wait for their leases')))
   return {
     url: core.url,
@@ -45,9 +46,11 @@ export async function serveForReal(): Promise<void> {
   const config = readConfig(process.env)
   await mkdir(config.inbox, { recursive: true })
   const appliance = await serve(config)
+  const isLocal = ['127.0.0.1', '::1', 'localhost'].includes(config.host) // then nobody else could reach what is announced
+  const quiet = isLocal || process.env.VIEWSHED_MDNS === 'off' ? null : announce({ name: config.name, port: Number(new URL(appliance.url).port) })
   const say = (line: string) => process.stderr.write(line + '\n')
   say(`\n  Viewshed answers at ${appliance.url}\n  Put recordings into ${config.inbox}`)
   if (appliance.access.setupNeeded()) say(`  Set it up, once, within an hour: ${appliance.url}/setup?token=${await appliance.access.setupToken()}`)
   say('')
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void appliance.close().then(() => process.exit(0)))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void Promise.all([quiet?.(), appliance.close()]).then(() => process.exit(0)))
 }

@@ -131,8 +131,8 @@ test.each([
 
 test.each([
   ['{"ids":"t1"}', 'ids: expected array, at most 1000 of them.'],
-  ['{"ids":[1]}', 'ids.0: expected string.'],
-  ['{"stage":7}', 'stage: expected string.'],
+  ['{"ids":[1]}', 'ids.0: expected string, at most 100 characters.'],
+  ['{"stage":7}', 'stage: expected string, at most 100 characters.'],
   ['{"from":"June"}', 'from: expected number.'],
   ['{"ids":', 'The body is not JSON.'],
 ])('POST /api/tasks/retry with %s: %s', async (body, message) => {

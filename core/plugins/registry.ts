@@ -58,8 +58,11 @@ function deepFreeze<T>(value: T): T {
   return value
 }
 
+/** What a stage's needs are held against. */
+export type Means = Pick<Capability, 'gpu_mib' | 'memory_mib' | 'scratch_mib' | 'tools'>
+
 /** Why a machine cannot run a stage, in words; null when it can. */
-export function unmet(needs: Needs | undefined, has: Pick<Capability, 'gpu_mib' | 'memory_mib' | 'scratch_mib' | 'tools'>): string | null {
+export function unmet(needs: Needs | undefined, has: Means): string | null {
   if (!needs) return null
   const missing = (needs.tools ?? []).filter((tool) => !(tool in has.tools))
   if (missing.length) return `needs ${missing.join(' and ')}`

@@ -20,6 +20,8 @@ export interface VolumeState { readonly name: string; readonly mounted: boolean;
 export interface VolumeMemory { get(name: string): string | undefined; set(name: string, id: string): Promise<void> }
 
 const OWN = '.viewshed'
+/** Below a volume's root: what is written and not at its place yet. */
+export const STAGING = join(OWN, 'staging')
 const Marker = Type.Object({ id: Type.String(), name: Type.String(), created: Type.String() })
 
 export type Volumes = Awaited<ReturnType<typeof openVolumes>>
@@ -40,7 +42,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
   }
 
   const staging = async (volume: string, task: string, token: string | null) =>
-    join(await root(volume), OWN, 'staging', namePart(task), ...(token === null ? [] : [namePart(token)]))
+    join(await root(volume), STAGING, namePart(task), ...(token === null ? [] : [namePart(token)]))
 
   /** The absolute path of a file that exists inside the volume. Links are not followed out of it. */
   async function resolve(volume: string, path: string): Promise<string> {
@@ -118,7 +120,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
 
   /** Staging folders of watchers that died; called before any watcher runs. */
   async function sweep(): Promise<void> {
-    for (const spec of byName.values()) await rm(join(spec.root, OWN, 'staging', 'put'), { recursive: true, force: true })
+    for (const spec of byName.values()) await rm(join(spec.root, STAGING, 'put'), { recursive: true, force: true })
   }
 
   async function states(): Promise<readonly VolumeState[]> {
