@@ -13,7 +13,7 @@ import { client, type Client } from '../core/http/client.ts'
 import { eventually } from '../core/http/testing.ts'
 import { mosquitto, MOSQUITTO, remembered, smallHomeAssistant } from '../core/mqtt/testing.ts'
 import plugins from '../plugins/index.ts'
-import { joinBroker, type BrokerLinkParts } from './broker-link.ts'
+import { joinBroker, type BrokerLink, type BrokerLinkParts } from './broker-link.ts'
 import { readConfig } from './config.ts'
 import { openCore, type Core } from './core.ts'
 import { keys } from './keys.ts'
@@ -143,14 +143,17 @@ describe.skipIf(!MOSQUITTO)('with mqtt.url (apt-get install mosquitto; elsewhere
     ends.push(() => broker.remove())
     await broker.start()
     await start(`mqtt:\n  url: mqtt://127.0.0.1:${broker.port}\n`)
-    const links = []
-    for (const name of ['gpu', 'laptop']) links.push(link(name, (await joined(name)).hello))
+    const links: BrokerLink[] = []
+    let connects = 0
+    for (const name of ['gpu', 'laptop']) links.push(link(name, (await joined(name)).hello, { onWork: () => connects++ }))
     for (const load of [3, 4]) {
       await eventually(async () => {
         for (const one of links) one.state({ ...CONDITIONS, load })
         return (await core.devices.views(SCOPE)).map(({ conditions }) => conditions?.load)
       }).toEqual([load, load])
     }
-    expect((await core.devices.views(SCOPE)).map(({ online }) => online)).toEqual([true, true])
+    // Put out by the other one, each would be back after a second.
+    await new Promise((longer) => setTimeout(longer, 1_500))
+    expect([connects, (await core.devices.views(SCOPE)).map(({ online }) => online)]).toEqual([2, [true, true]])
   })
 })
