@@ -26,7 +26,7 @@ const agents: ChildProcess[] = []
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'agent-'))
   const config: Config = {
-    name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
+    name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
     plugins: { folder: { inboxes: [] } },
   }
   core = await openCore(config, plugins, pino({ level: 'silent' }))

@@ -42,7 +42,7 @@ export function joinBroker({ device, home, token, where, baseUrl, url, birth, st
   const say = { birth: JSON.stringify(birth), state: JSON.stringify(state) }
   const options = { qos: 1, retain: true } as const
   const client = mqtt.connect(at, {
-    clientId: `${where.username}:agent`, username: where.username, password: where.password ?? token, reconnectPeriod: 1_000, keepalive: KEEPALIVE_S,
+    clientId: `${device}:agent`, username: where.username, password: where.password ?? token, reconnectPeriod: 1_000, keepalive: KEEPALIVE_S,
     will: { topic: deviceTopic(device, 'availability'), payload: Buffer.from('offline'), ...options },
   })
   client.on('error', () => undefined) // it connects again by itself

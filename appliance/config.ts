@@ -5,7 +5,9 @@ import { join, resolve } from 'node:path'
 import { Type, type Static } from 'typebox'
 import { parse, YAMLParseError } from 'yaml'
 import { Fault } from '../core/contract/fault.ts'
+import type { OutsideSettings } from '../core/mqtt/outside.ts'
 import { checked } from '../core/plugins/registry.ts'
+import { MqttSection, readMqtt } from './mqtt-config.ts'
 
 const File = Type.Object({
   name: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'What the appliance is called in the UI' })),
@@ -14,6 +16,7 @@ const File = Type.Object({
     attribution: Type.String({ minLength: 1 }),
   }, { additionalProperties: false, description: 'Map tiles from the internet; left out: none are asked for' })),
   behind_proxy: Type.Optional(Type.Boolean({ description: 'A proxy of your own stands in front and sets X-Forwarded-Proto, -Host and -For' })),
+  mqtt: Type.Optional(MqttSection),
   volumes: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), Type.String({ minLength: 1 }))),
   plugins: Type.Optional(Type.Record(Type.String(), Type.Record(Type.String(), Type.Unknown()))),
 }, { additionalProperties: false })
@@ -24,7 +27,8 @@ export interface Config {
   readonly folder: string // viewshed.yaml, the stores, Node-RED's flows, models
   readonly host: string
   readonly port: number // HTTP and WebSocket; 0: any free one
-  readonly mqttPort: number
+  readonly mqttPort: number | null // null: no TCP
+  readonly mqtt: OutsideSettings | null // a broker of the user's own
   readonly trustProxy: boolean
   readonly tiles: { readonly url: string; readonly attribution: string } | null
   readonly volumes: Readonly<Record<string, string>> // name → absolute folder
@@ -46,7 +50,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     folder,
     host: env.VIEWSHED_HOST ?? '0.0.0.0',
     port: portOf(env.VIEWSHED_PORT, 8080, 'VIEWSHED_PORT'),
-    mqttPort: portOf(env.VIEWSHED_MQTT_PORT, 1883, 'VIEWSHED_MQTT_PORT'),
+    mqttPort: file.mqtt && !env.VIEWSHED_MQTT_PORT ? null : portOf(env.VIEWSHED_MQTT_PORT, 1883, 'VIEWSHED_MQTT_PORT'),
+    mqtt: file.mqtt ? readMqtt(file.mqtt, folder) : null,
     trustProxy: file.behind_proxy ?? false,
     tiles: file.tiles ?? null,
     volumes: { media, ...Object.fromEntries(Object.entries(file.volumes ?? {}).map(([name, path]) => [name, resolve(folder, path)])), ...(archive ? { archive: resolve(folder, archive) } : {}) },

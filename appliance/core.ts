@@ -14,6 +14,9 @@ import { calls } from '../core/http/calls.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
 import { startHttp } from '../core/http/server.ts'
 import { startBroker } from '../core/mqtt/broker.ts'
+import { openHomeAssistant } from '../core/mqtt/home-assistant.ts'
+import { brokerFor, clientName } from '../core/mqtt/outside.ts'
+import { openRequests } from '../core/mqtt/requests.ts'
 import { createRegistry } from '../core/plugins/registry.ts'
 import { openDevices, type Devices } from '../core/devices/devices.ts'
 import { openRecords } from '../core/devices/records.ts'
@@ -37,7 +40,9 @@ import { statusOf } from './status.ts'
 
 export interface Core {
   readonly url: string
-  readonly mqttPort: number
+  readonly mqttPort: number | null // null: a broker of the user's own is used
+  /** Where core's own agent meets our broker, whatever devices that join are told. */
+  readonly mqttUrl: string
   readonly access: Access
   readonly board: OpenBoard
   readonly devices: Devices
@@ -103,8 +108,8 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     log: store, records, access, board, clock: Date.now, monotonic: () => performance.now(),
     holders: () => new Set(board.running(HOME).map(({ device }) => device)),
     stage: (name) => registry.stage(name)?.stage ?? null,
-    whereabouts: ({ id, org }) => ({
-      mqtt: { url: null, port: broker.port, username: id, password: null },
+    whereabouts: ({ id, org, generation }) => ({
+      mqtt: brokerFor(id, generation === null ? null : config.mqtt, broker.port), // our own agent's token is made here and known here only
       volumes: volumes.names.filter((name) => volumes.orgOf(name) === org).map((name) => ({ name, id: store.get(`volume!${name}`)! })),
     }),
     warn: (error, message) => log.warn(error, message),
@@ -112,30 +117,43 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const metrics = new Metrics()
   const broker = await startBroker({
     registry: metrics, port: config.mqttPort, host: config.host, access, log, onDevice: devices.word,
+    outside: config.mqtt && { ...config.mqtt, client: await clientName(store) },
+    scopeOf(id) {
+      const record = records.get(id)
+      return record && { org: record.org, site: record.site, role: 'device' }
+    },
+    onAsked(asked) {
+      home.asked(asked)
+      void requests.asked(asked)
+    },
+    onAnnounce: () => home.changed(),
   })
-  devices.attach(broker)
   const secret = randomBytes(32).toString('hex')
   const coreSocket = join(run, 'core.sock')
   const flowsSocket = join(run, 'flows.sock')
   const watched = new Set<string>()
   const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched, flows: () => flows?.state() ?? null })
   const enter = new Map<string, string>() // one-time tickets → cookie
+  const userDir = join(config.folder, 'node-red')
+  const handlers = makeHandlers({
+    access, desk: board, catalogue, status, devices,
+    index: (scope) => indexes.index(scope),
+    events: (scope, filter) => events.list(scope, filter),
+    work: async (scope) => {
+      const counts = new Map((await board.counts(scope)).map((count) => [count.stage, count]))
+      const nothing = { pending: 0, running: 0, complete: 0, parked: 0 }
+      return {
+        stages: registry.stages.map(({ name, plugin, stage }) => ({ stage: name, title: stage.title, plugin: plugin.name, ...(counts.get(name) ?? nothing) })),
+        links: await currentLinks(),
+      }
+    },
+  })
+  const requests = openRequests({ acts: handlers, say: broker.say, log, registry: metrics })
+  const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), devices: await devices.views(SCOPE) }) })
+  devices.attach(broker)
 
   const door = await startHttp({
-    port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy,
-    handlers: makeHandlers({
-      access, desk: board, catalogue, status, devices,
-      index: (scope) => indexes.index(scope),
-      events: (scope, filter) => events.list(scope, filter),
-      work: async (scope) => {
-        const counts = new Map((await board.counts(scope)).map((count) => [count.stage, count]))
-        const nothing = { pending: 0, running: 0, complete: 0, parked: 0 }
-        return {
-          stages: registry.stages.map(({ name, plugin, stage }) => ({ stage: name, title: stage.title, plugin: plugin.name, ...(counts.get(name) ?? nothing) })),
-          links: await currentLinks(),
-        }
-      },
-    }),
+    port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy, handlers,
     routers: [boardRoutes({ board, outcomes, events, gate: devices.gate }).routes(), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url })],
     media: { open: async (scope, volume, path) => {
       if (volumes.orgOf(volume) !== scope.org) throw new Fault('media/missing', `there is no volume ${volume}`)
@@ -150,13 +168,13 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   })
   await writeDurable(join(config.folder, 'run', 'door.json'), JSON.stringify({ socketPath: coreSocket, token: access.mint(own('person', 'cli', 'admin')) }), 0o600)
 
-  const userDir = join(config.folder, 'node-red')
   async function currentLinks(): Promise<readonly { from: string; to: string }[]> {
     return linksOf(flowOf(await readOrNull(join(userDir, 'flows.json'))), new Set(registry.stages.map((stage) => stage.name)))
   }
   return {
     url: door.url,
     mqttPort: broker.port,
+    mqttUrl: broker.port === null ? `${door.url.replace('http', 'ws')}/mqtt` : `mqtt://127.0.0.1:${broker.port}`,
     access,
     board,
     devices,
@@ -183,6 +201,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     async close() {
       clearInterval(counting)
       outcomes.close()
+      home.close()
       await door.close()
       await broker.close()
       await devices.close()

@@ -80,7 +80,7 @@ async function demoFolder(): Promise<string> {
 }
 
 const demoConfig = (home: string, port: number, inboxes: readonly { path: string; once: boolean }[]): Config => ({
-  name: 'demo', folder: join(home, 'config'), host: '127.0.0.1', port, mqttPort: 0, trustProxy: false, tiles: null,
+  name: 'demo', folder: join(home, 'config'), host: '127.0.0.1', port, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null,
   volumes: { media: process.env.VIEWSHED_MEDIA ?? join(home, 'media'), archive: join(home, 'archive') }, inbox: inboxes[0]!.path,
   plugins: { folder: { inboxes }, inference: { models: join(home, 'config', 'models') }, archive: { enabled: true } },
 })

@@ -19,7 +19,7 @@ let core: Core
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'devices-'))
   core = await openCore({
-    name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
+    name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
     plugins: { folder: { inboxes: [] } },
   }, plugins, pino({ level: 'silent' }))
   core.tokenFor('device', 'nas', 'device')

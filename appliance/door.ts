@@ -16,6 +16,7 @@ export async function resetPassword(name: string | undefined): Promise<void> {
   process.stdout.write(`${link}\nIt works once, within an hour.\n`)
 }
 
+/** Where the running appliance answers the command line. */
 export async function running(): Promise<CoreAddress> {
   const { folder } = readConfig(process.env)
   const text = await readFile(join(folder, 'run', 'door.json'), 'utf8').catch((e: unknown) => {

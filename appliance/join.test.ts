@@ -39,7 +39,7 @@ describe('a machine joins an appliance', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'join-'))
     core = await openCore({
-      name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
+      name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
       plugins: { folder: { inboxes: [] } },
     }, plugins, pino({ level: 'silent' }))
   })

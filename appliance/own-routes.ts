@@ -29,7 +29,7 @@ export function ownRoutes({ registry, watched, enter }: { registry: Registry; wa
   return router.routes() as Middleware<DoorState>
 }
 
-/** For `viewshed setup-link` and `viewshed reset-password`, which find their token in a file that only we can read. */
+/** For `viewshed setup-link`, `reset-password` and `keys`, which find their token in a file that only we can read. */
 export function doorRoutes({ access, url }: { access: Access; url: () => string }): Middleware<DoorState> {
   const router = new Router<DoorState>()
   router.post('/api/door/setup-link', async (ctx) => {
@@ -41,6 +41,20 @@ export function doorRoutes({ access, url }: { access: Access; url: () => string 
     const { name } = await json(ctx.req)
     ctx.body = { link: `${url()}/setup?token=${await access.resetPassword(String(name))}&name=${encodeURIComponent(String(name))}` }
   })
+  router.get('/api/door/keys', (ctx) => {
+    commandLine(ctx.state)
+    ctx.body = { keys: access.keys.list() }
+  })
+  router.post('/api/door/keys/add', async (ctx) => {
+    commandLine(ctx.state)
+    const { name, role } = await json(ctx.req)
+    ctx.body = { key: await access.keys.add(String(name), String(role)) }
+  })
+  router.post('/api/door/keys/revoke', async (ctx) => {
+    commandLine(ctx.state)
+    await access.keys.revoke(String((await json(ctx.req)).name))
+    ctx.body = {}
+  })
   return router.routes() as Middleware<DoorState>
 }
 
@@ -49,7 +63,8 @@ function device({ principal }: DoorState): void {
 }
 
 function commandLine({ principal, session }: DoorState): void {
-  if (demand(principal, 'admin').id !== 'cli' || session !== null) throw new Fault('access/denied', 'This is for the command line on the appliance itself.')
+  const { kind, id } = demand(principal, 'admin')
+  if (kind !== 'person' || id !== 'cli' || session !== null) throw new Fault('access/denied', 'This is for the command line on the appliance itself.')
 }
 
 async function json(req: AsyncIterable<unknown>): Promise<Record<string, unknown>> {

@@ -6,7 +6,7 @@ import { openCore } from '../core.ts'
 
 const home = process.argv[2]!
 const core = await openCore({
-  name: 'bench', folder: join(home, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, trustProxy: false, tiles: null, volumes: { media: join(home, 'media') }, inbox: join(home, 'inbox'),
+  name: 'bench', folder: join(home, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(home, 'media') }, inbox: join(home, 'inbox'),
   plugins: { folder: { inboxes: [] } },
 }, plugins, pino({ level: 'silent' }))
 

@@ -7,6 +7,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { Fault } from '../contract/fault.ts'
 import type { Role } from '../contract/plugin.ts'
 import { openDeviceTokens, type DeviceTokens, type JoinedDevices } from './device-tokens.ts'
+import { openKeys, type Keys } from './keys.ts'
 import { limit } from './limit.ts'
 import { HOME, type Principal, type Scope } from './scope.ts'
 import { openSessions, type Session } from './sessions.ts'
@@ -16,7 +17,7 @@ import { mqttName, sha256, tokens, type Tokens } from './tokens.ts'
 /** One who signed in: the principal, the session it came by, and the cookie when it is new. */
 export interface SignedIn { readonly principal: Principal; readonly session: string; readonly cookie: string }
 
-/** An MQTT client that proved who it is. `session`: a browser's, ends with it. `ends_ms`: when what it proved it with is over; null: with core, or its session. */
+/** An MQTT client that proved who it is. `session`: a browser's or a key's, ends with it. `ends_ms`: when what it proved it with is over; null: with core, or its session. */
 export interface MqttClient { readonly principal: Principal; readonly session: string | null; readonly ends_ms: number | null }
 
 export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBearer' | 'mqttOf'> {
@@ -33,10 +34,11 @@ export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBea
   /** Fault `access/unauthenticated`, or `access/limited` after too many tries under one name or from one address. */
   signIn(ask: { name: string; password: string }, address: string): Promise<SignedIn>
   signOut(session: string): Promise<void>
-  /** Called with the session's id whenever one ends before its time: whoever holds a socket of it closes it. */
+  /** Called with the id of every session that ends before its time, and of every key that is revoked: whoever holds a socket of it closes it. */
   onSignOut(listener: (session: string) => void): void
+  readonly keys: Omit<Keys, 'find' | 'onRevoke'>
   principalOfCookie(cookie: string): Promise<{ principal: Principal; session: string } | null>
-  /** Device: its name and bearer token. Browser: what `mqttOf` gave, while the session lasts. Null: refused. */
+  /** Device: its name and bearer token. Key: `key/<name>` and the key. Browser: what `mqttOf` gave, while the session lasts. Null: refused. */
   principalOfMqtt(username: string, password: string): Promise<MqttClient | null>
 }
 
@@ -59,6 +61,7 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
   const sessions = await openSessions(log, clock)
   const minted = tokens(clock)
   const signed = await openDeviceTokens({ log, clock, devices })
+  const keys = await openKeys(log, clock)
   const byName = limit({ tries: 10, refill_ms: 60_000, clock })
   const byAddress = limit({ tries: 30, refill_ms: 20_000, clock })
   // Compared with when nobody has the name, so that both answers take the same time.
@@ -94,7 +97,8 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
     mint: minted.mint,
     revoke: minted.revoke,
     signDevice: signed.sign,
-    principalOfBearer: async (token) => (await minted.principalOfBearer(token)) ?? (await signed.find(token))?.principal ?? null,
+    keys,
+    principalOfBearer: async (token) => keys.find(token)?.principal ?? (await minted.principalOfBearer(token)) ?? (await signed.find(token))?.principal ?? null,
     mqttOf: minted.mqttOf,
     setupNeeded,
 
@@ -148,7 +152,10 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
     },
 
     signOut: sessions.end,
-    onSignOut: sessions.onEnd,
+    onSignOut(listener) {
+      sessions.onEnd(listener)
+      keys.onRevoke(listener)
+    },
 
     async principalOfCookie(cookie) {
       const session = await sessions.find(cookie)
@@ -163,6 +170,8 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
         const principal = session && principalOf(session)
         return principal && mqttName(principal) === username ? { principal, session: session.id, ends_ms: null } : null
       }
+      const key = keys.find(password)
+      if (key) return mqttName(key.principal) === username ? { principal: key.principal, session: key.id, ends_ms: null } : null
       const own = await minted.principalOfBearer(password)
       const found = own ? { principal: own, ends_ms: null } : await signed.find(password)
       return found && mqttName(found.principal) === username ? { ...found, session: null } : null

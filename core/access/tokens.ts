@@ -57,7 +57,7 @@ export function tokens(clock: () => number): Tokens {
   }
 }
 
-/** A person's user name at the broker. Devices' names never begin so, and are the first part of their topics. */
-export const mqttName = (principal: Principal): string => (principal.kind === 'device' ? principal.id : `@${principal.id}`)
+/** Somebody's user name at the broker: a device's own name, `key/<name>`, `@<person>`. No name of one kind can be one of another. */
+export const mqttName = ({ kind, id }: Principal): string => (kind === 'device' ? id : kind === 'key' ? `key/${id}` : `@${id}`)
 
 export const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -219,6 +219,7 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
       const record = records.get(id)
       if (!record) return
       if (word.kind === 'lost') return presence.lost(id)
+      if (word.kind === 'remembered') return presence.heard(id) // until it is silent for too long
       if (word.kind === 'said' && word.said.kind === 'availability' && !word.said.online) return void leave(id)
       memory.of(id).seen_ms = clock()
       presence.connected(id)

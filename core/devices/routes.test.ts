@@ -105,7 +105,8 @@ test('whatever is replayed leaves things as they are', async () => {
   yard.clock.now_ms -= 11 * 60_000
   expect(await state()).toBe(before)
   for (const path of ['/api/board/complete', '/api/board/release', '/api/board/fault', '/api/board/renew']) {
-    const old = JSON.stringify({ id: 'nothing', token: 'former', output: {}, files: [], report: { code: 'stage/failed', message: 'x' }, leases: [{ id: 'nothing', token: 'former' }] })
+    const lease = { id: 'nothing', token: 'former' }
+    const old = JSON.stringify({ completions: [{ ...lease, output: {}, files: [] }], faults: [{ ...lease, report: { code: 'stage/failed', message: 'x' } }], leases: [lease] })
     expect([200, 404]).toContain((await post(path, old)).status)
   }
   expect(await state()).toBe(before)

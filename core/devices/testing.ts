@@ -5,7 +5,7 @@ import type { Principal } from '../access/scope.ts'
 import type { Needs } from '../contract/plugin.ts'
 import { client, type Client } from '../http/client.ts'
 import { openDoor } from '../http/testing.ts'
-import { startBroker, type Broker } from '../mqtt/broker.ts'
+import { startBroker, type Broker, type BrokerOptions } from '../mqtt/broker.ts'
 import { boardRoutes } from '../tasks/port-http.ts'
 import { inProcess, type Bench } from '../tasks/testing/bench.ts'
 import { STAGES } from '../tasks/testing/stages.ts'
@@ -45,7 +45,8 @@ export interface Yard {
 /** What the stages of the board's tests need here. */
 export const NEEDS: Readonly<Record<string, Needs>> = { 'plate.read': { gpu_mib: 4_096 } }
 
-export async function openYard(): Promise<Yard> {
+/** @param more What else the broker is given. */
+export async function openYard(more: (records: Records) => Partial<BrokerOptions> = () => ({})): Promise<Yard> {
   let devices!: Devices
   const bench = await inProcess({ onEnd: (end) => devices.ended(end) })
   const { clock } = bench
@@ -64,7 +65,7 @@ export async function openYard(): Promise<Yard> {
       whereabouts: ({ id }) => ({ mqtt: { url: null, port: broker.port, username: id, password: null }, volumes: [{ name: 'media', id: 'm1' }] }),
       warn: (error) => { throw error },
     })
-    const broker = await startBroker({ port: 0, host: '127.0.0.1', access, log: { warn: () => undefined }, clock: now, registry: metrics, onDevice: devices.word })
+    const broker = await startBroker({ port: 0, host: '127.0.0.1', access, log: { warn: () => undefined }, clock: now, registry: metrics, onDevice: devices.word, ...more(records) })
     devices.attach(broker)
     const silent = () => undefined
     const door = await openDoor({ access, broker, registry: metrics, log: { error: silent, warn: silent, info: silent }, rooms: { devices, desk: board, events: events.list }, routers: [boardRoutes({ board, outcomes, events, gate: devices.gate }).routes()] })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import { openTestDoor, type TestDoor } from './testing.ts'
 
 let dir: string
@@ -121,6 +121,16 @@ test.each(['/nope', '/api/drives', '/', '/__proto__', '/flows/comms', '/mqtt'])(
   const status = await new Promise((answered) => peer.on('unexpected-response', (_req, answer) => answered(answer.statusCode)))
   expect(status).toBe(404)
   peer.on('error', () => undefined).terminate()
+})
+
+test('it closes while pages are still connected', async () => {
+  const server = new WebSocketServer({ noServer: true })
+  const own = await openTestDoor({ broker: { upgrade: (req, socket, head) => server.handleUpgrade(req, socket, head, () => undefined) } })
+  const peer = new WebSocket(`${own.url.replace('http', 'ws')}/mqtt`)
+  await new Promise((done) => peer.once('open', done))
+  const gone = new Promise((done) => peer.on('error', () => undefined).once('close', done))
+  await own.close()
+  await gone
 })
 
 test('nonsense on the wire hurts nobody', async () => {

@@ -84,9 +84,12 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
   if (door.broker) upgrades['/mqtt'] = (...args) => door.broker!.upgrade(...args)
   if (proxy) upgrades['/flows/comms'] = proxy.upgrade
 
+  const upgraded = new Set<Duplex>() // a server that closes waits for these, and does not close them
   const onUpgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refuse = (line: string) => socket.end(`HTTP/1.1 ${line}\r\nConnection: close\r\n\r\n`)
     socket.on('error', () => socket.destroy())
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
     const path = (req.url ?? '/').split('?', 1)[0]!
     const upgrade = Object.hasOwn(upgrades, path) ? upgrades[path]! : null
     if (!upgrade) return void refuse('404 Not Found')
@@ -124,6 +127,7 @@ export async function startHttp(door: Door): Promise<OpenDoor> {
     await Promise.all(servers.map((server) => new Promise<void>((closed) => {
       server.close(() => closed())
       server.closeAllConnections()
+      for (const socket of upgraded) socket.destroy()
     })))
     if (door.socketPath !== undefined) await rm(door.socketPath, { force: true })
   }

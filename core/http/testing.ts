@@ -10,6 +10,7 @@ import { openLog } from '../store/log.ts'
 import type { Log } from './failure.ts'
 import { makeHandlers, type Rooms } from './handlers.ts'
 import { startHttp, type Door, type OpenDoor } from './server.ts'
+import type { Handlers } from './table.ts'
 
 export const SITE = { org: 'home', site: 'home' } as const
 export const PASSWORD = 'correct horse battery'
@@ -27,13 +28,17 @@ export interface TestDoor extends OpenDoor {
 
 /** The door alone. Rooms that are not given are open to nobody. */
 export function openDoor({ rooms = {}, ...door }: Omit<Door, 'port' | 'host' | 'handlers'> & { rooms?: Partial<Rooms> }): Promise<OpenDoor> {
+  return startHttp({ port: 0, host: '127.0.0.1', handlers: handlersOf({ access: door.access, ...rooms }), ...door })
+}
+
+/** What the routes do, where only these rooms are open. */
+export function handlersOf(rooms: Partial<Rooms> & Pick<Rooms, 'access'>): Handlers {
   const desk = { counts: nobodyHome, tasks: nobodyHome, task: nobodyHome, retry: nobodyHome, cancel: nobodyHome, rerun: nobodyHome }
   const devices = {
     join: nobodyHome, joinState: nobodyHome, accept: nobodyHome, refuse: nobodyHome, steer: nobodyHome, set: nobodyHome, revoke: nobodyHome,
     hello: nobodyHome, goodbye: nobodyHome, renew: nobodyHome, joining: nobodyHome, views: nobodyHome, view: nobodyHome,
   }
-  const handlers = makeHandlers({ access: door.access, index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, status: nobodyHome, work: nobodyHome, ...rooms })
-  return startHttp({ port: 0, host: '127.0.0.1', handlers, ...door })
+  return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, status: nobodyHome, work: nobodyHome, ...rooms })
 }
 
 const nobodyHome = () => {

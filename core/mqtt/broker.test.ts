@@ -18,7 +18,7 @@ let door: TestDoor
 let peers: MqttClient[] = []
 const words: [device: string, word: DeviceWord][] = []
 /** What was heard of a device, in a line each. */
-const wordsOf = (id: string): (Said | 'here' | 'lost')[] => words.flatMap(([device, word]) => (device !== id ? [] : [word.kind === 'said' ? word.said : word.kind]))
+const wordsOf = (id: string): (Said | Exclude<DeviceWord['kind'], 'said'>)[] => words.flatMap(([device, word]) => (device !== id ? [] : [word.kind === 'said' ? word.said : word.kind]))
 const BIRTH = JSON.stringify(CAPABILITY)
 beforeAll(async () => {
   // The broker needs access, and the door needs the broker: the door's own access serves both.
@@ -255,7 +255,7 @@ test('256 KiB are heard, more puts the device out', async () => {
 })
 
 test('a packet that announces megabytes is cut off before they are gathered, name or no name', async () => {
-  const socket = connectTcp(broker.port, '127.0.0.1')
+  const socket = connectTcp(broker.port!, '127.0.0.1')
   const gone = new Promise((done) => socket.on('error', () => undefined).once('close', done))
   socket.write(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f]))
   socket.resume()
@@ -273,7 +273,7 @@ test('nonsense on the wire, at any point, closes that connection and nothing els
   const known = connect(0xc2, 'fuzz:1', 'fuzz', tokenOf(somebody('device', 'fuzz')))
   const packet = fc.tuple(fc.nat(255), fc.uint8Array({ maxLength: 120 })).map(([type, body]) => Buffer.from([type, body.length, ...body]))
   await fc.assert(fc.asyncProperty(fc.constantFrom([], [stranger], [known], [known]), fc.array(fc.oneof(packet, fc.uint8Array({ maxLength: 20 })), { maxLength: 4 }), async (greeting, packets) => {
-    const socket = connectTcp(broker.port, '127.0.0.1')
+    const socket = connectTcp(broker.port!, '127.0.0.1')
     const gone = new Promise((done) => socket.on('error', () => undefined).resume().once('close', done))
     if (greeting.length > 0) {
       const answered = new Promise((done) => socket.once('data', done).once('close', done))

@@ -15,11 +15,14 @@ import type { Principal, Scope } from '../access/scope.ts'
 import { mqttName } from '../access/tokens.ts'
 import type { Announcer } from '../devices/devices.ts'
 import { limitFrames, MAX_FRAME_BYTES } from './frames.ts'
+import { connectOutside, type Outside, type OutsideOptions } from './outside.ts'
 import { parseSaid, roster, type Said } from './roster.ts'
-import { bridgeTopic, DEVICE_KINDS, deviceTopic, mayHear, mayPublish, maySubscribe, mayWill, parseTopic } from './topics.ts'
+import { bridgeTopic, CORE_TOPIC, DEVICE_KINDS, deviceTopic, mayHear, mayPublish, maySubscribe, mayWill, parseTopic } from './topics.ts'
 
 export interface Broker extends Announcer {
-  readonly port: number // of TCP
+  readonly port: number | null // of TCP; null: none
+  /** Says something as core, here and at the broker outside. Retained: until it is said otherwise; empty takes it back. */
+  say(topic: string, payload: string, retain: boolean): void
   /** A WebSocket that arrived at `/mqtt`; its origin was looked at already. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, who?: { readonly principal: Principal | null; readonly session: string | null }): void
   /** Tells pages what to fetch again; at most four times a second, in between kinds are gathered. */
@@ -31,29 +34,44 @@ export interface Broker extends Announcer {
   close(): Promise<void>
 }
 
-export type Refusal = 'connect' | 'will' | 'publish' | 'subscribe' | 'payload' | 'size' | 'replay'
+export type Refusal = 'connect' | 'will' | 'publish' | 'subscribe' | 'payload' | 'size' | 'replay' | 'unknown'
 
-/** What is heard of a device. `here`: it connected, or said that it still is; `lost`: its last connection broke off. */
-export type DeviceWord = { readonly kind: 'here' } | { readonly kind: 'said'; readonly said: Said } | { readonly kind: 'lost' }
+/** What is heard of a device. `here`: it connected, or said that it still is; `lost`: its last connection broke off; `remembered`: a broker outside, which we have just come back to, believes that it is there. */
+export type DeviceWord = { readonly kind: 'here' } | { readonly kind: 'remembered' } | { readonly kind: 'said'; readonly said: Said } | { readonly kind: 'lost' }
+
+/** What reached core and is no device's word about itself: a request, Home Assistant's birth, something of ours that a broker remembers. */
+export interface Asked {
+  readonly topic: string
+  readonly payload: Buffer
+  readonly who: Principal | null // null: heard at the broker outside, where only its own rules know
+  readonly retained: boolean // remembered; nobody says it now
+}
 
 export interface BrokerOptions {
-  readonly port: number // TCP; 0: any free one
+  readonly port: number | null // TCP; 0: any free one; null: none
   readonly host: string
   readonly access: Pick<Access, 'principalOfMqtt' | 'onSignOut'>
   readonly log: { warn(fields: object, message: string): void }
   readonly clock?: () => number // epoch, ms
   readonly registry?: Registry
   readonly onDevice?: (device: string, word: DeviceWord) => void
+  /** A broker of the user's own, at which devices and Home Assistant meet instead. */
+  readonly outside?: Omit<OutsideOptions, 'hear' | 'onClose' | 'log'> | null
+  /** The scope in which a device joined; null: it did not, so nothing is heard of it outside. */
+  readonly scopeOf?: (device: string) => Scope | null
+  readonly onAsked?: (asked: Asked) => void
+  /** Pages are told that something changed. */
+  readonly onAnnounce?: (scope: Pick<Scope, 'org' | 'site'>) => void
 }
 
 export const MAX_PAYLOAD_BYTES = 256 * 1024
 const ANNOUNCE_EVERY_MS = 250
 const CONNECT_TIMEOUT_MS = 10_000
 
-export async function startBroker({ port, host, access, log, clock = Date.now, registry, onDevice = () => undefined }: BrokerOptions): Promise<Broker> {
-  const refused: Record<Refusal, number> = { connect: 0, will: 0, publish: 0, subscribe: 0, payload: 0, size: 0, replay: 0 }
+export async function startBroker({ port, host, access, log, clock = Date.now, registry, onDevice = () => undefined, outside, scopeOf = () => null, onAsked, onAnnounce }: BrokerOptions): Promise<Broker> {
+  const refused: Record<Refusal, number> = { connect: 0, will: 0, publish: 0, subscribe: 0, payload: 0, size: 0, replay: 0, unknown: 0 }
   const refusals = registry && new Counter({ name: 'viewshed_mqtt_refused_total', help: 'Refused by the broker', labelNames: ['reason'] as const, registers: [registry] })
-  const refuse = (reason: Refusal, client: Client, detail: string): Error => {
+  const refuse = (reason: Refusal, client: Pick<Client, 'id'>, detail: string): Error => {
     refused[reason] += 1
     refusals?.inc({ reason })
     log.warn({ client: client.id, reason, detail: detail.slice(0, 200) }, 'refused at the broker')
@@ -112,7 +130,12 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
       if (!mayPublish(who.principal, packet.topic)) return done(refuse('publish', client, packet.topic))
       if (packet.payload.length > MAX_PAYLOAD_BYTES) return done(refuse('size', client, packet.topic))
       const about = parseTopic(packet.topic)
-      const said = about?.of === 'device' ? parseSaid(about.kind, Buffer.from(packet.payload)) : null
+      if (about?.of !== 'device') {
+        packet.retain = false // what was asked is done once
+        onAsked?.({ topic: packet.topic, payload: Buffer.from(packet.payload), who: who.principal, retained: false })
+        return done()
+      }
+      const said = parseSaid(about.kind, Buffer.from(packet.payload))
       const drop = (reason: Refusal) => {
         refuse(reason, client, packet.topic)
         packet.topic = DROPPED // a device with one bad sentence stays connected; nobody hears the sentence
@@ -194,8 +217,51 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   const warnOf = (what: string) => (error?: Error) => {
     if (error) log.warn({ err: error }, `${what} could not be announced`)
   }
+  const here = (topic: string, payload: string | Buffer, retain: boolean) => aedes.publish(message(topic, payload, retain), warnOf(topic))
+  const met = new Set<string>() // devices that spoke at the broker outside
+  let beyond: Outside | null = null
+  const say = (topic: string, payload: string, retain: boolean) => {
+    here(topic, payload, retain)
+    beyond?.say(topic, payload, retain)
+  }
+  here(CORE_TOPIC, 'online', true)
+
+  /** The same looks as at a client of our own, but for the name: the rules of that broker stand for it. Pages are told. */
+  function hearOutside(topic: string, payload: Buffer, retained: boolean): void {
+    const stranger = { id: 'outside' }
+    const about = parseTopic(topic)
+    if (payload.length > MAX_PAYLOAD_BYTES) return void refuse('size', stranger, topic)
+    if (about?.of !== 'device') {
+      if (about !== null) onAsked?.({ topic, payload, who: null, retained })
+      return
+    }
+    const { device, kind } = about
+    if (payload.length === 0) return // we took it back
+    const scope = scopeOf(device)
+    if (scope === null) return void refuse('unknown', stranger, topic)
+    const said = parseSaid(kind, payload)
+    if (said === null) return void refuse('payload', stranger, topic)
+    devices.joined(device, scope)
+    here(topic, payload, kind !== 'progress')
+    if (retained) {
+      // The device may have come back to that broker before us. Or it died while the broker was down: then it stays silent.
+      if (said.kind === 'availability' && said.online) onDevice(device, { kind: 'remembered' })
+      return
+    }
+    // A last will looks like a farewell. Who really goes says so over HTTP, so it may be back in a moment and keeps its work.
+    const lost = said.kind === 'availability' && !said.online
+    if (lost) met.delete(device)
+    else met.add(device)
+    onDevice(device, lost ? { kind: 'lost' } : { kind: 'said', said })
+  }
+  /** Nobody tells us now when one of them goes. Those that are there speak over HTTP, or again when they have the broker back. */
+  function loseOutside(): void {
+    for (const device of met) onDevice(device, { kind: 'lost' })
+    met.clear()
+  }
+
   const gather = (kind: 'changed' | 'work', field: 'kinds' | 'stages') =>
-    gathered((scope, words) => aedes.publish(message(bridgeTopic(scope, kind), JSON.stringify({ [field]: words }), false), warnOf(kind)))
+    gathered((scope, words) => say(bridgeTopic(scope, kind), JSON.stringify({ [field]: words }), false))
   const changed = gather('changed', 'kinds')
   const work = gather('work', 'stages')
 
@@ -206,7 +272,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     socket.setNoDelay(true)
     aedes.handle(limitFrames(socket))
   })
-  await new Promise<void>((listening, failed) => {
+  if (port !== null) await new Promise<void>((listening, failed) => {
     tcp.once('error', failed)
     tcp.listen(port, host, () => {
       tcp.off('error', failed)
@@ -217,11 +283,17 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   const ws = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false, handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false) })
   if (registry) new Gauge({ name: 'viewshed_mqtt_clients', help: 'Connected MQTT clients', registers: [registry], collect() { this.set(live.size) } })
 
+  // Last of all: whoever gave us the listeners goes on before anything is heard.
+  if (outside) beyond = connectOutside({ ...outside, log, hear: hearOutside, onClose: loseOutside })
   return {
-    port: (tcp.address() as AddressInfo).port,
+    port: port === null ? null : (tcp.address() as AddressInfo).port,
+    say,
     refused,
-    announce: changed.add,
-    order: (device, order) => aedes.publish(message(deviceTopic(device, 'order'), JSON.stringify(order), true), warnOf('order')),
+    announce(scope, kinds) {
+      changed.add(scope, kinds)
+      onAnnounce?.(scope)
+    },
+    order: (device, order) => say(deviceTopic(device, 'order'), JSON.stringify(order), true),
     forget(device) {
       const clients = byDevice.get(device) ?? []
       byDevice.delete(device)
@@ -232,6 +304,8 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
       }
       // An empty message takes back what is remembered; whoever looks at the device hears that it is no more.
       let left = DEVICE_KINDS.length + 1
+      met.delete(device)
+      for (const kind of [...DEVICE_KINDS, 'order'] as const) beyond?.say(deviceTopic(device, kind), '', true)
       for (const kind of [...DEVICE_KINDS, 'order'] as const) aedes.publish(message(deviceTopic(device, kind), '', true), (error) => {
         warnOf(kind)(error)
         if (--left === 0 && !byDevice.has(device)) devices.forget(device)
@@ -248,7 +322,8 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     async close() {
       changed.stop()
       work.stop()
-      const closed = new Promise<void>((done) => tcp.close(() => done()))
+      await beyond?.close()
+      const closed = new Promise<void>((done) => (port === null ? done() : tcp.close(() => done())))
       await new Promise<void>((done) => aedes.close(done))
       for (const peer of ws.clients) peer.terminate()
       for (const socket of sockets) socket.destroy()
@@ -260,7 +335,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
 /** Heard by nobody: no filter that may be subscribed to matches it. */
 const DROPPED = 'viewshed-dropped'
 
-const message = (topic: string, payload: string, retain: boolean) => ({ cmd: 'publish', topic, payload, qos: retain ? 1 : 0, retain, dup: false }) as const
+const message = (topic: string, payload: string | Buffer, retain: boolean) => ({ cmd: 'publish', topic, payload, qos: retain ? 1 : 0, retain, dup: false }) as const
 
 const badLogin = (error: Error): AuthenticateError => Object.assign(error, { returnCode: 4 })
 

@@ -2,12 +2,14 @@
  * Who may say and hear what at the broker.
  *
  * `viewshed/<device>/{birth,availability,progress,state}` are a device's own; `viewshed/<device>/order` is what core tells it
- * alone; `viewshed/bridge/<org>/<site>/{work,changed}` are core's. Nobody else's topics exist.
+ * alone. `viewshed/bridge/availability`, `viewshed/bridge/<org>/<site>/{work,changed,state,response}` and `…/device/<device>`
+ * are core's; `…/request` is what people and keys ask of it. `homeassistant/device/<id>/config` is core's,
+ * `homeassistant/status` that of a Home Assistant with a key. Nobody else's topics exist.
  */
 import type { Principal, Scope } from '../access/scope.ts'
 
 export const DEVICE_KINDS = ['birth', 'availability', 'progress', 'state'] as const
-export const BRIDGE_KINDS = ['work', 'changed'] as const
+export const BRIDGE_KINDS = ['work', 'changed', 'state', 'request', 'response'] as const
 export type DeviceKind = (typeof DEVICE_KINDS)[number]
 const ORDER = 'order'
 type BridgeKind = (typeof BRIDGE_KINDS)[number]
@@ -17,16 +19,25 @@ export type Topic =
   | { readonly of: 'device'; readonly device: string; readonly kind: DeviceKind }
   | { readonly of: 'order'; readonly device: string }
   | { readonly of: 'bridge'; readonly org: string; readonly site: string; readonly kind: BridgeKind }
+  | { readonly of: 'state'; readonly org: string; readonly site: string; readonly device: string } // a device as core sees it
+  | { readonly of: 'core' } // whether core is there
+  | { readonly of: 'discovery'; readonly org: string; readonly site: string; readonly device: string | null } // null: the appliance itself
+  | { readonly of: 'home-assistant' } // whether it is there
 
 /** A device's name: one level of a topic, and never mistaken for the bridge or for a person. */
 export const isDeviceName = (name: string): boolean => /^[a-z0-9][a-z0-9._-]{0,62}$/i.test(name) && name !== 'bridge'
 
 export function parseTopic(topic: string): Topic | null {
+  if (topic === CORE_TOPIC) return { of: 'core' }
+  if (topic === HOME_ASSISTANT_TOPIC) return { of: 'home-assistant' }
   const [root, second, ...rest] = topic.split('/')
+  if (root === 'homeassistant') return second === 'device' && rest.length === 2 && rest[1] === 'config' ? parseDiscoveryId(rest[0]!) : null
   if (root !== 'viewshed' || second === undefined) return null
   if (second === 'bridge') {
-    const [org, site, kind, more] = rest
-    return org && site && more === undefined && isOneOf(BRIDGE_KINDS, kind) ? { of: 'bridge', org, site, kind } : null
+    const [org, site, kind, device, more] = rest
+    if (!org || !site || more !== undefined) return null
+    if (kind === 'device') return device !== undefined && isDeviceName(device) ? { of: 'state', org, site, device } : null
+    return device === undefined && isOneOf(BRIDGE_KINDS, kind) ? { of: 'bridge', org, site, kind } : null
   }
   const [kind, more] = rest
   if (!isDeviceName(second) || more !== undefined) return null
@@ -35,16 +46,39 @@ export function parseTopic(topic: string): Topic | null {
 }
 
 export const deviceTopic = (device: string, kind: DeviceKind | typeof ORDER): string => `viewshed/${device}/${kind}`
+export const CORE_TOPIC = 'viewshed/bridge/availability'
+export const HOME_ASSISTANT_TOPIC = 'homeassistant/status'
+export const stateTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, device: string): string => `viewshed/bridge/${org}/${site}/device/${device}`
+export const discoveryTopic = (scope: Pick<Scope, 'org' | 'site'>, device: string | null): string => `homeassistant/device/${discoveryId(scope, device)}/config`
 export const bridgeTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, kind: BridgeKind): string => `viewshed/bridge/${org}/${site}/${kind}`
 
-/** Devices speak under their own name; nobody else speaks. */
+/**
+ * What names the appliance (device null) or one of its devices to Home Assistant, which takes letters, digits, `_` and `-`
+ * only (https://www.home-assistant.io/integrations/mqtt/#discovery-topic). Every other sign is `_` and its hex, so no two share one.
+ */
+export const discoveryId = ({ org, site }: Pick<Scope, 'org' | 'site'>, device: string | null): string =>
+  ['viewshed', org, site, ...(device === null ? [] : [device])].map((word) => word.replaceAll(/[^a-zA-Z0-9]/gu, (sign) => [...Buffer.from(sign)].map((byte) => `_${byte.toString(16).padStart(2, '0')}`).join(''))).join('-')
+
+function parseDiscoveryId(id: string): Topic | null {
+  const [mark, org, site, device, more] = id.split('-').map((word) => Buffer.from(word.replaceAll(/_([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))), 'latin1').toString())
+  if (mark !== 'viewshed' || !org || !site || more !== undefined || (device !== undefined && !isDeviceName(device))) return null
+  return discoveryId({ org, site }, device ?? null) === id ? { of: 'discovery', org, site, device: device ?? null } : null
+}
+
+/** Devices speak under their own name; people and keys ask things of core; nobody else speaks. */
 export function mayPublish(principal: Principal, topic: string): boolean {
   const about = parseTopic(topic)
+  if (about?.of === 'bridge') return about.kind === 'request' && mayAsk(principal) && isSame(principal.scope, about)
+  if (about?.of === 'home-assistant') return principal.kind === 'key'
   return principal.kind === 'device' && about?.of === 'device' && about.device === principal.id
 }
 
-/** A last will may say only that its own device is gone. */
-export const mayWill = (principal: Principal, topic: string): boolean => principal.kind === 'device' && topic === deviceTopic(principal.id, 'availability')
+/** Whether it may ask at all; what for, its role says. */
+const mayAsk = ({ kind, scope }: Principal): boolean => (kind === 'person' || kind === 'key') && scope.role !== 'device'
+
+/** A last will may say only that its own device, or its own Home Assistant, is gone. */
+export const mayWill = (principal: Principal, topic: string): boolean =>
+  principal.kind === 'device' ? topic === deviceTopic(principal.id, 'availability') : principal.kind === 'key' && topic === HOME_ASSISTANT_TOPIC
 
 /**
  * Whether a message may reach somebody.
@@ -53,7 +87,11 @@ export const mayWill = (principal: Principal, topic: string): boolean => princip
 export function mayHear(principal: Principal, topic: string, scopeOf: (device: string) => Scope | null): boolean {
   const about = parseTopic(topic)
   if (about === null) return false
-  if (about.of === 'bridge') return isSame(principal.scope, about)
+  if (about.of === 'core') return true
+  if (about.of === 'home-assistant') return principal.kind === 'key'
+  if (about.of === 'discovery') return principal.kind !== 'device' && isSame(principal.scope, about)
+  if (about.of === 'bridge') return isSame(principal.scope, about) && (isForAll(about.kind) || (mayAsk(principal) && about.kind !== 'request'))
+  if (about.of === 'state') return principal.kind !== 'device' && isSame(principal.scope, about)
   if (principal.kind === 'device') return about.device === principal.id
   if (about.of === 'order') return false
   const scope = scopeOf(about.device)
@@ -62,16 +100,22 @@ export function mayHear(principal: Principal, topic: string, scopeOf: (device: s
 
 /** Whether a filter may be subscribed to at all: it must name what it wants, and what reaches it is looked at once more by `mayHear`. */
 export function maySubscribe(principal: Principal, filter: string): boolean {
+  if (filter === CORE_TOPIC) return true
   const [root, second, ...rest] = filter.split('/')
+  if (root === 'homeassistant') return principal.kind === 'key' // its own filters are wide, and change from version to version
   if (root !== 'viewshed' || second === undefined) return false
   if (second === 'bridge') {
-    const [org, site, kind, more] = rest
-    return org === principal.scope.org && site === principal.scope.site && more === undefined && (isOneOf(BRIDGE_KINDS, kind) || kind === '+' || kind === '#')
+    const [org, site, kind, device, more] = rest
+    if (org !== principal.scope.org || site !== principal.scope.site || more !== undefined) return false
+    if (kind === 'device') return device !== undefined && mayAsk(principal) && (device === '+' || device === '#' || isDeviceName(device))
+    return device === undefined && (kind === '+' || kind === '#' || (isOneOf(BRIDGE_KINDS, kind) && kind !== 'request' && (isForAll(kind) || mayAsk(principal))))
   }
   const [kind, more] = rest
   const device = principal.kind === 'device' ? second === principal.id : second === '+' || isDeviceName(second)
   return device && more === undefined && (isOneOf(DEVICE_KINDS, kind) || kind === '+' || kind === '#' || (kind === ORDER && principal.kind === 'device'))
 }
 
+/** What devices hear of the bridge too. */
+const isForAll = (kind: BridgeKind) => kind === 'work' || kind === 'changed'
 const isSame = (a: Pick<Scope, 'org' | 'site'>, b: Pick<Scope, 'org' | 'site'>) => a.org === b.org && a.site === b.site
 const isOneOf = <T extends string>(all: readonly T[], one: string | undefined): one is T => (all as readonly (string | undefined)[]).includes(one)
