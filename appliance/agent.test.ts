@@ -18,6 +18,8 @@ import { openCore, type Core } from './core.ts'
 const CLI = fileURLToPath(new URL('./cli.ts', import.meta.url))
 const SCOPE: Scope = { ...HOME, role: 'admin' }
 
+vi.setConfig({ testTimeout: 120_000 }) // each starts a machine, which first finds out what it can do
+
 let dir: string
 let core: Core
 const agents: ChildProcess[] = []
@@ -62,7 +64,7 @@ const done = (id: string) => vi.waitFor(async () => {
   const task = await core.board.task(SCOPE, id)
   expect(task?.state).toBe('complete')
   return task!
-}, { timeout: 25_000, interval: 50 })
+}, { timeout: 80_000, interval: 50 })
 
 describe.each([['with the volume mounted', true], ['over HTTP alone', false]] as const)('a device %s', (_, mounted) => {
   test('does the work, and its files lie where they belong', async () => {

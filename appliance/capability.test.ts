@@ -104,9 +104,9 @@ test('tools that hang, fail, or print nonsense without end are not there, and ho
     ffmpeg: FFMPEG('*h264_nvenc*|*h264_qsv*|*vaapi*) exec /bin/sleep 1000 ;;'), 'nvidia-smi': 'exec /bin/sleep 1000', perl: 'exec /bin/cat /dev/zero', rclone: 'exit 1', colmap: `printf '\\377\\376\\0garbage'`, exiftool: 'exec /bin/sleep 1000',
   })
   const from_ms = performance.now()
-  expect(await probe(dir, { ...here, patience_ms: 1_000 })).toMatchObject({ tools: { ffmpeg: '6.1.1-3ubuntu5' }, gpus: [], accelerators: [] })
-  expect(performance.now() - from_ms).toBeLessThan(15_000)
-})
+  expect(await probe(dir, { ...here, patience_ms: 4_000 })).toMatchObject({ tools: { ffmpeg: '6.1.1-3ubuntu5' }, gpus: [], accelerators: [] })
+  expect(performance.now() - from_ms).toBeLessThan(60_000) // and not the thousand seconds of a tool that hangs
+}, 120_000)
 
 test('each tool is known by what it says of itself', async () => {
   await only({
