@@ -391,6 +391,20 @@ test('a device that comes back before its old connection was missed is online', 
   expect(wordsOf('twice').at(-1)).toEqual({ kind: 'availability', online: true })
 })
 
+test('who subscribes while things change ends with what was said last of each, never with what was remembered before', async () => {
+  const page = await join('tcp', { username: '@ann', password: tokenOf(somebody('viewer', 'ann')) })
+  const last = new Map<string, string>()
+  page.on('message', (topic, payload) => last.set(topic, String(payload)))
+  const topics = Array.from({ length: 60 }, (_, i) => `viewshed/bridge/home/home/device/gpu-${i}`)
+  for (const topic of topics) broker.say(topic, 'old', true)
+  const subscribed = new Promise<void>((done) => page.subscribe('viewshed/bridge/home/home/device/+', { qos: 1 }, () => done()))
+  await eventually(() => last.size > 0).toBe(true) // some of what is remembered is on its way
+  for (const topic of topics) broker.say(topic, 'new', true)
+  await subscribed
+  await eventually(() => topics.filter((topic) => last.get(topic) !== 'new')).toEqual([])
+  for (const topic of topics) broker.say(topic, '', true)
+})
+
 test('a WebSocket that is not MQTT, or comes from another site, is refused', async () => {
   const status = (protocol: string | undefined, headers: Record<string, string>) => new Promise((known) => {
     const peer = new WebSocket(urls().ws, protocol ? [protocol] : [], { headers })

@@ -79,6 +79,8 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   }
 
   const devices = roster()
+  const kept = new Map<string, Buffer>() // topic → what is to be remembered, from the moment at which it is said
+  const keep = (topic: string, payload: Buffer) => void (payload.length === 0 ? kept.delete(topic) : kept.set(topic, payload))
   // Who somebody is must outlast the connection: a last will is looked at after it.
   const joined = new WeakMap<Client, MqttClient>()
   const willOf = new WeakMap<Client, string>()
@@ -149,11 +151,13 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
         if (others(client, id)) return drop('replay')
         devices.said(id, false)
         packet.retain = true
+        keep(packet.topic, Buffer.from(packet.payload))
         return done()
       }
       // Sent once more after a connection broke: `offline` is what the device was about to be then, not what it is.
       if (said.kind === 'availability' && !said.online && packet.dup) return drop('replay')
       packet.retain = said.kind !== 'progress' // it is the topic that says what is kept
+      if (packet.retain) keep(packet.topic, Buffer.from(packet.payload))
       if (said.kind === 'availability') devices.said(id, said.online)
       onDevice(id, { kind: 'said', said })
       done()
@@ -168,7 +172,11 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
 
     authorizeForward(client, packet) {
       const who = joined.get(client)
-      return who && mayHear(who.principal, packet.topic, devices.scopeOf) ? packet : null
+      if (!who || !mayHear(who.principal, packet.topic, devices.scopeOf)) return null
+      if (!packet.retain || packet.brokerId) return packet // said just now
+      // Whatever is remembered waits for its turn to be sent. Meanwhile it may have been said otherwise, and that may have been sent already.
+      const now = kept.get(packet.topic)
+      return now === undefined ? null : Object.assign(packet, { payload: now })
     },
   })
 
@@ -181,7 +189,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     if (others(client, id)) return
     byDevice.delete(id)
     // Whoever leaves with a farewell has no last will.
-    if (devices.isOnline(id)) aedes.publish(message(deviceTopic(id, 'availability'), 'offline', true), warnOf('availability'))
+    if (devices.isOnline(id)) here(deviceTopic(id, 'availability'), 'offline', true)
     devices.said(id, false)
     onDevice(id, { kind: 'lost' })
   })
@@ -217,7 +225,11 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   const warnOf = (what: string) => (error?: Error) => {
     if (error) log.warn({ err: error }, `${what} could not be announced`)
   }
-  const here = (topic: string, payload: string | Buffer, retain: boolean) => aedes.publish(message(topic, payload, retain), warnOf(topic))
+  const here = (topic: string, text: string | Buffer, retain: boolean, said: (error?: Error) => void = warnOf(topic)) => {
+    const payload = Buffer.from(text)
+    if (retain) keep(topic, payload)
+    aedes.publish({ cmd: 'publish', topic, payload, qos: retain ? 1 : 0, retain, dup: false }, said)
+  }
   const met = new Set<string>() // devices that spoke at the broker outside
   let beyond: Outside | null = null
   const say = (topic: string, payload: string, retain: boolean) => {
@@ -306,7 +318,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
       let left = DEVICE_KINDS.length + 1
       met.delete(device)
       for (const kind of [...DEVICE_KINDS, 'order'] as const) beyond?.say(deviceTopic(device, kind), '', true)
-      for (const kind of [...DEVICE_KINDS, 'order'] as const) aedes.publish(message(deviceTopic(device, kind), '', true), (error) => {
+      for (const kind of [...DEVICE_KINDS, 'order'] as const) here(deviceTopic(device, kind), '', true, (error) => {
         warnOf(kind)(error)
         if (--left === 0 && !byDevice.has(device)) devices.forget(device)
       })
@@ -334,8 +346,6 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
 
 /** Heard by nobody: no filter that may be subscribed to matches it. */
 const DROPPED = 'viewshed-dropped'
-
-const message = (topic: string, payload: string | Buffer, retain: boolean) => ({ cmd: 'publish', topic, payload, qos: retain ? 1 : 0, retain, dup: false }) as const
 
 const badLogin = (error: Error): AuthenticateError => Object.assign(error, { returnCode: 4 })
 
