@@ -11,7 +11,7 @@ import type { DeviceHost } from './net.ts'
 import { descendants, isStage, send, whoOutlives } from './processes.ts'
 
 const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url))
-const PAIRING_MS = 60_000
+const PAIRING_MS = 180_000
 const GOODBYE_MS = 20_000
 
 export interface Device {

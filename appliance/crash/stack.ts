@@ -114,7 +114,7 @@ export async function openStack(home: string, { devices: count = 0, net: apart =
     },
     orphans: () => [...orphans, ...devices.flatMap((device) => device.orphans)],
     async stop() {
-      for (const device of devices) if (!(await device.goodbye())) orphans.push(`${device.name} did not end by SIGTERM`)
+      await Promise.all(devices.map(async (device) => { if (!(await device.goodbye())) orphans.push(`${device.name} did not end by SIGTERM`) }))
       if (alive()) {
         const beneath = await below()
         const ended = once(core!, 'exit')

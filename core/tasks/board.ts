@@ -14,7 +14,7 @@ import { Lending } from './lending.ts'
 import * as machine from './machine.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { Board, BoardDesk, Claim, Completion, Publication, Published } from './port.ts'
-import { begun, Tasks, type TaskRecord } from './record.ts'
+import { begun, brief, Tasks, type TaskRecord } from './record.ts'
 import { recordsOf, workOf, type StageRules, type Work } from './rules.ts'
 import type { StagedFiles } from './staged.ts'
 import { steady } from './steady.ts'
@@ -127,7 +127,7 @@ class TaskBoard implements OpenBoard {
         const known = drafts.get(work.id)
         const draft = known ?? this.#draft(batch, work, priority)
         drafts.set(work.id, draft)
-        if (waiter !== undefined) draft.task = this.#deliveries.ask(batch, asked, held, draft.task, waiter)
+        if (waiter !== undefined) draft.task = this.#deliveries.ask(batch, asked, held, draft.task, draft.before === null, waiter)
         return { id: work.id, state: draft.task.state, created: known === undefined && draft.before === null }
       })
       for (const { before, task } of drafts.values()) {
@@ -199,15 +199,15 @@ class TaskBoard implements OpenBoard {
     return 'already'
   }
 
-  async fault(device: string, id: string, token: string, { code, message, log: output }: FaultReport & { readonly log?: string }): Promise<'counted' | 'stale'> {
+  async fault(device: string, id: string, token: string, report: FaultReport & { readonly log?: string }): Promise<'counted' | 'stale'> {
     const { log, clock, random = Math.random, onChange } = this.#parts
     return this.#lanes.alone([id], async () => {
       const task = this.#tasks.read(id)
       if (task === null || task.retired === token || !this.#mayAnswer(task, token)) return 'stale'
-      const note = { code, message: message.slice(0, 2_000), device, at_ms: clock(), ...(output === undefined ? {} : { log: output.slice(-8_192) }) }
+      const note = { ...brief(report), device, at_ms: clock() }
       // Whoever was killed from outside said nothing against the work: that is a lost lease, only heard of sooner.
-      const wasKilled = code === 'stage/killed'
-      const next = wasKilled ? machine.interrupt(task, { device, at_ms: note.at_ms, why: note.message }) : machine.fault(task, note, FAULTS[code].retry, random())
+      const wasKilled = note.code === 'stage/killed'
+      const next = wasKilled ? machine.interrupt(task, { device, at_ms: note.at_ms, why: note.message }) : machine.fault(task, note, FAULTS[note.code].retry, random())
       if (next === null) return 'stale'
       const batch = new Batch()
       this.#tasks.write(batch, task, { ...next, retired: token })

@@ -6,8 +6,11 @@ import { faultOfAnswer } from '../http/answer.ts'
 /** Where a core listens: a URL, or a unix socket on the same machine. */
 export interface CoreDoor { readonly token: string; readonly baseUrl?: string; readonly socketPath?: string }
 
-/** A body may be so large, on either side. */
+/** A body may be so large, on either side: hundreds of publications, or the track of a whole drive. */
 export const MAX_BODY_BYTES = 4 << 20
+
+/** One that has no such thing in it: as much as a message of the broker. */
+export const MAX_MESSAGE_BYTES = 256 * 1024
 
 /** A poll waits at most so long. */
 export const MAX_WAIT_MS = 60_000
@@ -16,8 +19,8 @@ export const MAX_WAIT_MS = 60_000
 const TIMEOUT_MS = MAX_WAIT_MS + 60_000
 
 export interface Caller {
-  /** @param body JSON. Throws the Fault that the other side answered, and `core/unreachable`. */
-  <T>(method: 'GET' | 'POST', path: string, body?: string): Promise<T>
+  /** @param body JSON. @param most_bytes What the other side takes. Throws the Fault that it answered, `input/too-large` and `core/unreachable`. */
+  <T>(method: 'GET' | 'POST', path: string, body?: string, most_bytes?: number): Promise<T>
   close(): void
 }
 
@@ -45,9 +48,9 @@ export function caller(where: CoreDoor): Caller {
     request.end(payload ?? undefined)
   })
 
-  const ask = async <T>(method: 'GET' | 'POST', path: string, payload: string | null = null): Promise<T> => {
+  const ask = async <T>(method: 'GET' | 'POST', path: string, payload: string | null = null, most_bytes = MAX_BODY_BYTES): Promise<T> => {
     // Said here, for the other side cuts the connection before it can say so.
-    if (payload !== null && Buffer.byteLength(payload) > MAX_BODY_BYTES) throw new Fault('input/too-large', `${path}: the body has more than ${MAX_BODY_BYTES} bytes; send less at a time`)
+    if (payload !== null && Buffer.byteLength(payload) > most_bytes) throw new Fault('input/too-large', `${path}: the body has more than ${most_bytes} bytes; send less at a time`)
     const { status, text: said } = await once(method, path, payload, false)
     const value = answerOf(said)
     if (status >= 200 && status < 300 && value !== null) return value as T

@@ -36,11 +36,11 @@ export class Deliveries {
   }
 
   /** Notes who waits, or answers at once when the work is done. Returns the task with it.
-   *  @param held What this batch already adds to journals, by task. @param asked Deliveries of this batch. */
-  ask(batch: Batch, asked: Set<string>, held: Map<string, Journal>, task: TaskRecord, { node, message, root, part = 0 }: Waiter): TaskRecord {
+   *  @param held What this batch already adds to journals, by task. @param asked Deliveries of this batch. @param isNew The task begins with it. */
+  ask(batch: Batch, asked: Set<string>, held: Map<string, Journal>, task: TaskRecord, isNew: boolean, { node, message, root, part = 0 }: Waiter): TaskRecord {
     // Without a root there is nothing that could be sent again, so each time is one of its own.
     const key = deliveryKey(task.id, node, root ?? `~${this.#outcomes.sequence.next(batch)}`, part)
-    if (asked.has(key) || this.#log.get(key) !== undefined) return task
+    if (asked.has(key) || (!isNew && this.#log.get(key) !== undefined)) return task // nobody can have waited for what was not there
     asked.add(key)
     const parent = root === undefined ? null : this.#outcomes.queue.get(root)?.task ?? null
     if (parent !== null) {

@@ -64,12 +64,24 @@ test('failures travel as a code and a sentence with its status, and arrive as th
   await expect(as('who').known(HOME, 'a', 'b')).rejects.toMatchObject({ code: 'access/unauthenticated' })
 })
 
-test('a body over 4 MiB is refused, one of nearly that taken', async () => {
+test('a publication of nearly 4 MiB is taken, a larger body refused; where no body needs that, one over 256 kB is', async () => {
+  const publish = (bytes: number) => as('flows f home home').publish(HOME, [{ stage: 'clip.probe', input: { clip: 'x'.repeat(bytes) } }])
+  await publish((4 << 20) - 1_000)
+  await expect(publish(4 << 20)).rejects.toMatchObject({ code: 'input/too-large' })
+  expect(await bench.board.counts(HOME)).toContainEqual(expect.objectContaining({ stage: 'clip.probe', pending: 1 }))
+
   const emit = (bytes: number) => as('device nas home home').emit(HOME, 'folder.arrived', 'k', { text: 'x'.repeat(bytes) })
-  await emit((4 << 20) - 1_000)
-  await expect(emit(4 << 20)).rejects.toMatchObject({ code: 'input/too-large' })
-  expect((await post('/api/events', 'device nas home home', `"${'x'.repeat(4 << 20)}"`).catch(() => ({ status: 413 }))).status).toBe(413) // or the connection is cut
+  await emit((256 << 10) - 1_000)
+  await expect(emit(256 << 10)).rejects.toMatchObject({ code: 'input/too-large' })
   expect(await bench.events.list(HOME, { limit: 9 })).toHaveLength(1)
+})
+
+test('what a tool said at length is said in short, and counts', async () => {
+  await as('flows f home home').publish(HOME, [{ stage: 'clip.probe', input: { clip: 'a' } }])
+  const device = as('device nas home home')
+  const [held] = await device.claim('', HOME, ['clip.probe'], 1)
+  expect(await device.fault('', held!.id, held!.token, { code: 'tool/failed', message: 'm'.repeat(1 << 20), log: `${'x'.repeat(1 << 20)}the end` })).toBe('counted')
+  expect((await bench.board.task(HOME, held!.id))?.faults).toEqual([{ code: 'tool/failed', message: 'm'.repeat(2_000), log: `${'x'.repeat(8_192 - 7)}the end`, device: 'nas', at_ms: bench.clock.now_ms }])
 })
 
 test('queries are checked', async () => {

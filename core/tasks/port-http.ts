@@ -6,10 +6,11 @@ import { Fault, FAULTS, isFaultCode } from '../contract/fault.ts'
 import { faultIn } from '../http/answer.ts'
 import { readJson } from '../http/body.ts'
 import type { OpenBoard } from './board.ts'
-import { caller, MAX_BODY_BYTES, MAX_WAIT_MS, type CoreDoor } from './caller.ts'
+import { caller, MAX_BODY_BYTES, MAX_MESSAGE_BYTES, MAX_WAIT_MS, type CoreDoor } from './caller.ts'
 import type { EventDoor } from './events.ts'
 import type { DeviceGate } from './gate.ts'
 import { Completion, Publication, type Board, type Claim, type Outcome, type OutcomeLog, type Published } from './port.ts'
+import { brief } from './record.ts'
 import { misfit } from './shape.ts'
 import { together } from './together.ts'
 
@@ -57,20 +58,20 @@ export function boardRoutes({ board, outcomes, events, gate }: Routed): Router {
     }
   })
 
-  const post = <S extends TSchema>(path: string, may: (who: Principal) => boolean, schema: S, answer: (who: Principal, body: Static<S>) => Promise<object>) =>
+  const post = <S extends TSchema>(path: string, may: (who: Principal) => boolean, schema: S, answer: (who: Principal, body: Static<S>) => Promise<object>, most_bytes = MAX_MESSAGE_BYTES) =>
     router.post(path, async (ctx) => {
       const who = allowed(ctx, may)
       if (who.kind === 'device') gate?.heard(who.id)
-      ctx.body = await answer(who, await body(ctx, schema))
+      ctx.body = await answer(who, await body(ctx, schema, most_bytes))
     })
 
-  post('/board/publish', isFlows, Publish, (who, { calls }) => answers(calls, ({ scope, publications }) => board.publish({ ...scope, role: who.scope.role }, publications)))
+  post('/board/publish', isFlows, Publish, (who, { calls }) => answers(calls, ({ scope, publications }) => board.publish({ ...scope, role: who.scope.role }, publications)), MAX_BODY_BYTES)
   post('/board/claim', isDevice, ClaimFor, async (who, { stages, count, holds }) => ({ claims: await board.claim(who.id, who.scope, gate === undefined || who.kind !== 'device' ? stages : gate.stagesFor(who, stages), count, holds) }))
   post('/board/renew', isDevice, Renew, async (who, { leases }) => ({ tokens: await board.renew(who.id, leases.filter(({ id }) => board.within(who.scope, id))) }))
   post('/board/complete', isDevice, Complete, (who, { completions }) => answers(completions, async (completion) => {
     if (!board.within(who.scope, completion.id)) throw new Fault('task/unknown', `There is no task ${completion.id}; it may have been cancelled`)
     return board.complete(who.id, completion)
-  }))
+  }), MAX_BODY_BYTES)
   post('/board/fault', isDevice, Faults, (who, { faults }) => answers(faults, async ({ id, token, report }) =>
     board.within(who.scope, id) ? board.fault(who.id, id, token, { ...report, code: isFaultCode(report.code) ? report.code : 'stage/failed' }) : 'stale'))
   post('/board/release', isDevice, Release, (who, { leases }) => answers(leases, async ({ id, token }) => {
@@ -126,8 +127,8 @@ function allowed(ctx: Context, may: (who: Principal) => boolean): Principal {
   return who
 }
 
-async function body<S extends TSchema>(ctx: Context, schema: S): Promise<Static<S>> {
-  const value = await readJson(ctx.req, MAX_BODY_BYTES)
+async function body<S extends TSchema>(ctx: Context, schema: S, most_bytes: number): Promise<Static<S>> {
+  const value = await readJson(ctx.req, most_bytes)
   const wrong = misfit(schema, value)
   if (wrong !== null) throw new Fault('input/invalid', `The body does not fit: ${wrong}`)
   return value as Static<S>
@@ -151,19 +152,20 @@ export interface BoardClient extends Board, OutcomeLog, EventDoor {
  */
 export function boardClient(where: CoreDoor): BoardClient {
   const ask = caller(where)
-  const post = <T>(path: string, body: object) => ask<T>('POST', path, JSON.stringify(body))
-  const batched = <T>(path: string, list: string) => together<T>(async (items) => (await ask<{ answers: unknown[] }>('POST', path, `{"${list}":[${items.join(',')}]}`)).answers, MAX_TOGETHER, MAX_BODY_BYTES - 100, answered<T>)
-  const publish = batched<Published[]>('/api/board/publish', 'calls')
-  const complete = batched<'complete' | 'already'>('/api/board/complete', 'completions')
-  const fault = batched<'counted' | 'stale'>('/api/board/fault', 'faults')
-  const release = batched<null>('/api/board/release', 'leases')
+  const post = <T>(path: string, body: object) => ask<T>('POST', path, JSON.stringify(body), MAX_MESSAGE_BYTES)
+  const batched = <T>(path: string, list: string, most_bytes: number) =>
+    together<T>(async (items) => (await ask<{ answers: unknown[] }>('POST', path, `{"${list}":[${items.join(',')}]}`, most_bytes)).answers, MAX_TOGETHER, most_bytes - 100, answered<T>)
+  const publish = batched<Published[]>('/api/board/publish', 'calls', MAX_BODY_BYTES)
+  const complete = batched<'complete' | 'already'>('/api/board/complete', 'completions', MAX_BODY_BYTES)
+  const fault = batched<'counted' | 'stale'>('/api/board/fault', 'faults', MAX_MESSAGE_BYTES)
+  const release = batched<null>('/api/board/release', 'leases', MAX_MESSAGE_BYTES)
   const claim = claiming((stages, count, holds) => post<{ claims: Claim[] }>('/api/board/claim', { stages, count, ...(holds.length > 0 ? { holds: holds.slice(0, MAX_HOLDS) } : {}) }).then(({ claims }) => claims))
   return {
     publish: (scope, publications) => publish({ scope: home(scope), publications }),
     claim: (_device, _scope, stages, count, holds = []) => claim(stages, count, holds),
     renew: async (_device, leases) => (await post<{ tokens: string[] }>('/api/board/renew', { leases })).tokens,
     complete: (_device, completion) => complete(completion),
-    fault: (_device, id, token, report) => fault({ id, token, report }),
+    fault: (_device, id, token, report) => fault({ id, token, report: brief(report) }),
     release: async (_device, id, token) => void (await release({ id, token })),
     outcomes: async (after, limit, wait_ms) => {
       const query = new URLSearchParams({ ...(after === null ? {} : { after }), limit: String(limit), wait_ms: String(Math.min(wait_ms, MAX_WAIT_MS)) })

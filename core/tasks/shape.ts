@@ -30,12 +30,14 @@ export function withDefaults(schema: TSchema, value: Record<string, unknown>): R
 
 /** JSON in which the order of fields says nothing: equal values give equal text. */
 export function canonical(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map((item) => canonical(item ?? null)).join(',')}]`
-  if (value !== null && typeof value === 'object') {
-    const fields = Object.entries(value).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))
-    return `{${fields.map(([name, v]) => `${JSON.stringify(name)}:${canonical(v)}`).join(',')}}`
+  let text = ''
+  for (const name of Object.keys(value).sort()) {
+    const field = (value as Record<string, unknown>)[name]
+    if (field !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonical(field)}`
   }
-  return JSON.stringify(value)
+  return `{${text}}`
 }
 
 const cache = new WeakMap<TSchema, Validator>()
