@@ -1,8 +1,11 @@
 /** What the board costs over the writes that it makes, how it stands beside BullMQ, and how long a device waits when many tasks are pending. */
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { openLog, type Log, type LogOp } from '../store/log.ts'
 import { openBoard, type OpenBoard } from './board.ts'
@@ -22,6 +25,9 @@ const BULLMQ = 'BullMQ, a queue and a worker, on Redis that syncs always'
 
 /** `VIEWSHED_BENCH_PENDING`: tasks that wait while claims are timed. A million takes some minutes and about two gigabytes of disk. */
 const PENDING = Number(process.env['VIEWSHED_BENCH_PENDING'] ?? 100_000)
+
+/** So many of them in one call. */
+const AT_ONCE = 250
 
 export async function* bench(): AsyncGenerator<Figure> {
   const redis = await openRedis()
@@ -100,10 +106,10 @@ async function* withMany(pending: number): AsyncGenerator<Figure> {
   const alone = (name: string, value: number, unit: string): Figure => ({ name: `board.${name}.${pending}`, value, unit, peer: null, peer_value: null, ratio: null })
   const dir = await mkdtemp(join(tmpdir(), 'viewshed-bench-'))
   try {
-    const empty_mib = rss_mib()
+    const empty = memory()
     let open = await openIn(dir)
-    for (let n = 0; n < pending; n += 1_000) await open.board.publish(SCOPE, Array.from({ length: Math.min(1_000, pending - n) }, (_, i) => ({ stage: 'copy', input: { clip: `${n + i} ${TEXT}` } })))
-    const full_mib = rss_mib()
+    for (let n = 0; n < pending; n += AT_ONCE) await open.board.publish(SCOPE, Array.from({ length: Math.min(AT_ONCE, pending - n) }, (_, i) => ({ stage: 'copy', input: { clip: `${n + i} ${TEXT}` } })))
+    const full = memory()
     await open.close()
 
     const from = performance.now()
@@ -121,16 +127,21 @@ async function* withMany(pending: number): AsyncGenerator<Figure> {
     took.sort((a, b) => a - b)
     yield alone('claim.p99', took[Math.floor(took.length * 0.99)]!, 'ms')
     yield alone('claim.max', took.at(-1)!, 'ms')
-    yield alone('memory', full_mib - empty_mib, 'MiB that the process grew by while they were published')
+    yield alone('memory', full.own_mib - empty.own_mib, 'MiB that the memory of the process grew by while they were published')
+    yield alone('memory.resident', full.resident_mib - empty.resident_mib, 'MiB, with the pages of files that the system keeps mapped as long as nobody needs the room')
     await open.close()
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
 }
 
-function rss_mib(): number {
-  global.gc?.()
-  return process.memoryUsage.rss() / (1 << 20)
+/** What is in use and not garbage; on Linux told apart from mapped files. */
+function memory(): { own_mib: number; resident_mib: number } {
+  setFlagsFromString('--expose-gc')
+  ;(runInNewContext('gc') as () => void)()
+  const resident_mib = process.memoryUsage.rss() / (1 << 20)
+  if (process.platform !== 'linux') return { own_mib: resident_mib, resident_mib }
+  return { own_mib: Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024, resident_mib }
 }
 
 interface Open { readonly log: Log; readonly board: OpenBoard; readonly outcomes: Awaited<ReturnType<typeof openOutcomes>> }
