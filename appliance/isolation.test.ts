@@ -15,7 +15,9 @@ const linux = process.platform === 'linux'
 
 let dir: string
 let children: Children
-const open = (options: Partial<ChildrenOptions> = {}) => openChildren({ scratch: join(dir, 'scratch'), onGroup: () => undefined, mark: MARK, plugins: ROGUES, ...options })
+let opened = 0
+/** Each with a mark of its own, as each agent has: whoever sees a stage of that mark end, ends all that carries it. */
+const open = (options: Partial<ChildrenOptions> = {}) => openChildren({ scratch: join(dir, 'scratch'), onGroup: () => undefined, mark: `${MARK}-${++opened}`, plugins: ROGUES, ...options })
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'isolation-'))
   children = open()
