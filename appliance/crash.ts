@@ -111,7 +111,7 @@ export async function campaign({ kills, spacing_s, devices, seed, minutes, env =
     return {
       seed, kills: violence.kills, faults: violence.faults, clips: footage.dropped.length, devices, without, toll: found.state.toll,
       differences: [
-        ...stack.orphans(), ...[...calm.orphans(), ...expected.state.wrong, ...expected.ledger.wrong].map((line) => `undisturbed: ${line}`),
+        ...found.orphans, ...[...expected.orphans, ...expected.state.wrong, ...expected.ledger.wrong].map((line) => `undisturbed: ${line}`),
         ...found.ledger.wrong, ...differences(expected.state, found.state), ...unlike(expected.ledger.deliveries, found.ledger.deliveries).map((line) => `deliveries: ${line}`),
       ],
       seconds: Math.round((performance.now() - started_ms) / 1000),
@@ -121,7 +121,7 @@ export async function campaign({ kills, spacing_s, devices, seed, minutes, env =
   }
 }
 
-interface End { readonly state: Snapshot; readonly ledger: Ledger }
+interface End { readonly state: Snapshot; readonly ledger: Ledger; readonly orphans: readonly string[] }
 
 /** Starts a stack, lets happen what should, waits until nothing is under way, and takes it down whatever came of it. */
 async function run(stack: Stack, signal: AbortSignal, happen: () => Promise<void>, footage: Footage, tell: () => Promise<void>): Promise<End> {
@@ -133,7 +133,7 @@ async function run(stack: Stack, signal: AbortSignal, happen: () => Promise<void
     await settle(stack, footage.dropped.length, signal, tell)
     const state = await snapshot(await stack.api(), { media: join(stack.home, 'media'), archive: join(stack.home, 'archive') })
     await stack.stop()
-    return { state, ledger: await readLedger(stack.home) }
+    return { state, ledger: await readLedger(stack.home), orphans: await stack.orphans() }
   } finally {
     stack.close()
   }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { Client } from '../../core/http/client.ts'
 import { shiftedClock } from './clock.ts'
 import type { DeviceHost } from './net.ts'
-import { descendants, isStage, send, whoOutlives } from './processes.ts'
+import { descendants, isStage, send, type Wake } from './processes.ts'
 
 const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url))
 const PAIRING_MS = 180_000
@@ -18,8 +18,6 @@ export interface Device {
   readonly name: string
   readonly host: DeviceHost | null // null: there are no namespaces here
   readonly folder: string
-  /** What of it was still running seconds after its agent was gone. */
-  readonly orphans: readonly string[]
   clock_s: number // ahead of the true time from its next start on
   alive(): boolean
   start(): void
@@ -46,17 +44,17 @@ export interface DeviceOptions {
   readonly folder: string
   readonly url: string // of the appliance, as it sees it
   readonly host: DeviceHost | null
+  readonly wake: Wake // looks after what must end with its agent
   readonly mounts: Readonly<Record<string, string>> // volume → folder
   readonly tools: string // made: a folder of tools that it finds first
   readonly quality: number // of its pictures, 2 to 31: each device has an ffmpeg that makes other bytes, as another version does
 }
 
-export function openDevice({ name, folder, url, host, mounts, tools, quality }: DeviceOptions): Device {
+export function openDevice({ name, folder, url, host, wake, mounts, tools, quality }: DeviceOptions): Device {
   let agent: ChildProcess | null = null
-  const orphans: string[] = []
 
   const device: Device = {
-    name, host, folder, orphans, clock_s: 0,
+    name, host, folder, clock_s: 0,
     alive: () => agent !== null && agent.exitCode === null && agent.signalCode === null,
     start() {
       // It dies with us, however we end.
@@ -89,7 +87,7 @@ export function openDevice({ name, folder, url, host, mounts, tools, quality }: 
       const below = await descendants(agent!.pid!)
       for (const pid of [agent!.pid!, ...(whole ? below.map(({ pid }) => pid) : [])]) send(pid, 'SIGKILL')
       await ended
-      await note('outlived the agent', below)
+      wake.mourn(below, `the agent of ${name}`)
     },
     async goodbye() {
       if (!device.alive()) return true
@@ -103,7 +101,7 @@ export function openDevice({ name, folder, url, host, mounts, tools, quality }: 
         agent!.kill('SIGKILL')
         await ended
       }
-      await note('outlived the goodbye', below)
+      wake.mourn(below, `the goodbye of ${name}`)
       return went
     },
     async freeze(whole) {
@@ -125,11 +123,6 @@ export function openDevice({ name, folder, url, host, mounts, tools, quality }: 
     release: () => rm(join(tools, HOLD)),
   }
   return device
-
-  async function note(how: string, below: readonly { pid: number; command: string }[]): Promise<void> {
-    const outlived = await whoOutlives(below.map(({ pid }) => pid))
-    orphans.push(...below.filter(({ pid }) => outlived.includes(pid)).map(({ command }) => `${how} of ${name}: ${command.replaceAll('\0', ' ').slice(0, 200)}`))
-  }
 }
 
 async function writeTools(folder: string, quality: number): Promise<void> {

@@ -11,7 +11,7 @@ import { shiftedClock } from './clock.ts'
 import { openDevice, type Device } from './device.ts'
 import { openDisk, type Disk } from './disk.ts'
 import { openNet, type Net } from './net.ts'
-import { descendants, isStage, send, whoOutlives, type Process } from './processes.ts'
+import { descendants, isStage, openWake, send, type Process } from './processes.ts'
 
 const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url))
 const STOP_MS = 15_000
@@ -32,12 +32,12 @@ export interface Stack {
   start(): void
   /** What of that kind is alive now on the appliance itself. */
   pids(victim: Victim): Promise<number[]>
-  /** By SIGKILL, with a look at what it leaves. False: it had ended by itself. Core is started again by `start`. */
+  /** By SIGKILL; what it leaves is looked after. False: it had ended by itself. Core is started again by `start`. */
   kill(victim: Victim, pid: number): Promise<boolean>
   /** The own agent's scratch. */
   wipe(): Promise<void>
-  /** What was still running seconds after the process above it was gone. */
-  orphans(): readonly string[]
+  /** What was still running long after the process above it was gone. */
+  orphans(): Promise<readonly string[]>
   /** Everything ends, devices first. */
   stop(): Promise<void>
   /** Takes down what `openStack` set up; after `stop`, or without it when nothing matters any more. */
@@ -60,7 +60,8 @@ export async function openStack(home: string, { devices: count = 0, net: apart =
   const port = net ? 8080 : await freePort()
   const mqttPort = net ? 1883 : await freePort()
   let core: ChildProcess | null = null
-  const orphans: string[] = []
+  const wake = openWake()
+  const stubborn: string[] = []
 
   const devices: Device[] = []
   for (let n = 1; n <= count; n++) {
@@ -69,7 +70,7 @@ export async function openStack(home: string, { devices: count = 0, net: apart =
     const host = net?.devices[n - 1] ?? null
     if (disks && n === count) small.set(name, openDisk(folder, DEVICE_MIB))
     devices.push(openDevice({
-      name, folder, host, url: `http://${host?.appliance ?? '127.0.0.1'}:${port}`,
+      name, folder, host, wake, url: `http://${host?.appliance ?? '127.0.0.1'}:${port}`,
       mounts: n === 2 ? { media: join(home, 'media'), archive: join(home, 'archive') } : {},
       tools: join(home, 'tools', name), quality: 5 + n,
     }))
@@ -104,17 +105,16 @@ export async function openStack(home: string, { devices: count = 0, net: apart =
       const ended = victim === 'core' ? once(core!, 'exit') : null
       if (!send(pid, 'SIGKILL')) return false
       await ended
-      const outlived = await whoOutlives(beneath.map((process) => process.pid))
-      orphans.push(...beneath.filter((process) => outlived.includes(process.pid)).map(({ command }) => `outlived its ${victim}: ${command.replaceAll('\0', ' ').slice(0, 200)}`))
+      wake.mourn(beneath, `its ${victim}`)
       return true
     },
     async wipe() {
       const scratch = join(home, 'config', 'scratch')
       for (const entry of await readdir(scratch)) await rm(join(scratch, entry), { recursive: true, force: true, maxRetries: 5 })
     },
-    orphans: () => [...orphans, ...devices.flatMap((device) => device.orphans)],
+    orphans: async () => [...stubborn, ...(await wake.orphans())],
     async stop() {
-      await Promise.all(devices.map(async (device) => { if (!(await device.goodbye())) orphans.push(`${device.name} did not end by SIGTERM`) }))
+      await Promise.all(devices.map(async (device) => { if (!(await device.goodbye())) stubborn.push(`${device.name} did not end by SIGTERM`) }))
       if (alive()) {
         const beneath = await below()
         const ended = once(core!, 'exit')
@@ -122,8 +122,7 @@ export async function openStack(home: string, { devices: count = 0, net: apart =
         const late = setTimeout(() => core!.kill('SIGKILL'), STOP_MS)
         await ended
         clearTimeout(late)
-        const outlived = await whoOutlives(beneath.map(({ pid }) => pid))
-        orphans.push(...beneath.filter(({ pid }) => outlived.includes(pid)).map(({ command }) => `outlived the appliance: ${command.replaceAll('\0', ' ').slice(0, 200)}`))
+        wake.mourn(beneath, 'the appliance')
       }
     },
     close() {
