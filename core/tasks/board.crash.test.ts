@@ -37,7 +37,7 @@ test('undisturbed, the box does all its work', () => {
 })
 
 describe('killed', () => {
-  test.concurrent.for(POINTS)('at %s', { timeout: 60_000 }, async (at) => {
+  test.concurrent.for(POINTS)('at %s', { timeout: 300_000 }, async (at) => {
     const killed = await box(at, { VIEWSHED_CRASH_AT: `${at}:2` })
     expect(killed).toMatchObject({ signal: 'SIGKILL', said: '' })
     const { said, error } = await box(at)
@@ -45,7 +45,7 @@ describe('killed', () => {
     expect(JSON.parse(said)).toEqual(JSON.parse(undisturbed))
   })
 
-  test('again and again, and again while it mends', { timeout: 60_000 }, async () => {
+  test('again and again, and again while it mends', { timeout: 300_000 }, async () => {
     for (const at of ['event.committed:2', 'board.publish.committed:1', 'board.journal.written:1', 'board.files.placed:1', 'board.journal.dropped:1', 'outcome.acknowledged:1']) {
       expect(await box('often', { VIEWSHED_CRASH_AT: at })).toMatchObject({ signal: 'SIGKILL' })
     }
