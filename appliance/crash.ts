@@ -1,5 +1,5 @@
 /**
- * `npm run crash -- --kills N [--minutes M] [--seed S] [--spacing_s S] [--devices D]`: an appliance with devices that joined it,
+ * `npm run crash -- --kills N [--minutes M] [--seed S] [--spacing_s S] [--devices D] [--clips C]`: an appliance with devices that joined it,
  * whose processes are killed and whose links, clocks and disks fail at random while footage comes in; compared with one that
  * was left alone. Prints one JSON line; fails when documents, files, answers, tasks or deliveries differ.
  */
@@ -14,7 +14,7 @@ import { whyNoDisk } from './crash/disk.ts'
 import { drop, makeRecording, type Recording } from './crash/footage.ts'
 import { readLedger, type Ledger } from './crash/ledger.ts'
 import { whyNoNet } from './crash/net.ts'
-import { FAULTS, KILLS, plan, type FaultKind, type Kill } from './crash/plan.ts'
+import { FAULTS, fellsAppliance, KILLS, plan, type FaultKind, type Kill } from './crash/plan.ts'
 import { differences, snapshot, type Snapshot, type Toll } from './crash/snapshot.ts'
 import { openStack, type Stack } from './crash/stack.ts'
 import { startViolence } from './crash/violence.ts'
@@ -23,9 +23,10 @@ import { startViolence } from './crash/violence.ts'
 const STUCK_MS = 240_000
 /** As much work as should lie there at least, so that every step hits something. */
 const BACKLOG = 8
-const MOST_CLIPS = 900
 const LOOK_MS = 300
 const TELL_EVERY_MS = 10_000
+/** Part of the blows at an appliance which is still getting up that are dealt: all of them, and nothing would ever be done in between. */
+const WHILE_DOWN = 0.2
 
 export interface CrashReport {
   readonly seed: number
@@ -43,6 +44,7 @@ export interface Campaign {
   readonly kills: number
   readonly spacing_s: number // mean time between two steps
   readonly devices: number // that join, besides the appliance's own agent
+  readonly clips: number // at most: each is worked on twice, and the kills may outlast them
   readonly seed: number
   readonly minutes?: number // ends then with what was done; none: not before the last kill
   readonly env?: NodeJS.ProcessEnv // of the disturbed appliance alone
@@ -51,11 +53,11 @@ export interface Campaign {
 }
 
 export async function crash(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { kills: { type: 'string', default: '30' }, spacing_s: { type: 'string', default: '2' }, devices: { type: 'string', default: '3' }, seed: { type: 'string' }, minutes: { type: 'string' } } })
+  const { values } = parseArgs({ args: [...args], options: { kills: { type: 'string', default: '30' }, spacing_s: { type: 'string', default: '3' }, devices: { type: 'string', default: '3' }, seed: { type: 'string' }, clips: { type: 'string', default: '150' }, minutes: { type: 'string' } } })
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const report = await campaign({
-    kills: count('kills', values.kills), spacing_s: count('spacing_s', values.spacing_s), devices: count('devices', values.devices),
+    kills: count('kills', values.kills), spacing_s: count('spacing_s', values.spacing_s), devices: count('devices', values.devices), clips: count('clips', values.clips),
     seed: values.seed === undefined ? Date.now() % 2 ** 31 : count('seed', values.seed), ...(values.minutes === undefined ? {} : { minutes: count('minutes', values.minutes) }),
     env: process.env.VIEWSHED_BREAK ? { VIEWSHED_BREAK: process.env.VIEWSHED_BREAK } : {}, signal: stop.signal, say: (line) => process.stderr.write(line + '\n'),
   }).catch((e: unknown) => {
@@ -67,13 +69,13 @@ export async function crash(args: readonly string[]): Promise<void> {
   process.exitCode = report.differences.length === 0 ? 0 : 1
 }
 
-export async function campaign({ kills, spacing_s, devices, seed, minutes, env = {}, signal = new AbortController().signal, say = () => undefined }: Campaign): Promise<CrashReport> {
+export async function campaign({ kills, spacing_s, devices, clips, seed, minutes, env = {}, signal = new AbortController().signal, say = () => undefined }: Campaign): Promise<CrashReport> {
   const started_ms = performance.now()
   const lacks = { net: devices > 0 ? whyNoNet() : null, clock: whyNoClock(), disk: whyNoDisk() }
   const without = Object.entries(lacks).flatMap(([what, why]) => (why === null ? [] : [`${what}: ${why}`]))
   say(`seed ${seed}${without.map((line) => `; without ${line}`).join('')}`)
   const base = await mkdtemp(join(tmpdir(), 'viewshed-crash-'))
-  const footage = openFootage(join(base, 'footage'))
+  const footage = openFootage(join(base, 'footage'), clips)
   try {
     const stack = await openStack(join(base, 'disturbed'), { devices, net: devices > 0 && lacks.net === null, disks: lacks.disk === null, env })
     const violence = startViolence(stack, { kills: KILLS, faults: FAULTS })
@@ -93,9 +95,10 @@ export async function campaign({ kills, spacing_s, devices, seed, minutes, env =
       let done_ms = performance.now()
       while (killed() < kills && performance.now() < until_ms) {
         const step = steps.next().value
-        await footage.feed(stack)
+        const up = await footage.feed(stack)
         await wait(step.wait_ms, undefined, { signal })
         await violence.tend(performance.now())
+        if (!up && fellsAppliance(step.kind) && step.pick > WHILE_DOWN) continue
         if (await violence.apply(step)) done_ms = performance.now()
         else if (performance.now() - done_ms > STUCK_MS) throw new Error(`nothing could be done any more for ${STUCK_MS / 1000} s`)
         await violence.tend(performance.now())
@@ -174,18 +177,19 @@ async function statusOf(stack: Stack) {
 type Footage = ReturnType<typeof openFootage>
 
 /** Recordings that are made when they are wanted. */
-function openFootage(folder: string) {
+function openFootage(folder: string, most: number) {
   const dropped: Recording[] = []
   return {
     dropped,
-    /** Puts one more into the inbox when there is little left to do. */
-    async feed(stack: Stack): Promise<void> {
+    /** Puts one more into the inbox when there is little left to do. @returns whether the appliance answers */
+    async feed(stack: Stack): Promise<boolean> {
       const status = await statusOf(stack)
-      if (dropped.length >= MOST_CLIPS || (status !== null && (status.tasks.pending + status.tasks.running >= BACKLOG || status.totals.assets + BACKLOG / 2 <= dropped.length))) return
-      if (status === null && dropped.length > 0) return
+      if (dropped.length >= most || (status !== null && (status.tasks.pending + status.tasks.running >= BACKLOG || status.totals.assets + BACKLOG / 2 <= dropped.length))) return status !== null
+      if (status === null && dropped.length > 0) return false
       const recording = await makeRecording(folder, dropped.length)
       await drop(recording, join(stack.home, 'inbox'))
       dropped.push(recording)
+      return status !== null
     },
     async replay(stack: Stack): Promise<void> {
       for (const recording of dropped) await drop(recording, join(stack.home, 'inbox'))

@@ -26,12 +26,12 @@ const MINUTE_S = 60
 const DAY_S = 86_400
 
 const TABLE: Record<Kill | FaultKind, Kind> = {
-  core: { weight: 3, needs: [], hold_s: [0, 0] },
-  agent: { weight: 3, needs: [], hold_s: [0, 0] },
-  stage: { weight: 3, needs: [], hold_s: [0, 0] },
+  core: { weight: 2, needs: [], hold_s: [0, 0] },
+  agent: { weight: 2, needs: [], hold_s: [0, 0] },
+  stage: { weight: 5, needs: [], hold_s: [0, 0] },
   'node-red': { weight: 2, needs: [], hold_s: [0, 0] },
-  device: { weight: 2, needs: ['devices'], hold_s: [0, 5] },
-  power: { weight: 1, needs: ['devices'], hold_s: [1, 40] },
+  device: { weight: 3, needs: ['devices'], hold_s: [0, 5] },
+  power: { weight: 1.5, needs: ['devices'], hold_s: [1, 40] },
   cut: { weight: 1.5, needs: ['devices', 'net'], hold_s: [1, 40] },
   slow: { weight: 1, needs: ['devices', 'net'], hold_s: [5, 30], amount: [1, 4] },
   lossy: { weight: 1, needs: ['devices', 'net'], hold_s: [5, 30], amount: [0.1, 0.3] },
@@ -64,5 +64,8 @@ export function* plan(seed: number, means: Means, spacing_ms: number): Generator
     }
   }
 }
+
+/** Takes the whole appliance, or what it cannot work without, down for seconds. */
+export const fellsAppliance = (kind: Step['kind']): boolean => ['core', 'agent', 'node-red', 'clock-core'].includes(kind)
 
 export const isKill = (kind: Step['kind']): kind is Kill => (KILLS as readonly string[]).includes(kind)

@@ -42,8 +42,11 @@ test('run again over what is there, nothing is done twice', async () => {
   expect((await run(dir)).state).toEqual(expected)
 })
 
+/** Once in CI; `VIEWSHED_POINTS=all` also when the point was passed before. */
+const TIMES = process.env.VIEWSHED_POINTS === 'all' ? [1, 3] : [1]
+
 describe.each(CRASH_POINTS)('killed at %s', (point) => {
-  test.each([1, 3])('for the %s. time, it ends in the same state', async (nth) => {
+  test.each(TIMES)('for the %s. time, it ends in the same state', async (nth) => {
     const dir = fresh()
     const first = await run(dir, { VIEWSHED_CRASH_AT: `${point}:${nth}` })
     if (nth === 1) expect(first.killed).toBe(true)

@@ -13,6 +13,8 @@ const SIZES = { desk: { width: 1440, height: 900 }, phone: { width: 390, height:
 
 export type Size = keyof typeof SIZES
 export type Theme = 'light' | 'dark'
+/** A size wears a theme of its own, which costs half of all four; `VIEWSHED_LOOKS=all` takes the pictures of all. */
+export const LOOKS: readonly (readonly [Size, Theme])[] = process.env.VIEWSHED_LOOKS === 'all' ? [['desk', 'light'], ['desk', 'dark'], ['phone', 'light'], ['phone', 'dark']] : [['desk', 'light'], ['phone', 'dark']]
 export const NOON_MS = new Date(2026, 10, 20, 14, 31).getTime()
 export const installed = existsSync(CHROMIUM)
 /** For the title of a suite: why it did not run. */

@@ -4,10 +4,10 @@
  */
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { installed, NOON_MS, sideways, skipped, visit, type Size, type Theme, type Visit } from './chromium.ts'
+import { installed, LOOKS, NOON_MS, sideways, skipped, visit, type Size, type Theme, type Visit } from './chromium.ts'
 import type { Fixture } from './fixture.ts'
 
-describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
+describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 }, () => {
   let v: Visit
   let box: Fixture
   beforeAll(async () => {
@@ -20,7 +20,7 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
   const drive = () => box.world.drives[0]!
   const played = (page: Page) => page.evaluate(() => document.querySelector('video')!.currentTime)
 
-  const LOOKS: readonly { name: string; path: () => string; ready: string }[] = [
+  const PAGES: readonly { name: string; path: () => string; ready: string }[] = [
     { name: 'home', path: () => '/', ready: '.drive' },
     { name: 'map', path: () => `/map?drive=${drive().id}&from=${NOON_MS - 3 * 86_400_000}&to=${NOON_MS}`, ready: '.more .btn' },
     { name: 'drive', path: () => `/drives/${drive().id}?t=70`, ready: 'video' },
@@ -28,18 +28,17 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
     { name: 'plate', path: () => '/plates/KU418OT', ready: '.views' },
     { name: 'work', path: () => '/work', ready: 'tr.pick' },
   ]
-  for (const size of ['desk', 'phone'] as const) for (const theme of ['light', 'dark'] as const) {
+  for (const [size, theme] of LOOKS) {
     test(`${size}, ${theme}: every page fits its width and complains of nothing`, async () => {
-      const made = await context(size, theme)
-      for (const look of LOOKS) {
-        const page = await open(made, look.path())
+      const page = await open(await context(size, theme), '/')
+      for (const look of PAGES) {
+        await page.goto(box.url + look.path())
         await page.locator(look.ready).first().waitFor()
         expect(await page.locator('html').getAttribute('data-theme')).toBe(theme)
         if (look.name === 'map') await page.waitForFunction(() => /Plates [1-9]/.test(document.querySelector('.seg')!.textContent!) && document.querySelectorAll('.leaflet-tile:not(.leaflet-tile-loaded)').length === 0)
         await page.waitForFunction(() => [...document.images].every((image) => image.complete || image.loading === 'lazy'))
         await v.shot(page, `${look.name}-${size}-${theme}`)
         expect(await sideways(page), `${look.name} scrolls sideways`).toBeLessThanOrEqual(0)
-        await page.close()
       }
       expect(v.complaints).toEqual([])
     })
@@ -175,10 +174,10 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
     await expect.poll(async () => {
       box.progress(task.id, task.stage, 0.87, '157 of 180 s, 11 plates')
       return page.getByText('157 of 180 s, 11 plates').count()
-    }).toBeGreaterThan(0)
+    }, { timeout: 30_000 }).toBeGreaterThan(0)
     const asked = box.asked.filter((a) => a.route === 'tasks').length
     box.changed()
-    await expect.poll(() => box.asked.filter((a) => a.route === 'tasks').length).toBeGreaterThan(asked)
+    await expect.poll(() => box.asked.filter((a) => a.route === 'tasks').length, { timeout: 30_000 }).toBeGreaterThan(asked)
     await page.close()
   })
 
@@ -206,15 +205,14 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, () => {
       await page.getByRole('button', { name: 'Run Read plates again' }).waitFor()
     } },
   ]
-  for (const size of ['desk', 'phone'] as const) for (const theme of ['light', 'dark'] as const) {
+  for (const [size, theme] of LOOKS) {
     test(`${size}, ${theme}: a task, its chain, its attempts and what can be done with it fit the page`, async () => {
-      const made = await context(size, theme)
+      const page = await open(await context(size, theme), '/')
       for (const { name, path, doing } of DEEDS) {
-        const page = await open(made, path())
+        await page.goto(box.url + path())
         await doing(page)
         await v.shot(page, `${name}-${size}-${theme}`, name.startsWith('task-') && size === 'phone')
         expect(await sideways(page), `${name} scrolls sideways`).toBeLessThanOrEqual(0)
-        await page.close()
       }
       expect(v.complaints).toEqual([])
     })
