@@ -1,6 +1,6 @@
 /** A warm stage process: models stay loaded between tasks. Its agent gives it one task at a time. */
 import { mkdir } from 'node:fs/promises'
-import type { Media } from '../core/contract/media.ts'
+import type { StageMedia } from '../core/contract/media.ts'
 import { Fault, isFaultCode } from '../core/contract/fault.ts'
 import { checked } from '../core/plugins/registry.ts'
 import { openVolumes } from '../core/store/volumes.ts'
@@ -77,7 +77,7 @@ async function load(name: string, stage: AnyStage): Promise<Run<never, never, St
 }
 
 /** A file may take hours to come over a slow link: as long as it is waited for, the stage has not stalled. */
-function patient(media: Media, task: string): Media {
+function patient(media: StageMedia, task: string): StageMedia {
   const awaited = async <T>(file: Promise<T>): Promise<T> => {
     const timer = setInterval(() => say({ kind: 'alive', task }), ALIVE_EVERY_MS)
     try {
@@ -86,7 +86,7 @@ function patient(media: Media, task: string): Media {
       clearInterval(timer)
     }
   }
-  return { read: (ref) => awaited(media.read(ref)), write: (volume, path, localPath) => awaited(media.write(volume, path, localPath)) }
+  return { read: (ref) => awaited(media.read(ref)), write: (volume, path, localPath) => awaited(media.write(volume, path, localPath)), reread: (ref) => awaited(media.reread(ref)) }
 }
 
 function asFault(e: unknown): Fault {

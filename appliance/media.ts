@@ -2,8 +2,9 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, type FaultCode } from '../core/contract/fault.ts'
-import type { Media, MediaRef } from '../core/contract/media.ts'
+import type { Media, MediaRef, StageMedia } from '../core/contract/media.ts'
 import { errno, readFault } from '../core/store/durable.ts'
+import { reread } from '../core/store/volume/reread.ts'
 import type { Volumes } from '../core/store/volumes.ts'
 import type { Cache } from './cache.ts'
 import type { CoreAddress } from './core-request.ts'
@@ -12,7 +13,7 @@ import { download } from './download.ts'
 import { inTime } from './mounts.ts'
 import { upload } from './upload.ts'
 
-export interface TaskMedia extends Media {
+export interface TaskMedia extends StageMedia {
   /** What the stage wrote so far: the completion names these files. */
   readonly files: readonly MediaRef[]
 }
@@ -36,18 +37,27 @@ export function taskMedia({ mounted, cache, core, lease, scratch, signal }: Task
   const staged = ({ volume, path }: Pick<MediaRef, 'volume' | 'path'>) => `/api/staging/${lease.task}/${lease.token}/${encoded(volume, path)}`
   const isOwn = (ref: MediaRef) => files.get(keyOf(ref))?.sha256 === ref.sha256
 
-  async function readMounted(ref: MediaRef): Promise<string> {
-    const path = await inTime(isOwn(ref) ? mounted.stagedPath(lease.task, lease.token, ref) : mounted.resolve(ref.volume, ref.path))
-    return checked(path, ref)
+  const pathOf = (ref: MediaRef) => inTime(isOwn(ref) ? mounted.stagedPath(lease.task, lease.token, ref) : mounted.resolve(ref.volume, ref.path))
+  const readMounted = async (ref: MediaRef) => checked(await pathOf(ref), ref)
+
+  /** Null: there is no mount, or it is gone. */
+  async function ownMounted(ref: MediaRef): Promise<string | null> {
+    if (!mounted.names.includes(ref.volume)) return null
+    try {
+      return await pathOf(ref)
+    } catch (e) {
+      if (!isGone(e)) throw e
+      return null
+    }
   }
 
-  /** What this task has written comes back from core's disk, not from what we remember of it: it may be read to be verified. */
+  /** What comes back is from core's disk, not from what we remember of it: it may be read to be verified. */
   async function readBack(ref: MediaRef): Promise<string> {
     const folder = join(inputs, 'back')
     const to = join(folder, ref.sha256)
     await mkdir(folder, { recursive: true })
     await rm(to, { force: true })
-    await download({ core, path: staged(ref), ref, to, signal })
+    await download({ core, path: isOwn(ref) ? staged(ref) : `/media/${encoded(ref.volume, ref.path)}`, ref, to, signal })
     return to
   }
 
@@ -63,6 +73,10 @@ export function taskMedia({ mounted, cache, core, lease, scratch, signal }: Task
       }
       if (isOwn(ref)) return readBack(ref)
       return cache.take(ref, inputs, (part, makeRoom) => download({ core, path: `/media/${encoded(ref.volume, ref.path)}`, ref, to: part, signal, makeRoom }), signal)
+    },
+    async reread(ref) {
+      const path = await ownMounted(ref)
+      return path === null ? { ...(await reread(await readBack(ref), { signal })), from: 'network' } : reread(path, { signal }).catch((e: unknown) => { throw readFault(e, path) })
     },
     async write(volume, path, localPath) {
       const ref = (await stageMounted(volume, path, localPath)) ?? (await upload({ core, path: staged({ volume, path }), from: localPath, signal }))

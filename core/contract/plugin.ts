@@ -1,5 +1,5 @@
 import type { Static, TObject, TSchema } from 'typebox'
-import type { Media } from './media.ts'
+import type { Media, StageMedia } from './media.ts'
 import type { AssetDoc, Doc, TrackDoc } from './records.ts'
 
 /** What a machine must offer before it may claim a stage. */
@@ -15,7 +15,7 @@ export interface Needs {
 export interface StageContext<Config, Options = unknown> {
   readonly config: Config // of the plugin
   readonly options: Options // of this node in the flow, fixed when the task was published
-  readonly media: Media
+  readonly media: StageMedia
   readonly scratch: string // a directory of this task alone, removed when it ends or the device restarts
   readonly attempt: number // 1 on the first claim
   readonly signal: AbortSignal // lease lost, task cancelled or host stopping

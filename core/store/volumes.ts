@@ -3,14 +3,14 @@
  * marker is: an empty mount point is not an empty volume, and nothing is written to it or concluded from it.
  */
 import { randomUUID } from 'node:crypto'
-import { link, lstat, readFile, realpath, rename, rm, statfs, unlink } from 'node:fs/promises'
+import { realpath, rm, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import { Type, type Static } from 'typebox'
-import { Value } from 'typebox/value'
 import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
-import { copyHashed, errno, hashFile, makeFolders, syncFolder, writeDurable, writeFault } from './durable.ts'
+import { copyHashed, errno, hashFile, makeFolders, moveNew, stateAt, syncFolder } from './durable.ts'
+import { openFolder } from './volume/folder.ts'
+import { MARKER, OWN, type Marker } from './volume/volume.ts'
 
 /** `id`: what its marker must say, where that is known without the log. */
 export interface VolumeSpec { readonly name: string; readonly root: string; readonly org: string; readonly id?: string }
@@ -19,10 +19,8 @@ export interface VolumeState { readonly name: string; readonly mounted: boolean;
 /** Which volume was seen under a name before; kept in the log, so that a strange or empty disk is not taken for it. */
 export interface VolumeMemory { get(name: string): string | undefined; set(name: string, id: string): Promise<void> }
 
-const OWN = '.viewshed'
 /** Below a volume's root: what is written and not at its place yet. */
 export const STAGING = join(OWN, 'staging')
-const Marker = Type.Object({ id: Type.String(), name: Type.String(), created: Type.String() })
 
 export type Volumes = Awaited<ReturnType<typeof openVolumes>>
 
@@ -37,7 +35,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     const marker = await readMarker(spec.root)
     const right = memory ? memory.get(volume) : (spec.id ?? marker?.id)
     if (!marker || marker.name !== volume || marker.id !== right)
-      throw new Fault('media/unmounted', `volume ${volume} is not mounted at ${spec.root}: its marker ${OWN}/volume.json is ${marker ? 'that of another volume' : 'missing'}`)
+      throw new Fault('media/unmounted', `volume ${volume} is not mounted at ${spec.root}: its marker ${MARKER} is ${marker ? 'that of another volume' : 'missing'}`)
     return spec.root
   }
 
@@ -146,22 +144,13 @@ async function adopt(spec: VolumeSpec, memory: VolumeMemory): Promise<void> {
   const marker = await readMarker(spec.root)
   if (known) return // there or not: `root` says so each time it is asked
   if (marker) return memory.set(spec.name, marker.id)
-  await makeFolders(join(spec.root, OWN))
   const id = randomUUID()
-  await writeDurable(join(spec.root, OWN, 'volume.json'), JSON.stringify({ id, name: spec.name, created: new Date().toISOString() }, null, 2) + '\n')
+  await openFolder(spec.root).mark({ id, name: spec.name, created: new Date().toISOString() })
   await memory.set(spec.name, id)
 }
 
 /** Null: there is none, or it cannot be read. */
-export async function readMarker(root: string): Promise<Static<typeof Marker> | null> {
-  try {
-    const found: unknown = JSON.parse(await readFile(join(root, OWN, 'volume.json'), 'utf8'))
-    return Value.Check(Marker, found) ? found : null
-  } catch (e) {
-    if (['ENOENT', 'ENOTDIR', 'EIO', 'ESTALE'].includes(errno(e)) || e instanceof SyntaxError) return null
-    throw e
-  }
-}
+export const readMarker = (root: string): Promise<Marker | null> => openFolder(root).marker()
 
 /** The parts of a path inside a volume. Throws `media/outside` for what could mean another place. */
 export function safeParts(path: string): string[] {
@@ -177,36 +166,16 @@ const namePart = (id: string): string => {
   return id
 }
 
-async function sizeOf(path: string): Promise<number | null> {
-  try {
-    const found = await lstat(path)
-    return found.isFile() ? found.size : -1
-  } catch (e) {
-    if (['ENOENT', 'ENOTDIR'].includes(errno(e))) return null
-    throw e
-  }
-}
+const sizeOf = async (path: string): Promise<number | null> => (await stateAt(path))?.bytes ?? null
 
 async function moveWithoutOverwrite(from: string, to: string, ref: MediaRef): Promise<void> {
-  await makeFolders(dirname(to))
-  const staged = await sizeOf(from)
-  if (staged === null) {
+  if ((await sizeOf(from)) === null) {
     if ((await sizeOf(to)) === ref.bytes) return // moved before a crash
     throw new Fault('media/missing', `${ref.path} is neither staged nor in its place on volume ${ref.volume}`)
   }
-  try {
-    await link(from, to)
-    await unlink(from)
-  } catch (e) {
-    if (errno(e) === 'EEXIST') {
-      if ((await sizeOf(to)) !== ref.bytes || (await hashFile(to)) !== ref.sha256)
-        throw new Fault('media/conflict', `${ref.path} on volume ${ref.volume} holds other bytes; they are kept, the new file is not placed`, { cause: e })
-      await unlink(from)
-    } else if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errno(e))) {
-      // No hard links there (exFAT, SMB): the look before the rename is all there is.
-      if ((await sizeOf(to)) !== null) throw new Fault('media/conflict', `${ref.path} already exists on volume ${ref.volume}`, { cause: e })
-      await rename(from, to)
-    } else throw writeFault(e, to)
-  }
+  if ((await moveNew(from, to)) === 'moved') return
+  if ((await sizeOf(to)) !== ref.bytes || (await hashFile(to)) !== ref.sha256)
+    throw new Fault('media/conflict', `${ref.path} on volume ${ref.volume} holds other bytes; they are kept, the new file is not placed`)
+  await unlink(from)
   await syncFolder(dirname(to))
 }
