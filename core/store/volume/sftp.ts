@@ -32,8 +32,7 @@ export function openSftp(place: SftpPlace, pin: HostPin): Volume {
   const where = `${place.user}@${place.host}:${place.port}`
   const at = (path: string) => posix.join(place.root, path)
 
-  /** @param patient whoever tries again by itself is told of a broken link as such */
-  async function use<T>(path: string, work: (session: Session) => Promise<T>, patient = false): Promise<T> {
+  async function use<T>(path: string, work: (session: Session) => Promise<T>): Promise<T> {
     try {
       const { session, release } = await link.hold()
       try {
@@ -42,7 +41,7 @@ export function openSftp(place: SftpPlace, pin: HostPin): Volume {
         release()
       }
     } catch (e) {
-      throw faultOf(e, path, where, patient)
+      throw faultOf(e, path, where)
     }
   }
 
@@ -147,7 +146,7 @@ export function openSftp(place: SftpPlace, pin: HostPin): Volume {
         letGo(sftp, handle) // synced, or to be gone on with
       }
       return { unproven: start > 0 }
-    }, true),
+    }),
     move: (from, to) => use(from, async (session) => {
       await makeFolders(session.sftp, posix.dirname(at(to)), place.root)
       try {
@@ -288,12 +287,12 @@ function letGo(sftp: SFTPWrapper, handle: Buffer): void {
   }
 }
 
-function faultOf(e: unknown, path: string, where: string, patient = false): unknown {
+function faultOf(e: unknown, path: string, where: string): unknown {
   const code = codeOf(e)
   const isLost = e instanceof LinkLost || (code === null ? e instanceof Error && /No response from server|Not connected|Channel open failure/.test(e.message) : LOST.includes(code))
   if (isLost) {
-    const why = e instanceof LinkLost ? e.message : `${where} hung up`
-    return patient ? new LinkLost(why, { cause: e }) : new Fault('media/unmounted', why, { cause: e })
+    const why = e instanceof LinkLost ? e : new LinkLost(`${where} hung up`, { cause: e })
+    return new Fault('media/unmounted', why.message, { cause: why })
   }
   if (code === null) return e
   if (code === NO_SUCH_FILE) return new Fault('media/missing', `${path} is not on the volume at ${where}`, { cause: e })

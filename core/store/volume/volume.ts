@@ -41,8 +41,8 @@ export interface Volume {
   read(path: string, range: { readonly start: number; readonly end: number }, signal?: AbortSignal): AsyncIterable<Buffer>
   /**
    * Makes `path` a copy of a local file and syncs it: goes on behind what lies there already, one try. For names of our own that belong to
-   * one content: of two who write the same one neither harms the other. Throws LinkLost when the link broke (what was written stays),
-   * `media/full`, `media/changed`. `unproven`: part of it lay there before and was not compared.
+   * one content: of two who write the same one neither harms the other. When the link breaks, what was written stays. Throws `media/full`,
+   * `media/changed`. `unproven`: part of it lay there before and was not compared.
    */
   write(path: string, from: LocalFile, options: WriteOptions): Promise<{ readonly unproven: boolean }>
   /** Renames, never over another file: `taken` says that one is there, and both stay. Throws `media/missing`. */
@@ -64,7 +64,9 @@ export interface WriteOptions {
   readonly onBytes?: (bytes: number) => void
 }
 
-/** The link broke, or nobody answered. Another try may do. */
+/** The link broke, or nobody answered. Another try may do: it is the cause of the Fault `media/unmounted` that the volume throws. */
 export class LinkLost extends Error {
   override readonly name = 'LinkLost'
 }
+
+export const isLinkLost = (e: unknown): boolean => e instanceof LinkLost || (e instanceof Error && e.cause instanceof LinkLost)
