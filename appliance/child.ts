@@ -3,10 +3,12 @@ import { mkdir } from 'node:fs/promises'
 import type { StageMedia } from '../core/contract/media.ts'
 import { Fault, isFaultCode } from '../core/contract/fault.ts'
 import { checked } from '../core/plugins/registry.ts'
+import type { Remotes } from '../core/store/volume/remotes.ts'
 import { openVolumes } from '../core/store/volumes.ts'
 import type { AnyPlugin, AnyStage, Run, StageContext } from '../core/contract/plugin.ts'
 import { openCache } from './cache.ts'
 import type { FromChild, RunOrder, ToChild } from './child-protocol.ts'
+import { openFar, type FarOrder } from './far-volumes.ts'
 import { taskMedia } from './media.ts'
 
 const PROGRESS_EVERY_MS = 250
@@ -38,7 +40,7 @@ async function run(order: RunOrder): Promise<void> {
     const input = checked(stage.input, order.input, 'input/invalid', `input of ${order.stage}`)
     const handler = await load(order.stage, stage)
     await mkdir(order.scratch, { recursive: true })
-    const media = taskMedia({ mounted: await openVolumes(order.mounts, null), cache: openCache(order.cache), core: order.core, lease: order, scratch: order.scratch, signal: abort.signal })
+    const media = taskMedia({ mounted: await openVolumes(order.mounts, null, farOf(order.far)), cache: openCache(order.cache), core: order.core, lease: order, scratch: order.scratch, signal: abort.signal })
     let said_ms = 0
     const output = await handler.run(input as never, {
       config: order.config, options: order.options as never, media: patient(media, order.task), scratch: order.scratch, attempt: order.attempt, signal: abort.signal,
@@ -59,6 +61,17 @@ async function run(order: RunOrder): Promise<void> {
   } finally {
     running.delete(order.task)
   }
+}
+
+/** Connections stay from task to task. */
+let far: { readonly order: string; readonly remotes: Remotes } | null = null
+function farOf(order: FarOrder): Remotes {
+  const text = JSON.stringify(order)
+  if (far?.order !== text) {
+    far?.remotes.close() // one task at a time: nobody uses it
+    far = { order: text, remotes: openFar(order) }
+  }
+  return far.remotes
 }
 
 function stageOf(name: string): AnyStage {

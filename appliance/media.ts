@@ -31,6 +31,7 @@ export interface TaskMediaParts {
 const GONE: readonly FaultCode[] = ['media/unmounted', 'media/unreadable', 'media/missing']
 
 export function taskMedia({ mounted, cache, core, lease, scratch, signal }: TaskMediaParts): TaskMedia {
+  const { far } = mounted // what is written goes there without a detour by core
   const files = new Map<string, MediaRef>()
   const inputs = join(scratch, '.inputs')
   const keyOf = (ref: Pick<MediaRef, 'volume' | 'path'>) => `${ref.volume}/${ref.path}`
@@ -75,11 +76,12 @@ export function taskMedia({ mounted, cache, core, lease, scratch, signal }: Task
       return cache.take(ref, inputs, (part, makeRoom) => download({ core, path: `/media/${encoded(ref.volume, ref.path)}`, ref, to: part, signal, makeRoom }), signal)
     },
     async reread(ref) {
+      if (far.has(ref.volume)) return far.reread(isOwn(ref) ? lease.task : null, ref, { signal })
       const path = await ownMounted(ref)
       return path === null ? { ...(await reread(await readBack(ref), { signal })), from: 'network' } : reread(path, { signal }).catch((e: unknown) => { throw readFault(e, path) })
     },
     async write(volume, path, localPath) {
-      const ref = (await stageMounted(volume, path, localPath)) ?? (await upload({ core, path: staged({ volume, path }), from: localPath, signal }))
+      const ref = far.has(volume) ? await far.stage(lease.task, volume, path, localPath, signal) : (await stageMounted(volume, path, localPath)) ?? (await upload({ core, path: staged({ volume, path }), from: localPath, signal }))
       files.set(keyOf(ref), ref)
       return ref
     },

@@ -54,6 +54,7 @@ export interface Stage<Config, I extends TSchema = TSchema, O extends TSchema = 
   readonly records?: (input: Static<I>, output: Static<O>) => readonly Doc[] // pure; runs inside the completion batch
   readonly recordsOnly?: readonly (keyof Static<O> & string)[] // output fields for the records alone: they do not travel on in the flow
   readonly needs?: Needs
+  readonly writes?: (config: Config) => readonly string[] // volumes besides `media`: it is not claimed while one of them is away
   readonly exclusive?: (input: Static<I>) => string // e.g. `exchange/AB12`: one at a time
   readonly lease_s: number
   readonly load: () => Promise<Run<I, O, StageContext<Config, Static<P>>>> // imported only where it runs

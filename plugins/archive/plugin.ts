@@ -37,6 +37,7 @@ export default plugin({
           _id: `copy:${sha256}:archive`, kind: 'copy', asset: sha256, role: 'archive', media: archive, verified_ms,
           checks: { reread },
         }],
+      writes: ({ volume }) => [volume],
       lease_s: 60,
       load: () => import('./copy.ts'),
     }),

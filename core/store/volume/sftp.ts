@@ -101,12 +101,6 @@ export function openSftp(place: SftpPlace, pin: HostPin): Volume {
     })
   }
 
-  const need = async (path: string): Promise<FileState> => {
-    const found = await use(path, (session) => stat(session, path))
-    if (!found) throw new Fault('media/missing', `${path} is not on the volume at ${where}`)
-    return found
-  }
-
   return {
     kind: 'sftp',
     marker: () => use(MARKER, async ({ sftp }) => {
@@ -162,7 +156,8 @@ export function openSftp(place: SftpPlace, pin: HostPin): Volume {
     }),
     removeFolder: (folder) => use(folder, ({ sftp }) => removeAll(sftp, at(folder))),
     async digest(path, { signal, pace } = {}) {
-      const { bytes } = await need(path)
+      const bytes = (await use(path, (session) => stat(session, path)))?.bytes
+      if (bytes === undefined) throw new Fault('media/missing', `${path} is not on the volume at ${where}`)
       const there = await digestThere(path, bytes, signal)
       if (there) {
         await pace?.(bytes)
