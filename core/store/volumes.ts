@@ -3,7 +3,7 @@
  * marker is: an empty mount point is not an empty volume, and nothing is written to it or concluded from it.
  */
 import { randomUUID } from 'node:crypto'
-import { link, lstat, readFile, realpath, rename, rm, statfs, unlink } from 'node:fs/promises'
+import { link, lstat, readdir, readFile, realpath, rename, rm, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
@@ -22,6 +22,9 @@ export interface VolumeMemory { get(name: string): string | undefined; set(name:
 const OWN = '.viewshed'
 /** Below a volume's root: what is written and not at its place yet. */
 export const STAGING = join(OWN, 'staging')
+/** Of that, what comes piece by piece from cameras; a folder each. */
+export const RECEIVING = join(STAGING, 'receive')
+const RECEIVING_STALE_MS = 30 * 86_400_000
 const Marker = Type.Object({ id: Type.String(), name: Type.String(), created: Type.String() })
 
 export type Volumes = Awaited<ReturnType<typeof openVolumes>>
@@ -118,9 +121,12 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     return ref
   }
 
-  /** Staging folders of watchers that died; called before any watcher runs. */
-  async function sweep(): Promise<void> {
-    for (const spec of byName.values()) await rm(join(spec.root, STAGING, 'put'), { recursive: true, force: true })
+  /** Staging folders of watchers that died; called before any watcher runs. What is being received goes on, unless nothing came for a month. */
+  async function sweep(now_ms = Date.now()): Promise<void> {
+    for (const spec of byName.values()) {
+      await rm(join(spec.root, STAGING, 'put'), { recursive: true, force: true })
+      await dropStale(join(spec.root, RECEIVING), now_ms - RECEIVING_STALE_MS)
+    }
   }
 
   async function states(): Promise<readonly VolumeState[]> {
@@ -187,7 +193,23 @@ async function sizeOf(path: string): Promise<number | null> {
   }
 }
 
-async function moveWithoutOverwrite(from: string, to: string, ref: MediaRef): Promise<void> {
+async function dropStale(folder: string, before_ms: number): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    const own = join(folder, name)
+    const touched = await Promise.all([own, ...(await namesIn(own)).map((part) => join(own, part))].map(async (path) => (await lstat(path)).mtimeMs))
+    if (Math.max(...touched) < before_ms) await rm(own, { recursive: true })
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((e: unknown) => {
+    if (['ENOENT', 'ENOTDIR'].includes(errno(e))) return []
+    throw e
+  })
+}
+
+/** Repeating it changes nothing: what was moved before a crash counts by its size. Throws `media/conflict`. */
+export async function moveWithoutOverwrite(from: string, to: string, ref: MediaRef): Promise<void> {
   await makeFolders(dirname(to))
   const staged = await sizeOf(from)
   if (staged === null) {
