@@ -37,7 +37,11 @@ export function openReceiving(volumes: Pick<Volumes, 'root'>) {
     if (busy.has(folder)) throw new Fault('media/busy', `${path} is being received already`)
     busy.add(folder)
     try {
-      return await begin({ volume, path, key, root, folder, let_go: () => busy.delete(folder) })
+      let held = true
+      return await begin({ volume, path, key, root, folder, let_go: () => {
+        if (held) busy.delete(folder)
+        held = false
+      } })
     } catch (e) {
       busy.delete(folder)
       throw writeFault(e, folder)
