@@ -2,8 +2,9 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, type FaultCode } from '../core/contract/fault.ts'
-import type { Media, MediaRef, StageMedia } from '../core/contract/media.ts'
+import type { MediaRef, StageMedia, WatchMedia } from '../core/contract/media.ts'
 import { errno, readFault } from '../core/store/durable.ts'
+import { openReceiving } from '../core/store/receiving.ts'
 import { reread } from '../core/store/volume/reread.ts'
 import type { Volumes } from '../core/store/volumes.ts'
 import type { Cache } from './cache.ts'
@@ -100,11 +101,24 @@ export function taskMedia({ mounted, cache, core, lease, scratch, signal }: Task
   }
 }
 
-/** A watcher's media: written files take their place at once. */
-export const watcherMedia = (mounted: Volumes): Media => ({
-  read: async (ref) => checked(await mounted.resolve(ref.volume, ref.path), ref),
-  write: (volume, path, localPath) => mounted.put(volume, path, localPath),
-})
+/** A watcher's media: written files take their place at once. A watcher runs only where its volume is a folder: what it brings is too much to be sent on. */
+export function watcherMedia(mounted: Volumes): WatchMedia {
+  const receive = openReceiving(mounted)
+  const here = (volume: string) => {
+    if (!mounted.names.includes(volume)) throw new Fault('media/unmounted', `volume ${volume} is not mounted on this machine: cameras and inboxes are watched only where it is; name it under mounts in agent.yaml, or run the watcher on the appliance`)
+  }
+  return {
+    read: async (ref) => checked(await mounted.resolve(ref.volume, ref.path), ref),
+    write: async (volume, path, localPath) => {
+      here(volume)
+      return mounted.put(volume, path, localPath)
+    },
+    receive: async (volume, path, key) => {
+      here(volume)
+      return receive(volume, path, key)
+    },
+  }
+}
 
 async function checked(path: string, ref: MediaRef): Promise<string> {
   const same = await isSame(path, ref).catch((e: unknown) => { throw readFault(e, path) })

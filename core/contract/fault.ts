@@ -38,6 +38,8 @@ export const FAULTS = {
   'media/range': { status: 416, retry: false },
   'media/offset': { status: 409, retry: true }, // an upload goes on from another byte than this; the answer says from which
   'media/busy': { status: 423, retry: true }, // another connection is still sending this very file
+  'camera/unreachable': { status: 503, retry: true },
+  'camera/invalid': { status: 502, retry: true }, // it answers, but not as such a camera does
   'clip/empty': { status: 422, retry: false },
   'clip/truncated': { status: 422, retry: false },
   'clip/unreadable': { status: 422, retry: false },

@@ -1,5 +1,5 @@
 import type { Static, TObject, TSchema } from 'typebox'
-import type { Media, StageMedia } from './media.ts'
+import type { StageMedia, WatchMedia } from './media.ts'
 import type { AssetDoc, Doc, TrackDoc } from './records.ts'
 
 /** What a machine must offer before it may claim a stage. */
@@ -25,7 +25,7 @@ export interface StageContext<Config, Options = unknown> {
 /** The half of a plugin that stays beside its device until `signal` aborts. */
 export interface WatchContext<Config, E extends Record<string, TSchema>> {
   readonly config: Config
-  readonly media: Media
+  readonly media: WatchMedia
   readonly signal: AbortSignal
   /** Durable when it resolves; the same `key` twice is one event. */
   readonly emit: <K extends keyof E & string>(event: K, key: string, payload: Static<E[K]>) => Promise<void>

@@ -3,7 +3,7 @@
  * marker is: an empty mount point is not an empty volume, and nothing is written to it or concluded from it.
  */
 import { randomUUID } from 'node:crypto'
-import { realpath, rm, statfs, unlink } from 'node:fs/promises'
+import { lstat, readdir, realpath, rm, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
@@ -23,6 +23,9 @@ export interface VolumeMemory { get(name: string): string | undefined; set(name:
 
 /** Below a volume's root: what is written and not at its place yet. */
 export const STAGING = join(OWN, 'staging')
+/** Of that, what comes piece by piece from cameras; a folder each. */
+export const RECEIVING = join(STAGING, 'receive')
+const RECEIVING_STALE_MS = 30 * 86_400_000
 
 const NOWHERE: RemoteMemory = { id: () => undefined, hostKey: () => undefined, keep: null }
 
@@ -126,9 +129,12 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     return ref
   }
 
-  /** Staging folders of watchers that died; called before any watcher runs. */
-  async function sweep(): Promise<void> {
-    for (const spec of byName.values()) await rm(join(spec.root, STAGING, 'put'), { recursive: true, force: true })
+  /** Staging folders of watchers that died; called before any watcher runs. What is being received goes on, unless nothing came for a month. */
+  async function sweep(now_ms = Date.now()): Promise<void> {
+    for (const spec of byName.values()) {
+      await rm(join(spec.root, STAGING, 'put'), { recursive: true, force: true })
+      await dropStale(join(spec.root, RECEIVING), now_ms - RECEIVING_STALE_MS)
+    }
   }
 
   async function states(): Promise<readonly VolumeState[]> {
@@ -173,7 +179,23 @@ const namePart = (id: string): string => {
 
 const sizeOf = async (path: string): Promise<number | null> => (await stateAt(path))?.bytes ?? null
 
-async function moveWithoutOverwrite(from: string, to: string, ref: MediaRef): Promise<void> {
+async function dropStale(folder: string, before_ms: number): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    const own = join(folder, name)
+    const touched = await Promise.all([own, ...(await namesIn(own)).map((part) => join(own, part))].map(async (path) => (await lstat(path)).mtimeMs))
+    if (Math.max(...touched) < before_ms) await rm(own, { recursive: true })
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((e: unknown) => {
+    if (['ENOENT', 'ENOTDIR'].includes(errno(e))) return []
+    throw e
+  })
+}
+
+/** Repeating it changes nothing: what was moved before a crash counts by its size. Throws `media/conflict`. */
+export async function moveWithoutOverwrite(from: string, to: string, ref: MediaRef): Promise<void> {
   if ((await sizeOf(from)) === null) {
     if ((await sizeOf(to)) === ref.bytes) return // moved before a crash
     throw new Fault('media/missing', `${ref.path} is neither staged nor in its place on volume ${ref.volume}`)
