@@ -64,6 +64,9 @@ export interface Plan { readonly lines: readonly PlanLine[]; readonly makes: rea
 export interface Terms {
   readonly grace_days: number // in the trash, before the bytes are gone
   readonly at: string // HH:MM, local time: when a run begins by itself
+  readonly most_part: number // of a volume's files, in one run
+  readonly steps: readonly { readonly rung: string; readonly after_days: number }[]
+  readonly says: readonly string[] // the rules in sentences
 }
 
 /** The half of a plugin that says what goes. One plugin at most has it. */

@@ -49,7 +49,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     const base = await root(volume)
     const full = join(base, ...safeParts(path))
     const real = await realpath(full).catch((e: unknown) => {
-      if (['ENOENT', 'ENOTDIR'].includes(errno(e))) throw new Fault('media/missing', `${path} is not on volume ${volume}`, { cause: e })
+      if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errno(e))) throw new Fault('media/missing', `${path} is not on volume ${volume}`, { cause: e })
       throw e
     })
     const realBase = await realpath(base)
@@ -187,7 +187,8 @@ async function sizeOf(path: string): Promise<number | null> {
   }
 }
 
-async function moveWithoutOverwrite(from: string, to: string, ref: MediaRef): Promise<void> {
+/** By link and unlink, or a rename where there are no hard links. Repeating it changes nothing. Throws `media/conflict`, `media/missing`. */
+export async function moveWithoutOverwrite(from: string, to: string, ref: MediaRef): Promise<void> {
   await makeFolders(dirname(to))
   const staged = await sizeOf(from)
   if (staged === null) {
