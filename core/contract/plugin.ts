@@ -1,6 +1,7 @@
 import type { Static, TObject, TSchema } from 'typebox'
 import type { StageMedia, WatchMedia } from './media.ts'
 import type { AssetDoc, Doc, TrackDoc } from './records.ts'
+import type { Planner } from './retention.ts'
 
 /** What a machine must offer before it may claim a stage. */
 export interface Needs {
@@ -99,6 +100,7 @@ export interface Plugin<C extends TObject, E extends Record<string, TSchema>> {
   readonly calls?: Record<string, Call<Static<C>, any, any>>
   readonly events?: E // each is a topic, a flow trigger and a UI subscription
   readonly drives?: Grouping<Static<C>>
+  readonly planner?: Planner<Static<C>> // says which files go
   readonly panel?: `./${string}.svelte` // when the generated form and task list are not enough
   readonly watch?: () => Promise<{ run: (ctx: WatchContext<Static<C>, E>) => Promise<void> }>
 }

@@ -58,7 +58,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     const base = await root(volume)
     const full = join(base, ...safeParts(path))
     const real = await realpath(full).catch((e: unknown) => {
-      if (['ENOENT', 'ENOTDIR'].includes(errno(e))) throw new Fault('media/missing', `${path} is not on volume ${volume}`, { cause: e })
+      if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errno(e))) throw new Fault('media/missing', `${path} is not on volume ${volume}`, { cause: e })
       throw e
     })
     const realBase = await realpath(base)

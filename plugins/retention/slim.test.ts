@@ -9,6 +9,7 @@ import type { StageMedia } from '../../core/contract/media.ts'
 import { similarity } from './encode.ts'
 import { slimSize } from './picture.ts'
 import { run } from './slim.ts'
+import { settings } from './testing.ts'
 
 const exec = promisify(execFile)
 let folder: string
@@ -17,7 +18,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const SHA = 'c'.repeat(64)
 const OPTIONS = { threads: 2, crf: 24, min_ssim: 0.9 }
-const CONFIG = { keep_days: 90, replaced_by: 'archive', verified_days: 365, min_ssim: 0.9 } as const
+const CONFIG = settings()
 
 /** A folder stands for every volume. */
 const media: StageMedia = {
