@@ -9,7 +9,7 @@ import type { AnyPlugin, AnyStage, Run, StageContext } from '../core/contract/pl
 import { openCache } from './cache.ts'
 import type { FromChild, RunOrder, ToChild } from './child-protocol.ts'
 import { openFar, type FarOrder } from './far-volumes.ts'
-import { taskMedia } from './media.ts'
+import { taskMedia, type TaskMedia } from './media.ts'
 
 const PROGRESS_EVERY_MS = 250
 const ALIVE_EVERY_MS = 60_000
@@ -35,12 +35,13 @@ say({ kind: 'ready' })
 async function run(order: RunOrder): Promise<void> {
   const abort = new AbortController()
   running.set(order.task, abort)
+  let media: TaskMedia | null = null
   try {
     const stage = stageOf(order.stage)
     const input = checked(stage.input, order.input, 'input/invalid', `input of ${order.stage}`)
     const handler = await load(order.stage, stage)
     await mkdir(order.scratch, { recursive: true })
-    const media = taskMedia({ mounted: await openVolumes(order.mounts, null, farOf(order.far)), cache: openCache(order.cache), core: order.core, lease: order, scratch: order.scratch, signal: abort.signal })
+    media = taskMedia({ mounted: await openVolumes(order.mounts, null, farOf(order.far)), cache: openCache(order.cache), core: order.core, lease: order, scratch: order.scratch, signal: abort.signal })
     let said_ms = 0
     const output = await handler.run(input as never, {
       config: order.config, options: order.options as never, media: patient(media, order.task), scratch: order.scratch, attempt: order.attempt, signal: abort.signal,
@@ -51,12 +52,13 @@ async function run(order: RunOrder): Promise<void> {
         say({ kind: 'progress', task: order.task, done: Math.min(1, Math.max(0, done)), what: what ?? null })
       },
     })
+    await media.settled()
     const fitting = checked(stage.output, output, 'output/invalid', `output of ${order.stage}`) as Record<string, unknown>
     const bytes = Buffer.byteLength(JSON.stringify(fitting))
     if (bytes > MOST_OUTPUT_BYTES) throw new Fault('output/invalid', `the output of ${order.stage} has ${bytes} bytes; what is larger than ${MOST_OUTPUT_BYTES} belongs into a file`)
     say({ kind: 'done', task: order.task, output: fitting, files: media.files })
   } catch (e) {
-    const fault = asFault(e)
+    const fault = await blamed(asFault(e), media)
     say({ kind: 'fault', task: order.task, report: fault.toJSON(), log: e instanceof Error ? (e.stack ?? null) : String(e) })
   } finally {
     running.delete(order.task)
@@ -102,9 +104,16 @@ function patient(media: StageMedia, task: string): StageMedia {
   return { read: (ref) => awaited(media.read(ref)), write: (volume, path, localPath) => awaited(media.write(volume, path, localPath)), reread: (ref) => awaited(media.reread(ref)) }
 }
 
+/** A tool that found its file gone, or its disk full, may have called the content bad. */
+async function blamed(fault: Fault, media: TaskMedia | null): Promise<Fault> {
+  if (media === null || fault.code === 'task/cancelled') return fault
+  return media.settled().then(() => fault, (e: unknown) => (e instanceof Fault ? e : fault))
+}
+
 function asFault(e: unknown): Fault {
   if (e instanceof Fault) return e
   if (e instanceof Error && /allocation failed|Failed to allocate memory|Cannot create a Buffer larger/i.test(e.message)) return new Fault('stage/memory', `the stage was refused memory: ${e.message}`, { cause: e })
+  if (e instanceof Error && /No space left on device/.test(e.message)) return new Fault('media/full', `no room left: ${e.message}`, { cause: e })
   if (e instanceof Error && 'code' in e && typeof e.code === 'string') {
     if (isFaultCode(e.code)) return new Fault(e.code, e.message, { cause: e })
     if (e.code === 'ERR_ACCESS_DENIED' && 'permission' in e && e.permission === 'FileSystemWrite') return new Fault('media/outside', `the stage may write in its scratch folder only, and tried ${'resource' in e ? String(e.resource) : 'elsewhere'}`, { cause: e })

@@ -1,5 +1,5 @@
 /** How a stage's files reach it and leave it: through a mounted volume where the machine has one, else over HTTP. */
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, type FaultCode } from '../core/contract/fault.ts'
 import type { MediaRef, StageMedia, WatchMedia } from '../core/contract/media.ts'
@@ -17,6 +17,8 @@ import { upload } from './upload.ts'
 export interface TaskMedia extends StageMedia {
   /** What the stage wrote so far: the completion names these files. */
   readonly files: readonly MediaRef[]
+  /** Throws why what the stage said means nothing: an input or its folder went from under it (`media/unmounted`, `media/missing`, `stage/scratch`), or its disk is full (`media/full`). */
+  settled(): Promise<void>
 }
 
 export interface TaskMediaParts {
@@ -31,9 +33,13 @@ export interface TaskMediaParts {
 /** A mount that says this may be gone; core is asked instead. Other bytes than expected are no reason: core's are the same. */
 const GONE: readonly FaultCode[] = ['media/unmounted', 'media/unreadable', 'media/missing']
 
+/** Less is none: a tool that could not write its output may have said nothing of it. */
+const LEAST_FREE_BYTES = 1 << 20
+
 export function taskMedia({ mounted, cache, core, lease, scratch, signal }: TaskMediaParts): TaskMedia {
   const { far } = mounted // what is written goes there without a detour by core
   const files = new Map<string, MediaRef>()
+  const lent = new Map<string, MediaRef>() // by path: what the stage was given
   const inputs = join(scratch, '.inputs')
   const keyOf = (ref: Pick<MediaRef, 'volume' | 'path'>) => `${ref.volume}/${ref.path}`
   const staged = ({ volume, path }: Pick<MediaRef, 'volume' | 'path'>) => `/api/staging/${lease.task}/${lease.token}/${encoded(volume, path)}`
@@ -63,18 +69,36 @@ export function taskMedia({ mounted, cache, core, lease, scratch, signal }: Task
     return to
   }
 
+  /** Through the mount; else what the stage wrote itself, or what the cache has or fetches. */
+  async function readAny(ref: MediaRef): Promise<string> {
+    if (mounted.names.includes(ref.volume)) {
+      try {
+        return await readMounted(ref)
+      } catch (e) {
+        if (!isGone(e)) throw e
+      }
+    }
+    if (isOwn(ref)) return readBack(ref)
+    return cache.take(ref, inputs, (part, makeRoom) => download({ core, path: `/media/${encoded(ref.volume, ref.path)}`, ref, to: part, signal, makeRoom }), signal)
+  }
+
   return {
     get files() { return [...files.values()] },
     async read(ref) {
-      if (mounted.names.includes(ref.volume)) {
-        try {
-          return await readMounted(ref)
-        } catch (e) {
-          if (!isGone(e)) throw e
-        }
+      const path = await readAny(ref)
+      lent.set(path, ref)
+      return path
+    },
+    async settled() {
+      if ((await sizeOf(scratch)) === null) throw new Fault('stage/scratch', 'its scratch folder was cleared away while it was at work')
+      for (const [path, ref] of lent) {
+        if ((await sizeOf(path)) === ref.bytes) continue
+        if (path.startsWith(scratch)) throw new Fault('stage/scratch', 'an input was cleared out of its scratch folder while it was at work')
+        await pathOf(ref) // says so when the volume is away
+        throw new Fault('media/missing', `${ref.path} on volume ${ref.volume} went away, or changed, while it was being read`)
       }
-      if (isOwn(ref)) return readBack(ref)
-      return cache.take(ref, inputs, (part, makeRoom) => download({ core, path: `/media/${encoded(ref.volume, ref.path)}`, ref, to: part, signal, makeRoom }), signal)
+      const { bavail, bsize } = await statfs(scratch)
+      if (bavail * bsize < LEAST_FREE_BYTES) throw new Fault('media/full', `no room is left on the disk of ${scratch}: free some space, the work goes on by itself`)
     },
     async reread(ref) {
       if (far.has(ref.volume)) return far.reread(isOwn(ref) ? lease.task : null, ref, { signal })
@@ -125,6 +149,12 @@ async function checked(path: string, ref: MediaRef): Promise<string> {
   if (!same) throw new Fault('media/digest', `${ref.path} on volume ${ref.volume} has another content than when it came in`)
   return path
 }
+
+/** Null: it is not there. */
+const sizeOf = (path: string): Promise<number | null> => stat(path).then(({ size }) => size, (e: unknown) => {
+  if (['ENOENT', 'ENOTDIR', 'EIO', 'ESTALE', 'ENOTCONN', 'ENODEV'].includes(errno(e))) return null
+  throw e
+})
 
 const isGone = (e: unknown): boolean => (e instanceof Fault ? GONE.includes(e.code) : ['EIO', 'ESTALE', 'ENXIO', 'ENODEV', 'ENOTCONN', 'EHOSTDOWN'].includes(errno(e)))
 

@@ -1,8 +1,11 @@
 /**
  * Failures that were foreseen. Everything else is a bug and keeps its stack.
  *
- * One table says for each code what HTTP answers and whether the board tries the task again.
- * A code without a second chance parks its task at the first fault: the same bytes would fail the same way.
+ * One table says for each code what HTTP answers and whether the board tries the task again:
+ * - false: not; its task is parked at the first fault, for the same bytes would fail the same way.
+ * - true: a few times, a little later each time.
+ * - 'interrupted': somebody got in the way of the work; like a lease that was lost.
+ * - 'mended': for as long as it takes. The place is to blame, and the work goes on when that was seen to.
  */
 export const FAULTS = {
   'access/unauthenticated': { status: 401, retry: false },
@@ -19,7 +22,8 @@ export const FAULTS = {
   'stage/unknown': { status: 400, retry: false },
   'stage/crashed': { status: 500, retry: true },
   'stage/failed': { status: 500, retry: true }, // the stage threw something that nobody foresaw
-  'stage/killed': { status: 500, retry: true }, // from outside: an interruption, not a failure of its own
+  'stage/killed': { status: 500, retry: 'interrupted' }, // from outside
+  'stage/scratch': { status: 500, retry: 'interrupted' }, // its folder was cleared away while it was at work
   'stage/memory': { status: 500, retry: true },
   'stage/stalled': { status: 500, retry: true },
   'tool/missing': { status: 500, retry: true },
@@ -29,9 +33,9 @@ export const FAULTS = {
   'media/missing': { status: 404, retry: true },
   'media/digest': { status: 409, retry: true },
   'media/conflict': { status: 409, retry: false },
-  'media/full': { status: 507, retry: true },
-  'media/unmounted': { status: 503, retry: true },
-  'media/host-key': { status: 503, retry: true }, // another machine answers in a volume's place, or it was set up anew: a person decides
+  'media/full': { status: 507, retry: 'mended' },
+  'media/unmounted': { status: 503, retry: 'mended' },
+  'media/host-key': { status: 503, retry: 'mended' }, // another machine answers in a volume's place, or it was set up anew: a person decides
   'media/outside': { status: 400, retry: false }, // a path or symlink that leaves its folder
   'media/unreadable': { status: 422, retry: true }, // the disk or the permissions, not the content
   'media/changed': { status: 409, retry: true }, // the file changed while it was being read
@@ -52,7 +56,9 @@ export const FAULTS = {
   'log/failed': { status: 503, retry: true }, // its disk answered with an error
   'core/unreachable': { status: 503, retry: true },
   'flows/unavailable': { status: 503, retry: true },
-} as const
+} as const satisfies Record<string, { readonly status: number; readonly retry: Retry }>
+
+export type Retry = boolean | 'interrupted' | 'mended'
 
 export type FaultCode = keyof typeof FAULTS
 

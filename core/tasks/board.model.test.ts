@@ -127,6 +127,7 @@ test('the board does what the model does', async () => {
           if (task.holder === null || task.until_ms > bench.clock.now_ms) continue
           letGo(task)
           task.interruptions++
+          if (task.interruptions >= 3) task.due_ms = bench.clock.now_ms + Math.min(60_000, 5_000 * 2 ** (task.interruptions - 3))
         }
       }
       if (s.do === 'acknowledge') {

@@ -205,15 +205,16 @@ class TaskBoard implements OpenBoard {
       const task = this.#tasks.read(id)
       if (task === null || task.retired === token || !this.#mayAnswer(task, token)) return 'stale'
       const note = { ...brief(report), device, at_ms: clock() }
-      // Whoever was killed from outside said nothing against the work: that is a lost lease, only heard of sooner.
-      const wasKilled = note.code === 'stage/killed'
-      const next = wasKilled ? machine.interrupt(task, { device, at_ms: note.at_ms, why: note.message }) : machine.fault(task, note, FAULTS[note.code].retry, random())
+      const { retry } = FAULTS[note.code]
+      const next = retry === 'interrupted' ? machine.interrupt(task, { device, at_ms: note.at_ms, why: note.message }, random())
+        : retry === 'mended' ? machine.hold(task, note, random())
+          : machine.fault(task, note, retry, random())
       if (next === null) return 'stale'
       const batch = new Batch()
       this.#tasks.write(batch, task, { ...next, retired: token })
       await batch.commit(log)
       crashPoint('board.fault.committed')
-      this.#ended(this.#lending.end(id), task, device, wasKilled ? 'interrupted' : 'fault', note.message)
+      this.#ended(this.#lending.end(id), task, device, retry === 'interrupted' ? 'interrupted' : 'fault', note.message)
       if (next.state === 'pending') this.#offer([next])
       await this.#journals.clear(id, token)
       onChange?.({ org: task.org, site: task.site })
@@ -292,7 +293,7 @@ class TaskBoard implements OpenBoard {
     await this.#lanes.alone([lease.id], async () => {
       const task = this.#tasks.read(lease.id)
       if (this.#lending.leases.get(lease.id) !== lease || !this.#lending.isOver(lease)) return // it spoke, or ended, meanwhile
-      const next = task === null ? null : machine.interrupt(task, { device: lease.device, at_ms: this.#parts.clock(), why })
+      const next = task === null ? null : machine.interrupt(task, { device: lease.device, at_ms: this.#parts.clock(), why }, (this.#parts.random ?? Math.random)())
       if (task !== null && next !== null) {
         const batch = new Batch()
         this.#tasks.write(batch, task, next)

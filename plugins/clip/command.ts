@@ -12,8 +12,8 @@ const MOST_STDOUT_BYTES = 64 * 2 ** 20
 const MOST_STDERR_CHARS = 16_384
 
 /**
- * Runs a tool to its end. What it says of its input is for the caller to judge; throws Fault `tool/missing` only,
- * and the signal's reason when the task was given up. It is killed at the limit: a malformed file must hold nobody up.
+ * Runs a tool to its end. What it says of its input is for the caller to judge; what says nothing of it is thrown: Faults `tool/missing`,
+ * `media/full` when it could not write, `stage/killed` when somebody else ended it, and the signal's reason when the task was given up. It is killed at the limit: a malformed file must hold nobody up.
  */
 export async function command(tool: string, args: readonly string[], limits: { limit_ms: number; signal: AbortSignal; onStderr?: (text: string) => void }): Promise<Ended> {
   const { limit_ms, signal, onStderr } = limits
@@ -24,7 +24,8 @@ export async function command(tool: string, args: readonly string[], limits: { l
     let bytes = 0
     let stderr = ''
     let timedOut = false
-    const kill = () => child.kill('SIGKILL')
+    let killed = false // by us
+    const kill = () => { killed = child.kill('SIGKILL') || killed }
     const timer = setTimeout(() => {
       timedOut = true
       kill()
@@ -48,9 +49,11 @@ export async function command(tool: string, args: readonly string[], limits: { l
       settle()
       reject(cause.code === 'ENOENT' ? new Fault('tool/missing', `${tool} is not installed on this machine. Install ffmpeg; ffprobe comes with it.`, { cause }) : cause)
     })
-    child.on('close', (code) => {
+    child.on('close', (code, by) => {
       settle()
       if (signal.aborted) reject(signal.reason as Error)
+      else if (/No space left on device/.test(stderr)) reject(new Fault('media/full', `no room left for what ${tool} writes: free some space, the work goes on by itself`))
+      else if ((by === 'SIGKILL' || by === 'SIGTERM') && !killed) reject(new Fault('stage/killed', `${tool} was killed from outside`))
       else resolve({ code, timedOut, stdout: Buffer.concat(out), stderr })
     })
   })
