@@ -8,13 +8,15 @@ import { join, relative } from 'node:path'
 import { Type } from 'typebox'
 import { HOME, type Scope } from '../../core/access/scope.ts'
 import { MediaRef } from '../../core/contract/media.ts'
-import type { Doc } from '../../core/contract/records.ts'
+import type { CopyDoc, Doc } from '../../core/contract/records.ts'
+import type { Library, Plan } from '../../core/contract/retention.ts'
 import { openCatalogue } from '../../core/store/catalogue.ts'
 import { isBroken } from '../../core/store/crash.ts'
 import { hashFile } from '../../core/store/durable.ts'
 import { openIndexes } from '../../core/store/index/index.ts'
 import { openLog } from '../../core/store/log.ts'
 import { startProjector } from '../../core/store/projector.ts'
+import { openRetention } from '../../core/retention/retention.ts'
 import { openVolumes } from '../../core/store/volumes.ts'
 import { openBoard, type StageRules } from '../../core/tasks/board.ts'
 import { openEvents } from '../../core/tasks/events.ts'
@@ -61,9 +63,40 @@ for (let idle = 0; idle < 3 || (idle < 100 && (await unfinished()));) {
   await board.sweep()
 }
 while (!projector.idle() || outcomes.projections.waiting() > 0) await new Promise((next) => setTimeout(next, 5))
+await thin()
 await indexes.caughtUp(HOME)
 process.stdout.write(JSON.stringify(await state(), null, 1) + '\n')
 process.exit(0)
+
+/** Sources 0 and 3 go for the copy that was made of them; 3 is brought back; after the grace 0 is gone. */
+async function thin(): Promise<void> {
+  const query = catalogue.reader(SCOPE)
+  const retention = openRetention({
+    home: HOME, log, outcomes, volumes, query, clock, make: async () => undefined, keep: (sha256, by) => catalogue.edit(SCOPE, by, `asset:${sha256}`, { keep: true }),
+    planner: { terms: { grace_days: 14, at: '03:00', most_part: 1, steps: [], says: [] }, placed: null, plan: thinned },
+  })
+  for (const n of [0, 3]) await copied(n)
+  await retention.recover()
+  await retention.set(true, 'driver')
+  await retention.run('driver')
+  const back = (await retention.survey()).leaving.filter(({ name }) => name === '3.bin')
+  await retention.undo(back.map(({ id }) => id), 'driver')
+  now_ms += 40 * 86_400_000 // a former life may have been further
+  await retention.run('driver')
+  while (!projector.idle() || outcomes.projections.waiting() > 0) await new Promise((next) => setTimeout(next, 5))
+}
+
+async function copied(n: number): Promise<void> {
+  const media = await volumes.put('media', `copies/${n}.bin`, join(sources, `${n}.bin`))
+  const copy: CopyDoc = { _id: `copy:${media.sha256}:archive`, kind: 'copy', asset: media.sha256, role: 'archive', media, verified_ms: 0, checks: {} }
+  await catalogue.apply([{ seq: '', ...HOME, docs: [copy as CopyDoc & Doc] }])
+}
+
+function thinned({ items }: Library): Plan {
+  return { makes: [], lines: items.filter(({ kept, files }) => !kept && files.length > 1).map(({ asset, files: [own, copy] }) => ({
+    sha256: asset.sha256, role: own!.role, name: asset.name, camera: asset.camera, start_ms: asset.start_ms, media: own!.media, goes: own!.role === 'original', to: 'archive', reason: 'goes', why: 'it was copied', wins_bytes: 0, replaced_by: [copy!.media],
+  })) }
+}
 
 async function unfinished(): Promise<boolean> {
   return (await board.counts(SCOPE)).some(({ pending, running }) => pending + running > 0)
@@ -146,6 +179,7 @@ async function state() {
     totals: await index.totals(),
     tasks: tasks.map((task) => `${task.stage} ${task.stage === 'work.keep' && (task.input.n as number) === 1 ? 'of source 1' : createHash('sha1').update(JSON.stringify(task.input)).digest('hex')} ${task.state}`).sort(),
     arrivals: (await events.list({ ...SCOPE, role: 'admin' }, { type: 'in.arrived', limit: 100 })).length,
+    removed: views.flatMap((view) => (view?.removed ?? []).map(({ media, state, left }) => `${media.path} ${state}, ${left.join()} is left`)).sort(),
     unrouted: outcomes.unrouted(),
     unplaced: board.unplaced(),
   }

@@ -31,6 +31,7 @@ export const FAULTS = {
   'media/conflict': { status: 409, retry: false },
   'media/full': { status: 507, retry: true },
   'media/unmounted': { status: 503, retry: true },
+  'media/host-key': { status: 503, retry: true }, // another machine answers in a volume's place, or it was set up anew: a person decides
   'media/outside': { status: 400, retry: false }, // a path or symlink that leaves its folder
   'media/unreadable': { status: 422, retry: true }, // the disk or the permissions, not the content
   'media/changed': { status: 409, retry: true }, // the file changed while it was being read

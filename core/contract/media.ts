@@ -9,6 +9,10 @@ export const MediaRef = Type.Object({
 }, { additionalProperties: false })
 export type MediaRef = Static<typeof MediaRef>
 
+/** SHA-256 of bytes that were read from their volume just now. `disk`: past every cache we know of; `cache`: its machine may have answered
+ *  from memory; `network`: they came over it once more. */
+export interface Reread { readonly sha256: string; readonly bytes: number; readonly from: 'disk' | 'cache' | 'network' }
+
 /** The only way a stage or a watcher touches files. */
 export interface Media {
   /** A local path whose content has the digest: the mounted file itself, or a copy in scratch. Never written to.
@@ -19,6 +23,13 @@ export interface Media {
    *  Writing the same bytes twice is writing once. Throws Fault `media/conflict` when other bytes lie there,
    *  `media/full`, `media/unmounted`, `media/outside`, `media/changed` (the source grew while it was read). */
   write(volume: string, path: string, localPath: string): Promise<MediaRef>
+}
+
+/** A stage's. */
+export interface StageMedia extends Media {
+  /** What lies there now, read again: of a file that this task has written, where it is staged. Says what it found; whether that is right is
+   *  the caller's to tell. Throws Fault `media/missing`, `media/unmounted`, `media/unreadable`. */
+  reread(ref: MediaRef): Promise<Reread>
 }
 
 /** What a source says of one of its files. Null: it does not say. */

@@ -1,6 +1,7 @@
 import type { Static, TObject, TSchema } from 'typebox'
-import type { Media, WatchMedia } from './media.ts'
+import type { StageMedia, WatchMedia } from './media.ts'
 import type { AssetDoc, Doc, TrackDoc } from './records.ts'
+import type { Planner } from './retention.ts'
 
 /** What a machine must offer before it may claim a stage. */
 export interface Needs {
@@ -15,7 +16,7 @@ export interface Needs {
 export interface StageContext<Config, Options = unknown> {
   readonly config: Config // of the plugin
   readonly options: Options // of this node in the flow, fixed when the task was published
-  readonly media: Media
+  readonly media: StageMedia
   readonly scratch: string // a directory of this task alone, removed when it ends or the device restarts
   readonly attempt: number // 1 on the first claim
   readonly signal: AbortSignal // lease lost, task cancelled or host stopping
@@ -54,6 +55,7 @@ export interface Stage<Config, I extends TSchema = TSchema, O extends TSchema = 
   readonly records?: (input: Static<I>, output: Static<O>) => readonly Doc[] // pure; runs inside the completion batch
   readonly recordsOnly?: readonly (keyof Static<O> & string)[] // output fields for the records alone: they do not travel on in the flow
   readonly needs?: Needs
+  readonly writes?: (config: Config) => readonly string[] // volumes besides `media`: it is not claimed while one of them is away
   readonly exclusive?: (input: Static<I>) => string // e.g. `exchange/AB12`: one at a time
   readonly lease_s: number
   readonly load: () => Promise<Run<I, O, StageContext<Config, Static<P>>>> // imported only where it runs
@@ -98,6 +100,7 @@ export interface Plugin<C extends TObject, E extends Record<string, TSchema>> {
   readonly calls?: Record<string, Call<Static<C>, any, any>>
   readonly events?: E // each is a topic, a flow trigger and a UI subscription
   readonly drives?: Grouping<Static<C>>
+  readonly planner?: Planner<Static<C>> // says which files go
   readonly panel?: `./${string}.svelte` // when the generated form and task list are not enough
   readonly watch?: () => Promise<{ run: (ctx: WatchContext<Static<C>, E>) => Promise<void> }>
 }

@@ -129,6 +129,24 @@ export const CopyDoc = Type.Object({
 })
 export type CopyDoc = Static<typeof CopyDoc>
 
+/** A file of a recording that was taken from its place. Written by core alone; what is known of the recording stays. */
+export const RemovalDoc = Type.Object({
+  _id: Type.String(), // removal:<sha256 of the asset>:<role of the file>
+  kind: Type.Literal('removal'),
+  asset: Sha256,
+  role: Type.String(), // 'original', or that of the copy
+  media: MediaRef, // where it lay
+  state: Type.Union([Type.Literal('trash'), Type.Literal('gone'), Type.Literal('back')]),
+  at_ms: Type.Number(), // UTC epoch; since when
+  why: Type.String(),
+  left: Type.Array(Type.String()), // roles of the files that hold the recording now
+})
+export type RemovalDoc = Static<typeof RemovalDoc>
+
+/** Whether the file at this place was taken from it. */
+export const isRemoved = (removals: readonly RemovalDoc[], { volume, path }: Pick<MediaRef, 'volume' | 'path'>): boolean =>
+  removals.some(({ state, media }) => state !== 'back' && media.volume === volume && media.path === path)
+
 /** A file that came in and could not be used: kept, named, explained. */
 export const RefusalDoc = Type.Object({
   _id: Type.String(), // refusal:<sha256>, or refusal:path:<sha256 of the path> when the bytes could not be had

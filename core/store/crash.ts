@@ -23,6 +23,13 @@ export const CRASH_POINTS = [
   'volume.placed', // renamed to where it belongs
   'projection.applied', // in the catalogue, still in the log
   'projection.dropped',
+  'retention.planned', // the journal says what leaves; nothing has moved
+  'retention.moved', // in the trash; the journal still says that it may be
+  'retention.trashed', // the journal and the catalogue know
+  'retention.ending', // the journal says that its bytes may be gone
+  'retention.unlinked', // they are
+  'retention.gone', // the journal has forgotten it, the catalogue knows
+  'retention.returned', // back at its place; the journal still has it in the trash
   'index.batch', // a batch of the changes feed was written to the index
 ] as const
 

@@ -1,7 +1,7 @@
 /** The catalogue and the index as everybody sees them: handles that exist only with a scope. */
 import type { Scope } from '../access/scope.ts'
 import type { Query } from '../contract/plugin.ts'
-import type { AssetDoc, CopyDoc, Doc, DriveDoc, PicturesDoc, RefusalDoc, Sighting, SightingsDoc, TrackDoc } from '../contract/records.ts'
+import type { AssetDoc, CopyDoc, Doc, DriveDoc, PicturesDoc, RefusalDoc, RemovalDoc, Sighting, SightingsDoc, TrackDoc } from '../contract/records.ts'
 
 /** One entry of the log's `projections`: records of a completed task, not yet in the catalogue. */
 export interface Projection { readonly seq: string; readonly org: string; readonly site: string; readonly docs: readonly Doc[] }
@@ -47,7 +47,8 @@ export interface AssetView {
   readonly sightings: readonly SightingsDoc[]
   readonly hits: readonly SightingHit[]
   readonly pictures: PicturesDoc | null // thumbs and filmstrip of all pictures documents, merged
-  readonly copies: readonly CopyDoc[]
+  readonly copies: readonly CopyDoc[] // that are there
+  readonly removed: readonly RemovalDoc[] // files that were taken from their place, and when
   readonly drive: string | null
 }
 

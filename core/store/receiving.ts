@@ -13,7 +13,8 @@ import { MediaRef, type Receiving, type Said } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
 import { hashFile, makeFolders, readOrNull, syncFolder, writeDurable, writeFault } from './durable.ts'
 import { openSink, type Pace, type Sink } from './sink.ts'
-import { moveWithoutOverwrite, RECEIVING, safeParts, type Volumes } from './volumes.ts'
+import { safeParts } from './volume/path.ts'
+import { moveWithoutOverwrite, RECEIVING, type Volumes } from './volumes.ts'
 
 /** While 512 kB at most are synced, 512 kB at most are waiting: a power cut costs a MiB. */
 const PACE: Pace = { batch_bytes: 128 << 10, sync_every_bytes: 384 << 10, waits: true }

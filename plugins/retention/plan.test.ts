@@ -1,120 +1,153 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CopyDoc } from '../../core/contract/records.ts'
-import { judge, plan, type Original, type Policy } from './plan.ts'
+import type { LibraryFile, LibraryItem, VolumeSight } from '../../core/contract/retention.ts'
+import { plan } from './plan.ts'
+import { archived, asset, copy, DAY_MS, GOOD, item, library, NOW_MS, original, settings, shaOf, sight } from './testing.ts'
 
-const NOW_MS = Date.UTC(2026, 6, 1)
-const DAY_MS = 24 * 60 * 60 * 1000
-const SHA = 'a'.repeat(64)
-const OTHER_SHA = 'b'.repeat(64)
+const clip = asset(1) // 100 days old, 1440 lines: due for 720p
+const due = [original(clip), copy(clip, '720p'), archived(clip)]
+const lineOf = (files: readonly LibraryFile[], over: Partial<LibraryItem> = {}, rules = settings(), volumes?: Record<string, VolumeSight>, role = 'original') =>
+  plan(library([item(over.asset ?? clip, files, over)], volumes), rules).lines.find((line) => line.role === role)!
 
-const clip = (over: Partial<Original> = {}): Original => ({
-  _id: `asset:${SHA}`, kind: 'asset', sha256: SHA, media_kind: 'video',
-  media: { volume: 'media', path: 'raw/front/2026-01-01/0001F.MP4', bytes: 1000, sha256: SHA },
-  name: '0001F.MP4', camera: 'front', channel: 'front', event: 'normal', start_ms: NOW_MS - 100 * DAY_MS, duration_s: 60,
-  clock: { offset_s: 0, from: 'gps' }, width_px: 2560, height_px: 1440, fps: 30, codec: 'h264', audio: true, playable: true,
-  fixes: 60, dropped_fixes: { no_fix: 0, zero: 0, static: 0, jump: 0, no_time: 0, invalid: 0 }, notes: [], ...over,
-})
-const archived = (over: Partial<CopyDoc> = {}): CopyDoc => ({
-  _id: `copy:${SHA}:archive`, kind: 'copy', asset: SHA, role: 'archive',
-  media: { volume: 'archive', path: `${SHA}/0001F.MP4`, bytes: 1000, sha256: SHA }, verified_ms: NOW_MS - 10 * DAY_MS, checks: {}, ...over,
-})
-const GOOD = { duration_s: 60, original_duration_s: 60, frames: 1800, original_frames: 1800, ssim_min: 0.96, ssim_mean: 0.97, ssim_frames: 12 }
-const slim = (over: Partial<CopyDoc> = {}): CopyDoc => ({
-  _id: `copy:${SHA}:720p`, kind: 'copy', asset: SHA, role: '720p',
-  media: { volume: 'media', path: `derived/aa/${SHA}/720p.mp4`, bytes: 300, sha256: OTHER_SHA }, verified_ms: NOW_MS - 10 * DAY_MS, checks: GOOD, ...over,
-})
-const byArchive: Policy = { keep_days: 90, replaced_by: 'archive', verified_days: 365, min_ssim: 0.9 }
-const bySlim: Policy = { ...byArchive, replaced_by: '720p' }
-
-test('an old clip whose archive copy was read back could go, and wins its bytes', () => {
-  expect(judge(clip(), [archived()], byArchive, NOW_MS)).toEqual({
-    sha256: SHA, name: '0001F.MP4', bytes: 1000, goes: true, reason: 'replaced', why: 'its archive copy was read back 10 days ago', wins_bytes: 1000,
+test('an original whose rung is made, checked and archived steps down, and wins its bytes', () => {
+  expect(lineOf(due)).toEqual({
+    sha256: clip.sha256, role: 'original', name: '1.MP4', camera: 'Van', start_ms: NOW_MS - 100 * DAY_MS, media: clip.media, goes: true, to: '720p', reason: 'steps',
+    why: 'its 720p copy was read back 10 days ago; the same on archive was read back 10 days ago', wins_bytes: 1001, replaced_by: [due[1]!.media, due[2]!.media],
   })
+  expect(lineOf(due.slice(0, 2), {}, settings({ replaced_by: 'copy' }))).toMatchObject({ goes: true, replaced_by: [due[1]!.media] })
 })
 
-test('with the policy 720p the checked small copy is enough', () => {
-  expect(judge(clip(), [slim()], bySlim, NOW_MS)).toMatchObject({ goes: true, reason: 'replaced' })
+test('every rung above the one that is due goes with it; the one that is due and the archive stay', () => {
+  const { lines } = plan(library([item(clip, [...due, copy(clip, '1080p')])]), settings())
+  expect(lines.map(({ role, goes, reason }) => [role, goes, reason])).toEqual([['original', true, 'steps'], ['1080p', true, 'steps'], ['archive', false, 'other-volume'], ['720p', false, 'young']])
+})
+
+test('crops only: the last video goes when another volume holds it, and otherwise stays', () => {
+  const old = asset(2, { start_ms: NOW_MS - 400 * DAY_MS })
+  expect(lineOf([copy(old, '540p'), archived(old)], { asset: old }, settings(), undefined, '540p')).toMatchObject({ goes: true, to: 'crops', reason: 'goes', replaced_by: [archived(old).media] })
+  expect(lineOf([copy(old, '540p'), copy(old, '720p')], { asset: old }, settings(), undefined, '540p')).toMatchObject({ goes: false, reason: 'sole' })
+})
+
+test('a copy that is not there yet is asked for, from the original', () => {
+  const { lines, makes } = plan(library([item(clip, [original(clip), archived(clip)])]), settings())
+  expect(lines.find(({ role }) => role === 'original')).toMatchObject({ goes: false, reason: 'to-make', why: 'its 720p copy is yet to be made' })
+  expect(makes).toEqual([{ sha256: clip.sha256, rung: '720p', media: clip.media }])
+  expect(plan(library([item(clip, [original(clip, { there: false }), copy(clip, '1080p')])]), settings()).makes).toEqual([{ sha256: clip.sha256, rung: '720p', media: copy(clip, '1080p').media }])
 })
 
 describe('stays', () => {
-  const cases: readonly [why: string, reason: string, asset: Original, copies: CopyDoc[], policy: Policy][] = [
-    ['a picture', 'no-video', clip({ media_kind: 'image' }), [archived()], byArchive],
-    ['a track', 'no-video', clip({ media_kind: 'track' }), [archived()], byArchive],
-    ['marked keep', 'kept', clip({ keep: true }), [archived(), slim()], byArchive],
-    ['marked keep in a word', 'kept', clip({ keep: 'for the insurance' }), [archived()], byArchive],
-    ['locked by the camera', 'locked', clip({ event: 'locked' }), [archived()], byArchive],
-    ['an event', 'locked', clip({ event: 'event' }), [archived()], byArchive],
-    ['recorded by hand', 'locked', clip({ event: 'manual' }), [archived()], byArchive],
-    ['without a date', 'undated', clip({ start_ms: null }), [archived()], byArchive],
-    ['a day too young', 'young', clip({ start_ms: NOW_MS - 89 * DAY_MS }), [archived()], byArchive],
-    ['dated into the future', 'young', clip({ start_ms: NOW_MS + DAY_MS }), [archived()], byArchive],
-    ['with a start that is no number', 'young', clip({ start_ms: Number.NaN }), [archived()], byArchive],
-    ['without any copy', 'sole', clip(), [], byArchive],
-    ['with somebody else’s copy', 'sole', clip(), [archived({ asset: OTHER_SHA })], byArchive],
-    ['whose copy is the original itself', 'sole', clip(), [archived({ media: clip().media })], byArchive],
-    ['with a small copy only, when the archive is asked for', 'sole', clip(), [slim()], byArchive],
-    ['with an archive copy only, when the small one is asked for', 'sole', clip(), [archived()], bySlim],
-    ['whose copy was never read back', 'unverified', clip(), [archived({ verified_ms: null })], byArchive],
-    ['whose copy was read back tomorrow', 'unverified', clip(), [archived({ verified_ms: NOW_MS + DAY_MS })], byArchive],
-    ['whose copy was read back too long ago', 'stale', clip(), [archived({ verified_ms: NOW_MS - 366 * DAY_MS })], byArchive],
-    ['whose archive copy has another digest', 'mismatch', clip(), [archived({ media: { ...archived().media, sha256: OTHER_SHA } })], byArchive],
-    ['whose archive copy has another size', 'mismatch', clip(), [archived({ media: { ...archived().media, bytes: 999 } })], byArchive],
-    ['whose archive is the same volume', 'same-volume', clip(), [archived({ media: { ...archived().media, volume: 'media' } })], byArchive],
-    ['whose small copy is empty', 'mismatch', clip(), [slim({ media: { ...slim().media, bytes: 0 } })], bySlim],
-    ['whose small copy was not checked', 'poor', clip(), [slim({ checks: {} })], bySlim],
-    ['whose small copy was checked in no frame', 'poor', clip(), [slim({ checks: { ...GOOD, ssim_frames: 0 } })], bySlim],
-    ['whose small copy is short', 'poor', clip(), [slim({ checks: { ...GOOD, duration_s: 59.8 } })], bySlim],
-    ['whose small copy lost frames', 'poor', clip(), [slim({ checks: { ...GOOD, frames: 1797 } })], bySlim],
-    ['whose small copy looks different', 'poor', clip(), [slim({ checks: { ...GOOD, ssim_min: 0.89 } })], bySlim],
-    ['whose small copy has no number for its likeness', 'poor', clip(), [slim({ checks: { ...GOOD, ssim_min: Number.NaN } })], bySlim],
+  const small = (over: Partial<LibraryFile>) => [due[0]!, copy(clip, '720p', over), due[2]!]
+  const archive = (over: Partial<LibraryFile>) => [due[0]!, due[1]!, archived(clip, over)]
+  const other = (over: Parameters<typeof asset>[1]) => ({ asset: asset(1, over) })
+  const cases: readonly [why: string, reason: string, files: readonly LibraryFile[], over?: Partial<LibraryItem>, volumes?: Record<string, VolumeSight>][] = [
+    ['a picture', 'no-video', due, other({ media_kind: 'image' })], ['a track', 'no-video', due, other({ media_kind: 'track' })], ['a recording without a picture', 'no-video', due, other({ width_px: null })],
+    ['marked keep', 'kept', due, { kept: true }], ['locked by the camera', 'locked', due, other({ event: 'locked' })], ['recorded by hand', 'locked', due, other({ event: 'manual' })], ['an event', 'event', due, other({ event: 'event' })],
+    ['without a date', 'undated', due, other({ start_ms: null })], ['kept and without a date', 'kept', due, { ...other({ start_ms: null }), kept: true }],
+    ['young', 'young', due, other({ start_ms: NOW_MS - 29 * DAY_MS })], ['dated into the future', 'young', due, other({ start_ms: NOW_MS + DAY_MS })], ['with a start that is no number', 'young', due, other({ start_ms: Number.NaN })],
+    ['not looked at', 'unread', due, { looked: false }],
+    ['on a volume nobody knows', 'volume', due, {}, { archive: sight() }], ['on a volume that is not mounted', 'volume', due, {}, { media: sight({ mounted: false }), archive: sight() }],
+    ['on an empty volume', 'volume', due, {}, { media: sight({ there: 0 }), archive: sight() }], ['on a volume of which nothing is known', 'volume', due, {}, { media: sight({ files: 0, there: 0 }), archive: sight() }],
+    ['on a volume that shrank', 'volume', due, {}, { media: sight({ there: 97 }), archive: sight() }], ['that is not where it should be', 'missing', [original(clip, { there: false }), due[1]!, due[2]!]],
+    ['that nobody could look for', 'missing', [original(clip, { there: null }), due[1]!, due[2]!]],
+    ['whose archive is not mounted', 'away', due, {}, { media: sight(), archive: sight({ mounted: false }) }], ['whose archive is nowhere', 'away', due, {}, { media: sight() }],
+    ['without an archive copy', 'sole', due.slice(0, 2)], ['whose archive is the same volume', 'sole', archive({ media: { ...archived(clip).media, volume: 'media' } })],
+    ['whose archive copy is not there', 'mismatch', archive({ there: false })], ['whose archive copy has another digest', 'sole', archive({ media: { ...archived(clip).media, sha256: shaOf(9) } })],
+    ['whose archive copy has another size', 'sole', archive({ media: { ...archived(clip).media, bytes: 999 } })],
+    ['whose archive copy was never read back', 'unverified', archive({ verified_ms: null })], ['whose archive copy was read back tomorrow', 'unverified', archive({ verified_ms: NOW_MS + DAY_MS })],
+    ['whose archive copy was read back too long ago', 'stale', archive({ verified_ms: NOW_MS - 367 * DAY_MS })],
+    ['whose small copy is empty', 'mismatch', small({ media: { ...copy(clip, '720p').media, bytes: 0 } })], ['whose small copy is not there', 'mismatch', small({ there: false })],
+    ['whose small copy was not checked', 'poor', small({ checks: {} })], ['whose small copy was checked in no frame', 'poor', small({ checks: { ...GOOD, ssim_frames: 0 } })],
+    ['whose small copy is short', 'poor', small({ checks: { ...GOOD, duration_s: 59.8 } })], ['whose small copy lost frames', 'poor', small({ checks: { ...GOOD, frames: 1797 } })],
+    ['whose small copy looks different', 'poor', small({ checks: { ...GOOD, ssim_min: 0.89 } })], ['whose small copy has no number for its likeness', 'poor', small({ checks: { ...GOOD, ssim_min: Number.NaN } })],
+    ['whose copy lies at its own place', 'shared', small({ media: { ...copy(clip, '720p').media, path: clip.media.path } })],
   ]
-  test.each(cases)('%s: %s', (_, reason, asset, copies, policy) => {
-    expect(judge(asset, copies, policy, NOW_MS)).toMatchObject({ goes: false, reason, wins_bytes: 0 })
+  test.each(cases)('%s: %s', (_, reason, files, over, volumes) => {
+    expect(lineOf(files, over, settings(), volumes)).toMatchObject({ goes: false, reason, wins_bytes: 0, replaced_by: [] })
   })
 })
 
-test('whatever comes: nothing kept, locked, young, undated, sole or unverified ever goes', () => {
-  // Mostly what lets a clip go: otherwise hardly one of them would.
-  const maybe = <T>(usual: T, ...values: T[]) => fc.oneof({ weight: 2 * values.length + 1, arbitrary: fc.constant(usual) }, { weight: values.length, arbitrary: fc.constantFrom(usual, ...values) })
-  const asset = fc.record({
-    media_kind: maybe('video' as const, 'image' as const, 'track' as const), keep: maybe<unknown>(undefined, false, null, true, 'yes', 0),
-    event: maybe('normal' as const, 'locked' as const, 'parking' as const, 'event' as const, 'manual' as const),
-    start_ms: maybe<number | null>(NOW_MS - 91 * DAY_MS, null, 0, NOW_MS - 90 * DAY_MS, NOW_MS - 90 * DAY_MS + 1, NOW_MS, NOW_MS + DAY_MS),
-  }).map((over) => clip(over))
-  const copy = fc.record({
-    role: maybe('archive', '720p', 'other'), asset: maybe(SHA, OTHER_SHA),
-    media: fc.record({ volume: maybe('archive', 'media'), path: maybe('elsewhere', clip().media.path), bytes: maybe(1000, 300, 0), sha256: maybe(SHA, OTHER_SHA) }),
-    verified_ms: maybe<number | null>(NOW_MS, null, NOW_MS - 365 * DAY_MS, NOW_MS - 366 * DAY_MS, NOW_MS + 1),
-    checks: maybe<CopyDoc['checks']>(GOOD, {}, { ...GOOD, ssim_min: 0.5 }, { ...GOOD, frames: 10 }, { ...GOOD, duration_s: null }),
-  }).map((over) => ({ ...archived(), ...over }))
-  let gone = 0
-  fc.assert(fc.property(asset, fc.array(copy, { maxLength: 3 }), maybe(byArchive, bySlim), (a, copies, policy) => {
-    const line = judge(a, copies, policy, NOW_MS)
-    expect(line.wins_bytes).toBe(line.goes ? a.media.bytes : 0)
-    expect(line.why).not.toBe('')
-    if (!line.goes) return
-    gone++
-    expect(a.media_kind).toBe('video')
-    expect([undefined, false, null]).toContain(a.keep)
-    expect(['normal', 'parking']).toContain(a.event)
-    expect(a.start_ms).not.toBeNull()
-    expect(a.start_ms!).toBeLessThanOrEqual(NOW_MS - 90 * DAY_MS)
-    const replacing = copies.filter((c) =>
-      c.asset === SHA && c.role === policy.replaced_by && c.verified_ms !== null && c.verified_ms <= NOW_MS && c.verified_ms >= NOW_MS - 365 * DAY_MS
-      && (c.media.volume !== 'media' || c.media.path !== a.media.path) && c.media.bytes > 0
-      && (c.role === 'archive' ? c.media.sha256 === SHA && c.media.bytes === 1000 && c.media.volume !== 'media' : c.checks === GOOD))
-    expect(replacing.length).toBeGreaterThan(0)
-  }), { numRuns: 10_000 })
-  expect(gone).toBeGreaterThan(200) // otherwise nothing was tried
+test('a run takes the oldest, and no more than its part of a volume', () => {
+  const items = Array.from({ length: 40 }, (_, n) => { const of = asset(n, { start_ms: NOW_MS - (300 - n) * DAY_MS, width_px: 1280, height_px: 960 }); return item(of, [original(of), copy(of, n < 90 ? '540p' : '720p'), copy(of, '720p'), archived(of)]) })
+  const { lines } = plan(library(items, { media: sight({ files: 120, there: 120 }), archive: sight({ files: 40, there: 40 }) }), settings({ most_part: 0.05 }))
+  expect(lines.filter(({ goes }) => goes)).toHaveLength(6)
+  expect(Math.max(...lines.filter(({ goes }) => goes).map(({ start_ms }) => start_ms!))).toBeLessThanOrEqual(NOW_MS - 297 * DAY_MS)
+  expect(lines.filter(({ reason }) => reason === 'later').length).toBeGreaterThan(10)
 })
 
-test('the plan names what could go first, the largest first', () => {
-  const of = (n: number, bytes: number, over: Partial<Original> = {}) => {
-    const sha256 = String(n).repeat(64)
-    const media = { volume: 'media', path: `raw/${n}.MP4`, bytes, sha256 }
-    return { asset: clip({ sha256, media, name: String(n), ...over }), copies: [archived({ asset: sha256, media: { ...media, volume: 'archive' } })] }
-  }
-  const lines = plan([of(1, 10), of(2, 500, { event: 'locked' }), of(3, 30)], byArchive, NOW_MS)
-  expect(lines.map(({ name, goes }) => [name, goes])).toEqual([['3', true], ['1', true], ['2', false]])
+describe('a volume that is too full', () => {
+  const items = [30, 20, 15].map((age, n) => { const of = asset(n + 1, { start_ms: NOW_MS - age * DAY_MS + 1, media: { ...asset(n + 1).media, bytes: 10e9 } }); return item(of, [original(of), copy(of, '1080p'), archived(of)]) })
+  const go = (rules: Parameters<typeof settings>[0], volumes?: Record<string, VolumeSight>) => plan(library(items, volumes), settings({ most_part: 1, ...rules })).lines.filter(({ goes }) => goes).map(({ name }) => name)
+  const limit = { volume: 'media', camera: null, most_gb: null, least_free_gb: null }
+  test('sends down the oldest, only as many as it takes', () => {
+    expect(go({})).toEqual([])
+    expect(go({ limits: [{ ...limit, most_gb: 25 }] })).toEqual(['1.MP4'])
+    expect(go({ limits: [{ ...limit, most_gb: 15 }] })).toEqual(['1.MP4', '2.MP4'])
+    expect(go({ limits: [{ ...limit, least_free_gb: 5 }] }, { media: sight({ bytes_free: 3e9 }), archive: sight() })).toEqual(['1.MP4'])
+  })
+  test('of one camera, when it says so', () => {
+    expect(go({ limits: [{ ...limit, camera: 'Car', most_gb: 1 }] })).toEqual([])
+    expect(go({ limits: [{ ...limit, camera: 'Van', most_gb: 25 }] })).toEqual(['1.MP4'])
+  })
+  test('and nothing that is younger than originals always are', () => expect(new Set(go({ keep_days: 25, limits: [{ ...limit, most_gb: 1 }] }))).toEqual(new Set(['1.MP4'])))
+})
+
+/** For any library, faults and settings. Said once more in the plainest way, and in no word of the planner's. */
+test('nothing is ever planned that is kept, locked, an only verified copy, or on a volume that is away, empty, unknown or shrunk', () => {
+  // Mostly what lets a clip go: otherwise hardly one of them would.
+  const maybe = <T>(usual: T, ...values: T[]) => fc.oneof({ weight: 3 * values.length + 1, arbitrary: fc.constant(usual) }, { weight: values.length, arbitrary: fc.constantFrom(usual, ...values) })
+  const file = (n: number) => fc.record({
+    role: fc.constantFrom('original', 'archive', '1080p', '720p', '540p', '720p', 'archive', 'archive-720p', 'other'),
+    volume: maybe('by role', 'media', 'archive', 'shed'), path: maybe('own', `raw/front/${n}.MP4`, 'raw/front/1.MP4'), bytes: maybe(300, 0), sha256: maybe('by role', shaOf(n), shaOf(99)),
+    verified_ms: maybe<number | null>(NOW_MS - DAY_MS, null, NOW_MS + DAY_MS, NOW_MS - 400 * DAY_MS, Number.NaN), there: maybe<boolean | null>(true, false, null),
+    checks: maybe<LibraryFile['checks']>(GOOD, {}, { ...GOOD, ssim_min: 0.5 }, { ...GOOD, frames: 10 }, { ...GOOD, duration_s: null }),
+  }).map(({ role, volume, path, bytes, sha256, ...rest }): LibraryFile => {
+    const whole = role === 'original' || role === 'archive'
+    return { role, ...rest, media: {
+      volume: volume === 'by role' ? (role.startsWith('archive') ? 'archive' : 'media') : volume, path: path === 'own' ? (role === 'original' ? `raw/front/${n}.MP4` : `derived/${n}/${role}`) : path,
+      bytes: whole && bytes !== 0 ? 1000 + n : bytes, sha256: sha256 === 'by role' ? (whole ? shaOf(n) : shaOf(n + 1000)) : sha256,
+    } }
+  })
+  const one = (n: number) => fc.record({
+    asset: fc.record({
+      media_kind: maybe('video' as const, 'image' as const, 'track' as const), event: maybe('normal' as const, 'locked' as const, 'parking' as const, 'event' as const, 'manual' as const),
+      start_ms: fc.constantFrom(null, 0, NOW_MS - 400 * DAY_MS, NOW_MS - 250 * DAY_MS, NOW_MS - 100 * DAY_MS, NOW_MS - 40 * DAY_MS, NOW_MS, NOW_MS + DAY_MS, Number.NaN), height_px: maybe<number | null>(1440, 720, 480, null),
+    }).map((over) => asset(n, over)),
+    kept: maybe(false, true), drive: maybe<string | null>(null, 'drive:1'), looked: maybe(true, false), sightings: maybe(0, 3), area: maybe<string | null>(null, 'home'), extra: fc.array(file(n), { maxLength: 4 }),
+  }).map(({ asset: of, extra, ...rest }): LibraryItem => ({ asset: of, files: [original(of), ...extra], ...rest }))
+  const seen = (extra: Partial<VolumeSight>) => maybe<VolumeSight | undefined>(sight(extra), undefined, sight({ mounted: false }), sight({ there: 0 }), sight({ files: 0, there: 0 }), sight({ there: 60 }), sight({ bytes_free: null }), sight({ bytes_free: 0 }))
+  const rules = fc.record({
+    replaced_by: maybe('archive' as const, 'copy' as const), volumes: maybe(['media'], ['media', 'archive'], [], ['shed']), keep_days: maybe(14, 0, 300), wait_for_reader: fc.boolean(), most_part: maybe(1, 0.05), min_ssim: maybe(0.9, 0.95, 1),
+    limits: maybe<ReturnType<typeof settings>['limits']>([], [{ volume: 'media', camera: null, most_gb: 0, least_free_gb: null }], [{ volume: 'media', camera: 'Van', most_gb: null, least_free_gb: 1e6 }]),
+    ladder: maybe(settings().ladder, { '1080p': 0, '720p': 0, '540p': 0, crops: 0 }, { '1080p': null, '720p': 1, '540p': null, crops: null }, { '1080p': null, '720p': null, '540p': null, crops: 1 }),
+  }).map(settings)
+  let gone = 0
+  fc.assert(fc.property(fc.tuple(one(1), one(2), one(3)), fc.record({ media: seen({}), archive: seen({}), shed: seen({ mounted: false }) }), rules, (items, found, rule) => {
+    const volumes = Object.fromEntries(Object.entries(found).filter((entry): entry is [string, VolumeSight] => entry[1] !== undefined))
+    const { lines } = plan(library(items, volumes), rule)
+    expect(lines).toHaveLength(items.reduce((sum, { files }) => sum + files.length, 0)) // every file has its line
+    const going = lines.filter((line) => line.goes)
+    const goesAt = new Set(going.map(({ media }) => `${media.volume}/${media.path}`))
+    for (const line of lines) expect([line.why === '', line.wins_bytes]).toEqual([false, line.goes ? line.media.bytes : 0])
+    for (const line of going) {
+      gone++
+      const { asset: of, files, kept } = items.find(({ asset: { sha256 } }) => sha256 === line.sha256)!
+      expect([kept, of.media_kind, ['normal', 'parking'].includes(of.event), of.start_ms === null || Number.isNaN(of.start_ms)]).toEqual([false, 'video', true, false])
+      expect((NOW_MS - of.start_ms!) / DAY_MS).toBeGreaterThanOrEqual(rule.keep_days)
+      const sound = (name: string) => { const v = volumes[name]; return v?.mounted === true && v.there > 0 && v.files > 0 && v.files - v.there <= Math.max(1, v.files * rule.most_missing) }
+      expect(sound(line.media.volume)).toBe(true)
+      expect(rule.volumes).toContain(line.media.volume)
+      expect(items.flatMap((i) => i.files).filter(({ media }) => media.volume === line.media.volume && media.path === line.media.path)).toHaveLength(1)
+      // What is left of it: not planned itself, there, on a sound volume, read back, and the same bytes or a good smaller copy.
+      const left = files.filter(({ media, there, verified_ms }) => !goesAt.has(`${media.volume}/${media.path}`) && there === true && media.bytes > 0 && sound(media.volume) && verified_ms !== null && verified_ms <= NOW_MS && verified_ms > NOW_MS - 366 * DAY_MS)
+      const same = left.filter(({ media }) => media.sha256 === of.sha256 && media.volume !== line.media.volume)
+      const small = left.filter(({ checks, media }) => checks === GOOD && media.sha256 !== of.sha256)
+      expect(line.replaced_by.length).toBeGreaterThan(0)
+      for (const ref of line.replaced_by) expect(left.map(({ media }) => media)).toContainEqual(ref)
+      expect(same.length + small.length).toBeGreaterThan(0)
+      if (line.media.sha256 === of.sha256 && rule.replaced_by === 'archive' && line.to !== 'crops') expect(same.length).toBeGreaterThan(0)
+      if (line.to === 'crops') expect([...same, ...small].some(({ media }) => media.volume !== line.media.volume)).toBe(true)
+    }
+    for (const [name, { files }] of Object.entries(volumes)) expect(going.filter(({ media }) => media.volume === name).length).toBeLessThanOrEqual(Math.ceil(files * rule.most_part))
+  }), { numRuns: 6000 })
+  expect(gone).toBeGreaterThan(200) // otherwise nothing was tried
 })

@@ -1,18 +1,58 @@
 import { Type } from 'typebox'
 import { MediaRef } from '../../core/contract/media.ts'
-import { call, plugin, stage } from '../../core/contract/plugin.ts'
+import { plugin, stage } from '../../core/contract/plugin.ts'
 import type { CopyDoc } from '../../core/contract/records.ts'
+import { planner } from './planner.ts'
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(t: T) => Type.Union([t, Type.Null()])
 
+const Days = (days: number | null, title: string) => Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { default: days, title })
+const LADDER = { '1080p': 30, '720p': 90, '540p': 210, crops: 365 }
+const Rung = (rung: string, title: string) => Type.Union([Type.Literal('original'), Type.Literal('1080p'), Type.Literal('720p'), Type.Literal('540p'), Type.Literal('crops')], { default: rung, title })
+const Volume = Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' })
+
 export const RetentionConfig = Type.Object({
-  keep_days: Type.Integer({ default: 90, minimum: 0, title: 'Keep originals for', description: 'Days; a younger original always stays' }),
-  replaced_by: Type.Union([Type.Literal('archive'), Type.Literal('720p')], {
+  ladder: Type.Object({
+    '1080p': Days(LADDER['1080p'], '1080p after'),
+    '720p': Days(LADDER['720p'], '720p after'),
+    '540p': Days(LADDER['540p'], '540p after'),
+    crops: Days(LADDER.crops, 'Crops, route and best frames only, after'),
+  }, { default: {}, title: 'Ladder', description: 'Days since it was recorded; null: this rung is not used' }),
+  rules: Type.Array(Type.Object({
+    cameras: Type.Union([Type.Array(Type.String()), Type.Null()], { default: null, title: 'Cameras' }),
+    drives: Type.Union([Type.Array(Type.String()), Type.Null()], { default: null, title: 'Drives' }),
+    ladder: Type.Partial(Type.Object({ '1080p': Days(null, '1080p after'), '720p': Days(null, '720p after'), '540p': Days(null, '540p after'), crops: Days(null, 'Crops after') })),
+  }), { default: [], title: 'Other ladders', description: 'The first that fits a recording is laid over the ladder of all' }),
+  worth: Type.Object({
+    event: Rung('original', 'An event never goes below'),
+    sightings: Rung('540p', 'With plates or objects never below'),
+    areas: Type.Array(Type.Object({
+      name: Type.String({ minLength: 1 }),
+      lat_deg: Type.Number({ minimum: -90, maximum: 90 }),
+      lon_deg: Type.Number({ minimum: -180, maximum: 180 }),
+      radius_m: Type.Number({ exclusiveMinimum: 0 }),
+      lowest: Rung('original', 'Never below'),
+    }), { default: [], title: 'Areas' }),
+  }, { default: {}, title: 'What is worth more', description: 'Kept and locked recordings never go down at all' }),
+  keep_days: Type.Integer({ default: 14, minimum: 0, title: 'Originals always stay for', description: 'Days, however full the disk is' }),
+  replaced_by: Type.Union([Type.Literal('archive'), Type.Literal('copy')], {
     default: 'archive', title: 'An original may go when there is',
-    description: 'archive: the same bytes on another volume; 720p: a checked smaller copy, the full picture is then lost',
+    description: 'archive: the same bytes on another volume as well; copy: the checked smaller copy alone, the full picture is then lost',
   }),
-  verified_days: Type.Integer({ default: 365, minimum: 1, title: 'A copy counts as verified for', description: 'Days since it was last read back' }),
-  min_ssim: Type.Number({ default: 0.9, minimum: 0, maximum: 1, title: 'A 720p copy must be at least this similar' }),
+  volumes: Type.Array(Volume, { default: ['media'], title: 'Volumes that are thinned' }),
+  limits: Type.Array(Type.Object({
+    volume: Volume,
+    camera: Type.Union([Type.String(), Type.Null()], { default: null, title: 'Of this camera alone' }),
+    most_gb: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], { default: null, title: 'Recordings fill at most, GB' }),
+    least_free_gb: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], { default: null, title: 'Free at least, GB' }),
+  }), { default: [], title: 'Limits', description: 'Beyond one of them the oldest go down earlier than their age says' }),
+  wait_for_reader: Type.Boolean({ default: true, title: 'Wait until plates were looked for' }),
+  verified_days: Type.Integer({ default: 365, minimum: 1, title: 'A copy counts as verified for', description: 'Days since it was last read back; it is read once more before anything goes' }),
+  min_ssim: Type.Number({ default: 0.9, minimum: 0.5, maximum: 1, title: 'A smaller copy must be at least this similar' }),
+  most_part: Type.Number({ default: 0.05, exclusiveMinimum: 0, maximum: 1, title: 'One run removes at most this part of the files of a volume' }),
+  most_missing: Type.Number({ default: 0.02, minimum: 0, maximum: 1, title: 'A volume where more than this part is missing is left alone' }),
+  grace_days: Type.Integer({ default: 14, minimum: 0, title: 'In the trash for', description: 'Days until the bytes are gone' }),
+  at: Type.String({ default: '03:00', pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$', title: 'Runs at' }),
 })
 
 export const SlimInput = Type.Object({
@@ -45,35 +85,11 @@ export const SlimOutput = Type.Object({
   verified_ms: Nullable(Type.Number()), // UTC epoch; when the copy was re-read
 })
 
-export const ReportQuery = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000, default: 500 })),
-})
-
-export const REASONS = ['no-video', 'kept', 'locked', 'undated', 'young', 'sole', 'unverified', 'stale', 'mismatch', 'same-volume', 'poor', 'replaced'] as const
-
-export const ReportLine = Type.Object({
-  sha256: Type.String(),
-  name: Type.String(),
-  bytes: Type.Integer(),
-  goes: Type.Boolean(), // could go
-  reason: Type.Enum(REASONS),
-  why: Type.String(),
-  wins_bytes: Type.Integer(), // 0 when it stays
-})
-
-export const Report = Type.Object({
-  originals: Type.Integer(),
-  bytes: Type.Integer(),
-  could_go: Type.Integer(),
-  wins_bytes: Type.Integer(),
-  reasons: Type.Array(Type.Object({ reason: Type.String(), originals: Type.Integer(), bytes: Type.Integer() })),
-  assets: Type.Array(ReportLine), // what could go first, the largest first; at most `limit`
-})
-
 export default plugin({
   name: 'retention',
   title: 'Retention',
   config: RetentionConfig,
+  planner,
   stages: {
     slim: stage({
       title: '720p copy',
@@ -89,8 +105,5 @@ export default plugin({
       lease_s: 60,
       load: () => import('./slim.ts'),
     }),
-  },
-  calls: {
-    report: call({ input: ReportQuery, output: Report, role: 'viewer', load: () => import('./report.ts') }),
   },
 })

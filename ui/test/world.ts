@@ -134,7 +134,7 @@ function clipOf({ t, c, channel, start_ms, way, drive, random, read, playable }:
     const where = placeAt(track, sighting.at_s)
     return { ...sighting, asset: digest, index, stage: 'inference.plates', at_ms: Math.round(start_ms + sighting.at_s * 1000), lat_deg: where?.lat_deg ?? null, lon_deg: where?.lon_deg ?? null, heading_deg: where?.heading_deg ?? null, speed_mps: where?.speed_mps ?? null }
   })
-  return { asset, track, sightings: docs, hits, pictures, copies, drive }
+  return { asset, track, sightings: docs, hits, pictures, copies, removed: [], drive }
 }
 
 function tasksOf(now_ms: number, views: readonly AssetView[]): TaskView[] {

@@ -1,5 +1,5 @@
 import { placeAt } from '../../contract/place.ts'
-import type { AssetDoc, CopyDoc, Doc, EditDoc, PicturesDoc, SightingsDoc, TrackDoc } from '../../contract/records.ts'
+import { isRemoved, type AssetDoc, type CopyDoc, type Doc, type EditDoc, type PicturesDoc, type RemovalDoc, type SightingsDoc, type TrackDoc } from '../../contract/records.ts'
 import { editsByTarget, overlay } from '../edits.ts'
 import type { AssetView, SightingHit } from '../port.ts'
 
@@ -30,8 +30,9 @@ export function clipIn(kept: Kept): Clip | null {
   if (!asset) return null
   const track = of<TrackDoc>('track')[0] ?? null
   const sightings = of<SightingsDoc>('sightings')
+  const removed = of<RemovalDoc>('removal').filter(({ state }) => state !== 'back')
   return {
-    asset, track, sightings, copies: of<CopyDoc>('copy'),
+    asset, track, sightings, removed, copies: of<CopyDoc>('copy').filter(({ media }) => !isRemoved(removed, media)),
     hits: sightings.flatMap((doc) => hitsOf(doc, asset, track)),
     pictures: merged(asset.sha256, of<PicturesDoc>('pictures')),
   }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Doc } from '../../contract/records.ts'
 import type { Index } from '../port.ts'
-import { asset, copy, media, pictures, refusal, sha, sighting, sightings, track } from './sample.ts'
+import { asset, copy, media, pictures, refusal, removal, sha, sighting, sightings, track } from './sample.ts'
 
 export interface Edited { readonly target: string; readonly set: Record<string, unknown> }
 export type OpenIndex = (docs: readonly Doc[], edits: readonly Edited[]) => Promise<{ index: Index; close: () => Promise<void> }>
@@ -18,9 +18,10 @@ const [A, B, C, P, L] = ['a', 'b', 'c', 'p', 'l'].map(sha) as [string, string, s
 const docs: readonly Doc[] = [
   asset(A, { start_ms: at(8), media: media('raw/a.mp4', 100) }), track(A, [50, 8], [0, 0.001]),
   sightings(A, [sighting('AB123', 5, { crop: media('a5.jpg'), confidence: 0.8 }), sighting('AB123', 25), sighting(null, 30, { confidence: 0.5 })]),
-  pictures(A, 'clip.thumbs', [640, 320]), pictures(A, 'clip.filmstrip', []), copy(A, 'archive'),
+  pictures(A, 'clip.thumbs', [640, 320]), pictures(A, 'clip.filmstrip', []), copy(A, 'archive'), copy(A, '1080p'), removal(A, 'original', 'trash', media('raw/a.mp4', 100)), removal(A, '1080p', 'gone', media(`${A}/1080p`)),
   asset(B, { start_ms: at(8, 2), media: media('raw/b.mp4', 200) }), track(B, [50, 8.01], [0, 0.001]),
   sightings(B, [sighting('A8123', 10), sighting('XAB1', 59, { crop: media('b59.jpg') })]),
+  copy(B, 'archive'), removal(B, 'archive', 'back', media(`${B}/archive`)),
   asset(C, { start_ms: at(32 * 24 + 9), media: media('raw/c.mp4', 300) }), track(C, [51, 8], [0.001, 0]),
   sightings(C, [sighting('AB123', 20), sighting('WRONG1', 40)]),
   asset(P, { media_kind: 'image', start_ms: null, duration_s: null, media: media('raw/p.jpg', 400) }), sightings(P, [sighting('ZZ9', 0)]),
@@ -95,14 +96,15 @@ export function indexContract(name: string, open: OpenIndex): void {
 
     test('an asset comes with all that belongs to it', async () => {
       const found = await index.asset(A)
-      expect(found).toMatchObject({ asset: { sha256: A }, track: { source: 'gpmf' }, copies: [{ role: 'archive' }] })
+      expect(found).toMatchObject({ asset: { sha256: A }, track: { source: 'gpmf' }, copies: [{ role: 'archive' }], removed: [{ role: '1080p', state: 'gone' }, { role: 'original', state: 'trash' }] })
+      expect(await index.asset(B)).toMatchObject({ copies: [{ role: 'archive' }], removed: [] }) // it was brought back
       expect(found?.pictures?.thumbs.map((t) => t.width_px)).toEqual([320, 640])
       expect(found?.pictures?.filmstrip?.frames).toBe(10)
       expect(found?.sightings.map((s) => s.frames)).toEqual([60])
       expect(found?.hits.map((h) => [h.plate, h.at_ms])).toEqual([['AB123', at(8, 0, 5)], ['AB123', at(8, 0, 25)], [null, at(8, 0, 30)]])
       expect(found?.drive).toBe((await index.drives({ period: null, bounds: null, limit: 10 })).at(-1)?.id)
       expect((await index.asset(L))?.asset.name).toBe('the long night')
-      expect(await index.asset(P)).toMatchObject({ track: null, pictures: null, copies: [], drive: null, hits: [{ at_ms: null, lat_deg: null }] })
+      expect(await index.asset(P)).toMatchObject({ track: null, pictures: null, copies: [], removed: [], drive: null, hits: [{ at_ms: null, lat_deg: null }] })
       expect(await index.asset(sha('nothing'))).toBeNull()
       expect(await index.asset('x')).toBeNull()
     })

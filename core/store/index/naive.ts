@@ -3,7 +3,7 @@
  * way there is; the level index must give the same. Tests and the bench compare with it.
  */
 import { placeAt } from '../../contract/place.ts'
-import type { AssetDoc, CopyDoc, Doc, DriveDoc, EditDoc, PicturesDoc, RefusalDoc, SightingsDoc, TrackDoc } from '../../contract/records.ts'
+import type { AssetDoc, CopyDoc, Doc, DriveDoc, EditDoc, PicturesDoc, RefusalDoc, RemovalDoc, SightingsDoc, TrackDoc } from '../../contract/records.ts'
 import type { AssetView, Bounds, DriveView, Index, PlateHit, SightingHit } from '../port.ts'
 
 /** @param documents Those of one site, edits among them, as they lie in the catalogue. */
@@ -115,6 +115,10 @@ class Reading {
     this.drives = this.of<DriveDoc>('drive').filter((d) => d.alias_of === null).map((d) => this.#driveView(d))
   }
 
+  #removalsOf(sha256: string): RemovalDoc[] {
+    return this.of<RemovalDoc>('removal').filter((r) => r.asset === sha256 && r.state !== 'back').sort(byId)
+  }
+
   #hitsOf(doc: SightingsDoc): SightingHit[] {
     const asset = this.docs.get(`asset:${doc.asset}`) as AssetDoc | undefined
     const track = this.docs.get(`track:${doc.asset}`) as TrackDoc | undefined
@@ -135,7 +139,8 @@ class Reading {
     return {
       asset, track: (this.docs.get(`track:${sha256}`) as (Doc & TrackDoc) | undefined) ?? null, sightings,
       hits: sightings.flatMap((doc) => this.#hitsOf(doc)), pictures: this.#picturesOf(sha256),
-      copies: this.of<CopyDoc>('copy').filter((c) => c.asset === sha256).sort(byId),
+      copies: this.of<CopyDoc>('copy').filter((c) => c.asset === sha256 && !this.#removalsOf(sha256).some((r) => r.media.volume === c.media.volume && r.media.path === c.media.path)).sort(byId),
+      removed: this.#removalsOf(sha256),
       drive: this.drives.map((d) => d).sort((a, b) => order(a.id, b.id)).find((d) => d.assets.includes(sha256))?.id ?? null,
     }
   }

@@ -1,5 +1,5 @@
 /** Documents for tests and benches, with what a test does not care about filled in. */
-import type { AssetDoc, CopyDoc, Doc, PicturesDoc, RefusalDoc, Sighting, SightingsDoc, TrackDoc } from '../../contract/records.ts'
+import type { AssetDoc, CopyDoc, Doc, PicturesDoc, RefusalDoc, RemovalDoc, Sighting, SightingsDoc, TrackDoc } from '../../contract/records.ts'
 
 const HEX = '0123456789abcdef'
 /** A digest that can be told from others by its first letters. */
@@ -35,6 +35,9 @@ export const pictures = (sha256: string, stage: 'clip.thumbs' | 'clip.filmstrip'
 
 export const copy = (sha256: string, role: string): CopyDoc & Doc =>
   ({ _id: `copy:${sha256}:${role}`, kind: 'copy', asset: sha256, role, media: media(`${sha256}/${role}`), verified_ms: 1, checks: {} })
+
+export const removal = (sha256: string, role: string, state: RemovalDoc['state'], of = media(`${sha256}/${role}`)): RemovalDoc & Doc =>
+  ({ _id: `removal:${sha256}:${role}`, kind: 'removal', asset: sha256, role, media: of, state, at_ms: 1, why: 'its 720p copy is enough', left: ['720p'] })
 
 export const refusal = (name: string): RefusalDoc & Doc =>
   ({ _id: `refusal:${sha(name)}`, kind: 'refusal', name, camera: 'car', media: null, code: 'clip/empty', message: `${name} is empty` })

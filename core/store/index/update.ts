@@ -11,7 +11,7 @@ import { PlateChanges } from './plates.ts'
 export interface Totals { readonly assets: number; readonly drives: number; readonly plates: number; readonly sightings: number; readonly bytes: number }
 export const NOTHING: Totals = { assets: 0, drives: 0, plates: 0, sightings: 0, bytes: 0 }
 
-const OF_CLIP = new Set(['asset', 'track', 'sightings', 'pictures', 'copy'])
+const OF_CLIP = new Set(['asset', 'track', 'sightings', 'pictures', 'copy', 'removal'])
 
 /** Takes changes of one site into the index, with the sequence up to which it then knows the catalogue: one batch, all or nothing. */
 export async function update(db: Db, changes: readonly Change[], seq: number): Promise<void> {

@@ -1,0 +1,289 @@
+/**
+ * Does what the planner says, and no more: plan → journal → trash → after the grace, gone. Off until an administrator switches it on.
+ * Every step is synced before the next begins, and every guard is asked again before a file moves and before its bytes go.
+ */
+import { Fault } from '../contract/fault.ts'
+import type { Query } from '../contract/plugin.ts'
+import type { RemovalDoc, TrackDoc } from '../contract/records.ts'
+import type { Library, Make, Plan, PlanLine, Terms } from '../contract/retention.ts'
+import { crashPoint } from '../store/crash.ts'
+import type { Log } from '../store/log.ts'
+import { ulid } from '../store/ulid.ts'
+import type { Volumes } from '../store/volumes.ts'
+import { Batch } from '../tasks/batch.ts'
+import { noteEvent } from '../tasks/event-record.ts'
+import type { Home } from '../tasks/keys.ts'
+import type { Outcomes } from '../tasks/outcomes.ts'
+import { spokenFor, unsafe } from './guard.ts'
+import { Journal, removalOf, type Leaving, type RunNote, type Switch } from './journal.ts'
+import { gather } from './library.ts'
+import { destroy, discard, placesOf, putBack, trashPath, whereIs, type Places } from './trash.ts'
+
+export interface RetentionRooms {
+  readonly home: Home
+  readonly log: Log
+  readonly outcomes: Pick<Outcomes, 'projected' | 'sequence'>
+  readonly volumes: Pick<Volumes, 'names' | 'root' | 'resolve' | 'states'>
+  readonly query: Query // of the same home
+  readonly planner: { readonly terms: Terms; readonly placed: ((track: TrackDoc) => string | null) | null; readonly plan: (library: Library) => Plan }
+  /** Has a smaller copy made. Asking twice for the same is asking once. */
+  readonly make: (make: Make) => Promise<void>
+  /** Marks a recording keep, in a person's name. */
+  readonly keep: (sha256: string, by: string) => Promise<void>
+  readonly clock: () => number // UTC epoch, ms
+}
+
+export interface Survey { readonly library: Library; readonly plan: Plan; readonly leaving: readonly Leaving[]; readonly switch: Switch; readonly last: RunNote | null; readonly terms: Terms }
+
+export interface Retention {
+  /** What would go now and why, and what is in the trash. Nothing is changed. */
+  survey(): Promise<Survey>
+  /** One run: what was planned goes to the trash, and what has rested there long enough is gone. Throws Fault `input/invalid` while it is off. */
+  run(by: string): Promise<RunNote>
+  /** Brings files back from the trash and marks their recordings keep, or the next run would take them again. Null: all. */
+  undo(ids: readonly string[] | null, by: string): Promise<{ back: number; refused: readonly { name: string; why: string }[] }>
+  set(on: boolean, by: string): Promise<void>
+  /** What a crash left half done, from the volumes as they are. What lies on one that is away waits for it. */
+  recover(): Promise<void>
+  /** Whether its hour has come since the last run. */
+  due(): boolean
+  close(): Promise<void>
+}
+
+const DAY_MS = 86_400_000
+const MOST_NOTES = 50
+
+export function openRetention(rooms: RetentionRooms): Retention {
+  const { home, log, outcomes, volumes, query, planner, clock } = rooms
+  const journal = new Journal(log, home)
+  let queue: Promise<unknown> = Promise.resolve()
+  let closed = false
+
+  /** One at a time: two runs would each count on what the other takes. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = queue.then(work)
+    queue = mine.catch(() => undefined) // whoever asked is told
+    return mine
+  }
+
+  async function commit(note: { readonly type: string; readonly payload: Record<string, unknown> }, change: (batch: Batch) => void, doc?: RemovalDoc): Promise<void> {
+    const batch = new Batch()
+    change(batch)
+    noteEvent(batch, outcomes.sequence, home, note.type, clock(), note.payload)
+    if (doc) outcomes.projected.append(batch, { org: home.org, site: home.site, docs: [doc] })
+    await batch.commit(log)
+  }
+  const said = (entry: Leaving, more: Record<string, unknown> = {}) => ({ id: entry.id, sha256: entry.sha256, role: entry.role, name: entry.name, media: entry.media, ...more })
+
+  /** Null: the volume is away, and nothing is concluded. */
+  async function placesIfMounted(entry: Leaving): Promise<Places | null> {
+    try {
+      return placesOf(await volumes.root(entry.media.volume), entry)
+    } catch (e) {
+      if (e instanceof Fault && e.code === 'media/unmounted') return null
+      throw e
+    }
+  }
+
+  async function survey(): Promise<Survey> {
+    const leaving = await journal.all()
+    const library = await gather(query, volumes, planner.placed, placesIn(leaving), clock())
+    return { library, plan: planner.plan(library), leaving, switch: journal.switch, last: journal.last, terms: planner.terms }
+  }
+
+  async function recover(): Promise<void> {
+    for (const entry of await journal.all()) {
+      const places = await placesIfMounted(entry)
+      if (places === null) continue
+      const at = await whereIs(places)
+      if (entry.state === 'planned' && at.trash) await trashed(entry)
+      else if (entry.state === 'planned') await commit({ type: 'retention.not-moved', payload: said(entry) }, (batch) => journal.drop(batch, entry))
+      else if (at.trash) {
+        if (entry.state === 'ending') await commit({ type: 'retention.rests', payload: said(entry) }, (batch) => journal.put(batch, { ...entry, state: 'trash' }))
+      } else if (entry.state === 'ending') await gone(entry)
+      else if (at.own) await isBack(entry, 'recovery')
+      else await commit({ type: 'retention.lost', payload: said(entry, { why: 'it is neither in the trash nor at its place: somebody else removed it' }) }, (batch) => journal.drop(batch, entry), removalOf(entry, 'gone', clock()))
+    }
+  }
+
+  async function trashed(entry: Leaving): Promise<void> {
+    const now = clock()
+    await commit({ type: 'retention.trashed', payload: said(entry, { why: entry.why, trash: entry.trash }) }, (batch) => journal.put(batch, { ...entry, state: 'trash', at_ms: now }), removalOf(entry, 'trash', now))
+    crashPoint('retention.trashed')
+  }
+
+  async function gone(entry: Leaving): Promise<void> {
+    await commit({ type: 'retention.gone', payload: said(entry) }, (batch) => journal.drop(batch, entry), removalOf(entry, 'gone', clock()))
+    crashPoint('retention.gone')
+  }
+
+  const isBack = (entry: Leaving, by: string) => commit({ type: 'retention.back', payload: said(entry, { by }) }, (batch) => journal.drop(batch, entry), removalOf(entry, 'back', clock()))
+
+  /** Null: it is back; otherwise why not. */
+  async function bringBack(entry: Leaving, by: string): Promise<string | null> {
+    const places = await placesIfMounted(entry)
+    if (places === null) return `${entry.media.volume} is not mounted`
+    try {
+      await putBack(places, entry)
+    } catch (e) {
+      if (e instanceof Fault) return e.message
+      throw e
+    }
+    await isBack(entry, by)
+    return null
+  }
+
+  /** Why it stays; null: it is in the trash. */
+  async function remove(entry: Leaving, leaving: ReadonlySet<string>): Promise<string | null> {
+    const others = new Set([...leaving].filter((place) => place !== placeOf(entry)))
+    const why = await whyNot(entry, 'own', others)
+    if (why !== null) return why
+    await discard(placesOf(await volumes.root(entry.media.volume), entry))
+    await trashed(entry)
+    return null
+  }
+
+  async function whyNot(entry: Leaving, which: keyof Places, leaving: ReadonlySet<string>): Promise<string | null> {
+    const places = await placesIfMounted(entry)
+    if (places === null) return `${entry.media.volume} is not mounted`
+    const spoken = await spokenFor(query, entry)
+    if (spoken !== null) return spoken.why
+    if (which === 'own') await volumes.resolve(entry.media.volume, entry.media.path) // no link leads out of the volume
+    return unsafe(entry, places[which], volumes, query, leaving)
+  }
+
+  /** What has rested long enough and may still go is gone; what somebody has marked keep meanwhile comes back. */
+  async function empty(refused: Refusal[]): Promise<{ freed: number; freed_bytes: number }> {
+    let [freed, freed_bytes] = [0, 0]
+    const all = await journal.all()
+    const leaving = placesIn(all)
+    for (const entry of all) {
+      if (entry.state !== 'trash' || closed) continue
+      const refuse = (why: string | null) => { if (why !== null) refused.push({ name: entry.name, why }) }
+      if ((await spokenFor(query, entry))?.kept) {
+        refuse(await bringBack(entry, 'keep'))
+        continue
+      }
+      const rested_ms = clock() - entry.at_ms
+      if (rested_ms < planner.terms.grace_days * DAY_MS) continue
+      const why = await tried(() => whyNot(entry, 'trash', leaving))
+      if (why !== null || !journal.switch.on) {
+        refuse(why)
+        continue
+      }
+      await commit({ type: 'retention.ending', payload: said(entry) }, (batch) => journal.put(batch, { ...entry, state: 'ending' }))
+      crashPoint('retention.ending')
+      await destroy(placesOf(await volumes.root(entry.media.volume), entry))
+      await gone(entry)
+      freed++
+      freed_bytes += entry.media.bytes
+    }
+    return { freed, freed_bytes }
+  }
+
+  async function run(by: string): Promise<RunNote> {
+    if (!journal.switch.on) throw new Fault('input/invalid', 'Retention only reports: an administrator switches it on first.')
+    await recover()
+    const at_ms = clock()
+    const refused: Refusal[] = []
+    const { freed, freed_bytes } = await empty(refused)
+    const { library, plan, leaving } = await survey()
+    const entries = entriesOf(bounded(plan.lines, library, planner.terms.most_part), library, plan, at_ms)
+    await plannedDown(entries)
+    let [moved, moved_bytes] = [0, 0]
+    const places = placesIn([...leaving, ...entries])
+    for (const entry of entries) {
+      const why = closed || !journal.switch.on ? 'the run was ended before its turn' : await tried(() => remove(entry, places))
+      if (why === null) {
+        moved++
+        moved_bytes += entry.media.bytes
+        continue
+      }
+      refused.push({ name: entry.name, why })
+      await commit({ type: 'retention.refused', payload: said(entry, { why }) }, (batch) => journal.drop(batch, entry))
+      places.delete(placeOf(entry))
+    }
+    let asked = 0
+    for (; asked < plan.makes.length && !closed; asked++) await rooms.make(plan.makes[asked]!)
+    const note: RunNote = { at_ms, by, moved, moved_bytes, freed, freed_bytes, asked, refused: refused.slice(0, MOST_NOTES) }
+    await commit({ type: 'retention.run', payload: { ...note } }, (batch) => journal.setLast(batch, note))
+    return note
+  }
+
+  async function plannedDown(entries: readonly Leaving[]): Promise<void> {
+    if (entries.length === 0) return
+    const batch = new Batch()
+    for (const entry of entries) journal.put(batch, entry)
+    await batch.commit(log)
+    crashPoint('retention.planned')
+  }
+
+  return {
+    survey,
+    run: (by) => inTurn(() => run(by)),
+    undo: (ids, by) => inTurn(async () => {
+      const refused: Refusal[] = []
+      let back = 0
+      for (const entry of (await journal.all()).filter(({ id, state }) => state !== 'planned' && (ids?.includes(id) ?? true))) {
+        await rooms.keep(entry.sha256, by)
+        const why = await bringBack(entry, by)
+        if (why === null) back++
+        else refused.push({ name: entry.name, why })
+      }
+      return { back, refused }
+    }),
+    // Not in turn: switching off stops a run that is under way at its next file.
+    set: (on, by) => commit({ type: 'retention.switched', payload: { on, by } }, (batch) => journal.setSwitch(batch, { on, by, at_ms: clock() })),
+    recover: () => inTurn(recover),
+    due: () => journal.switch.on && isDue(journal.last?.at_ms ?? journal.switch.at_ms!, clock(), planner.terms.at),
+    async close() {
+      closed = true
+      await queue
+    },
+  }
+}
+
+interface Refusal { readonly name: string; readonly why: string }
+
+/** The sentence of a Fault is a reason to leave the file alone; everything else is a bug. */
+async function tried(work: () => Promise<string | null>): Promise<string | null> {
+  try {
+    return await work()
+  } catch (e) {
+    if (e instanceof Fault) return e.message
+    throw e
+  }
+}
+
+/** Whatever the planner says: no more of a volume in one run than its part. */
+function bounded(lines: readonly PlanLine[], { volumes }: Library, most_part: number): PlanLine[] {
+  const left = new Map([...volumes].map(([name, { files, mounted }]) => [name, mounted ? Math.ceil(files * most_part) : 0]))
+  return lines.filter((line) => {
+    const more = left.get(line.media.volume) ?? 0
+    if (line.goes) left.set(line.media.volume, more - 1)
+    return line.goes && more > 0
+  })
+}
+
+function entriesOf(chosen: readonly PlanLine[], { items }: Library, { lines }: Plan, at_ms: number): Leaving[] {
+  const going = placesIn(lines.filter(({ goes }) => goes))
+  const known = new Map(items.map((item) => [item.asset.sha256, item]))
+  return chosen.map(({ sha256, role, name, media, replaced_by, why }) => {
+    const id = ulid(at_ms).toLowerCase()
+    const { files, drive } = known.get(sha256)!
+    const left = files.filter((file) => file.there === true && !going.has(placeOf(file))).map((file) => file.role)
+    return { id, state: 'planned', at_ms, sha256, role, name, media, trash: trashPath(id, media.path, at_ms), replaced_by, left, drive, why }
+  })
+}
+
+/** The last time that the clock showed `at` lies after `last_ms`. */
+export function isDue(last_ms: number, now_ms: number, at: string): boolean {
+  const [hour, minute] = at.split(':').map(Number) as [number, number]
+  const today = new Date(now_ms)
+  today.setHours(hour, minute, 0, 0)
+  if (today.getTime() > now_ms) today.setDate(today.getDate() - 1)
+  return last_ms < today.getTime()
+}
+
+const placeOf = ({ media }: Pick<Leaving, 'media'>): string => `${media.volume}/${media.path}`
+const placesIn = (entries: readonly Pick<Leaving, 'media'>[]): Set<string> => new Set(entries.map(placeOf))
