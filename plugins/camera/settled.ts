@@ -6,7 +6,7 @@ export type Seen = Map<string, { readonly state: string; readonly since_ms: numb
 /** Longer than any camera makes its clips: one that did not change for so long is not being written. */
 export const UNSAID_REST_MS = 11 * 60_000
 /** What has just changed, or could just have been closed, is left for the next look. */
-export const CHANGED_REST_MS = 5_000
+export const CHANGED_REST_MS = 2_000
 
 /**
  * Clips that are not being written any more. Pure but for `seen`, which it brings up to date.
