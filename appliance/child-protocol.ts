@@ -15,6 +15,7 @@ export interface RunOrder {
   readonly config: unknown
   readonly attempt: number
   readonly scratch: string
+  readonly kept: string // outlives this process
   readonly mounts: readonly VolumeSpec[] // volumes this machine has mounted; all others come over HTTP
   readonly cache: CacheSpec // of what came over HTTP
   readonly core: CoreAddress
