@@ -94,7 +94,7 @@ async function isKnown({ address, token }: Device, signal: AbortSignal): Promise
 async function orderOf({ address, device, token, org, site }: Device, folder: string): Promise<AgentOrder> {
   const wishes = await readWishes(folder)
   return {
-    device, org, site, core: { baseUrl: address, token }, mqtt_url: wishes.mqtt_url ?? null, watchers: false,
+    device, org, site, core: { baseUrl: address, token }, mqtt_url: wishes.mqtt_url ?? null, remotes: [], watchers: false,
     scratch: wishes.scratch ?? at(folder, 'scratch'), cache: { folder: at(folder, 'cache'), most_bytes: wishes.cache_bytes },
     mounts: Object.entries(wishes.mounts).map(([name, root]) => ({ name, root })),
   }

@@ -45,7 +45,7 @@ afterEach(async () => {
 function start(device: string, mounted: boolean): ChildProcess {
   const order: AgentOrder = {
     device, ...HOME, core: { baseUrl: core.url, token: core.tokenFor('device', device, 'device') }, mqtt_url: `mqtt://127.0.0.1:${core.mqttPort}`,
-    scratch: join(dir, `scratch-${device}`), cache: { folder: join(dir, `cache-${device}`), most_bytes: 1e9 }, mounts: mounted ? core.volumes.specs : [], watchers: false,
+    scratch: join(dir, `scratch-${device}`), cache: { folder: join(dir, `cache-${device}`), most_bytes: 1e9 }, mounts: mounted ? core.volumes.specs : [], remotes: [], watchers: false,
   }
   const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'agent', '--order'], { stdio: ['pipe', 'inherit', 'inherit'], env: { ...process.env, VIEWSHED_LOG: 'silent' } })
   agent.stdin!.write(JSON.stringify(order) + '\n')

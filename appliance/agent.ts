@@ -12,6 +12,7 @@ import { Fault } from '../core/contract/fault.ts'
 import type { AnyPlugin, WatchContext } from '../core/contract/plugin.ts'
 import { rests } from '../core/devices/rests.ts'
 import type { HelloAnswer } from '../core/http/api.ts'
+import type { RemoteSpec } from '../core/store/volume/remotes.ts'
 import { openVolumes, STAGING } from '../core/store/volumes.ts'
 import { boardClient } from '../core/tasks/port-http.ts'
 import type { Claim } from '../core/tasks/port.ts'
@@ -23,6 +24,7 @@ import { probe } from './capability.ts'
 import { openChildren, type Running } from './children.ts'
 import { watchConditions } from './conditions.ts'
 import { askCore, type CoreAddress } from './core-request.ts'
+import { agentFar } from './far-volumes.ts'
 import { joinBroker, type BrokerLink } from './broker-link.ts'
 import { HERE } from './machine/here.ts'
 import { watcherMedia } from './media.ts'
@@ -40,6 +42,7 @@ export interface AgentOrder {
   readonly scratch: string
   readonly cache: CacheSpec
   readonly mounts: readonly Wanted[]
+  readonly remotes: readonly RemoteSpec[] // volumes that it reaches over the network by itself
   readonly watchers: boolean // whether this machine's inboxes and cameras are its business
 }
 
@@ -86,6 +89,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
   )
   let mounts: Awaited<ReturnType<typeof checkedMounts>> = { good: [], wrong: [] }
   let link: BrokerLink | null = null
+  const far = agentFar(order.remotes)
   const capability = () => ({ ...machine, stages: [...stages.keys()], lacks, mounts: mounts.good.map(({ name }) => name) })
 
   /** Says what it can do, and hears what it may. Twice when a mount came or went: what it can do changed with it. */
@@ -93,6 +97,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     const said = capability()
     const answer = await askCore<HelloAnswer>(address, 'POST', '/api/device/hello', { capability: said, conditions: conditions.now() }, signal)
     mounts = await checkedMounts(order.mounts, answer.volumes, answer.org)
+    far.hear(answer)
     for (const { why } of mounts.wrong) log.warn(why)
     const isSame = said.mounts.join() === capability().mounts.join()
     if (!isSame) link?.birth(capability())
@@ -125,7 +130,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     while (!signal.aborted) {
       // Hours are core's to tell: its clock is the one that a person set.
       const rest = may.settings.mode === 'working' ? rests({ ...may.settings, hours: null }, conditions.now(), new Date()) : may.settings.mode
-      const open = rest === null ? room({ stages, settings: may.settings, allowed: may.allowed, running: [...running.values()].map(({ claim, cap_mib }) => ({ stage: claim.stage, cap_mib })), machine, rest_ms: (plugin) => children.rest_ms(plugin, performance.now()) }) : []
+      const open = rest === null ? room({ stages, settings: may.settings, allowed: may.allowed, running: [...running.values()].map(({ claim, cap_mib }) => ({ stage: claim.stage, cap_mib })), machine, rest_ms: (plugin) => children.rest_ms(plugin, performance.now()) }).filter((stage) => awayFrom(stage).length === 0) : []
       const isRemote = mounts.good.length === 0
       const claims = open.length > 0 ? await untilAnswered(() => core.claim(order.device, { ...home, role: 'device' }, open, 1, isRemote ? cache.holds() : [])) : []
       for (const claim of claims) start(claim)
@@ -133,11 +138,18 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     }
   }
 
+  /** Volumes that a stage writes to and that are not there now. */
+  const awayFrom = (stage: string): string[] => {
+    const { plugin } = stages.get(stage)!
+    const writes = plugin.stages![stage.slice(plugin.name.length + 1)]!.writes
+    return writes ? far.away(writes(configs[plugin.name] as never), mounts.good.map(({ name }) => name)) : []
+  }
+
   function start(claim: Claim): void {
     const { plugin, cap_mib } = stages.get(claim.stage)!
     const run = children.run(plugin.name, cap_mib, {
       kind: 'run', task: claim.id, token: claim.token, stage: claim.stage, input: claim.input, options: claim.options, attempt: claim.attempt,
-      config: configs[plugin.name], mounts: mounts.good, cache: order.cache, core: { ...address },
+      config: configs[plugin.name], mounts: mounts.good, far: far.order(), cache: order.cache, core: { ...address },
     }, (done, what) => link?.progress({ task: claim.id, stage: claim.stage, done, what }))
     running.set(claim.id, { claim, run, cap_mib })
     void finish(claim, run).catch((e: unknown) => { if (!signal.aborted) log.error(e, `task ${claim.id}`) }).finally(async () => {
@@ -150,12 +162,15 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
   async function finish(claim: Claim, run: Running): Promise<void> {
     const result = await run.result.then((done) => ({ done }), (e: unknown) => ({ fault: e as Fault & { log?: string } }))
     if (signal.aborted) return // the goodbye lets go of everything at once
+    if ('fault' in result && result.fault.code === 'media/unmounted') await far.look()
+    // Another house that is away for the night says nothing against the work.
+    const isAway = 'fault' in result && result.fault.code === 'media/unmounted' && awayFrom(claim.stage).length > 0
     await untilAnswered(async () => {
       if ('done' in result) {
         await core.complete(order.device, { id: claim.id, token: claim.token, output: result.done.output, files: [...result.done.files] })
         return rm(join(scratch.root, KEPT, claim.id), { recursive: true, force: true })
       }
-      if (result.fault.code === 'task/cancelled') return core.release(order.device, claim.id, claim.token)
+      if (result.fault.code === 'task/cancelled' || isAway) return core.release(order.device, claim.id, claim.token)
       log.warn({ task: claim.id, stage: claim.stage, code: result.fault.code }, result.fault.message)
       return core.fault(order.device, claim.id, claim.token, { ...result.fault.toJSON(), ...(result.fault.log ? { log: result.fault.log } : {}) })
     }).catch(async (e: unknown) => {
@@ -221,6 +236,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     ending.abort()
     told.removeEventListener('abort', stop)
     conditions.stop()
+    far.close()
     children.stop()
     // Whoever says goodbye loses nothing and costs nothing; whoever cannot is soon missed.
     await askCore(address, 'POST', '/api/device/goodbye', {}, AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined)

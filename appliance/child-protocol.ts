@@ -4,6 +4,7 @@ import type { MediaRef } from '../core/contract/media.ts'
 import type { VolumeSpec } from '../core/store/volumes.ts'
 import type { CacheSpec } from './cache.ts'
 import type { CoreAddress } from './core-request.ts'
+import type { FarOrder } from './far-volumes.ts'
 
 export interface RunOrder {
   readonly kind: 'run'
@@ -17,6 +18,7 @@ export interface RunOrder {
   readonly scratch: string
   readonly kept: string // outlives this process
   readonly mounts: readonly VolumeSpec[] // volumes this machine has mounted; all others come over HTTP
+  readonly far: FarOrder // volumes that it reaches over the network by itself
   readonly cache: CacheSpec // of what came over HTTP
   readonly core: CoreAddress
 }

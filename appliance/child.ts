@@ -1,12 +1,14 @@
 /** A warm stage process: models stay loaded between tasks. Its agent gives it one task at a time. */
 import { mkdir } from 'node:fs/promises'
-import type { Media } from '../core/contract/media.ts'
+import type { StageMedia } from '../core/contract/media.ts'
 import { Fault, isFaultCode } from '../core/contract/fault.ts'
 import { checked } from '../core/plugins/registry.ts'
+import type { Remotes } from '../core/store/volume/remotes.ts'
 import { openVolumes } from '../core/store/volumes.ts'
 import type { AnyPlugin, AnyStage, Run, StageContext } from '../core/contract/plugin.ts'
 import { openCache } from './cache.ts'
 import type { FromChild, RunOrder, ToChild } from './child-protocol.ts'
+import { openFar, type FarOrder } from './far-volumes.ts'
 import { taskMedia } from './media.ts'
 
 const PROGRESS_EVERY_MS = 250
@@ -38,7 +40,7 @@ async function run(order: RunOrder): Promise<void> {
     const input = checked(stage.input, order.input, 'input/invalid', `input of ${order.stage}`)
     const handler = await load(order.stage, stage)
     await mkdir(order.scratch, { recursive: true })
-    const media = taskMedia({ mounted: await openVolumes(order.mounts, null), cache: openCache(order.cache), core: order.core, lease: order, scratch: order.scratch, signal: abort.signal })
+    const media = taskMedia({ mounted: await openVolumes(order.mounts, null, farOf(order.far)), cache: openCache(order.cache), core: order.core, lease: order, scratch: order.scratch, signal: abort.signal })
     let said_ms = 0
     const output = await handler.run(input as never, {
       config: order.config, options: order.options as never, media: patient(media, order.task), scratch: order.scratch, kept: order.kept, attempt: order.attempt, signal: abort.signal,
@@ -61,6 +63,17 @@ async function run(order: RunOrder): Promise<void> {
   }
 }
 
+/** Connections stay from task to task. */
+let far: { readonly order: string; readonly remotes: Remotes } | null = null
+function farOf(order: FarOrder): Remotes {
+  const text = JSON.stringify(order)
+  if (far?.order !== text) {
+    far?.remotes.close() // one task at a time: nobody uses it
+    far = { order: text, remotes: openFar(order) }
+  }
+  return far.remotes
+}
+
 function stageOf(name: string): AnyStage {
   const dot = name.indexOf('.')
   const stage = plugins.find((p) => p.name === name.slice(0, dot))?.stages?.[name.slice(dot + 1)]
@@ -77,7 +90,7 @@ async function load(name: string, stage: AnyStage): Promise<Run<never, never, St
 }
 
 /** A file may take hours to come over a slow link: as long as it is waited for, the stage has not stalled. */
-function patient(media: Media, task: string): Media {
+function patient(media: StageMedia, task: string): StageMedia {
   const awaited = async <T>(file: Promise<T>): Promise<T> => {
     const timer = setInterval(() => say({ kind: 'alive', task }), ALIVE_EVERY_MS)
     try {
@@ -86,7 +99,7 @@ function patient(media: Media, task: string): Media {
       clearInterval(timer)
     }
   }
-  return { read: (ref) => awaited(media.read(ref)), write: (volume, path, localPath) => awaited(media.write(volume, path, localPath)) }
+  return { read: (ref) => awaited(media.read(ref)), write: (volume, path, localPath) => awaited(media.write(volume, path, localPath)), reread: (ref) => awaited(media.reread(ref)) }
 }
 
 function asFault(e: unknown): Fault {

@@ -28,7 +28,7 @@ const run = (stage: string, cap_mib = 128) => {
   const task = `t${++count}`
   return children.run('rogue', cap_mib, {
     kind: 'run', task, token: 'lease', stage: `rogue.${stage}`, input: { text: 'hello' }, options: {}, config: {}, attempt: 1,
-    mounts: [], cache: { folder: '/nowhere', most_bytes: 0 }, core: { token: '' },
+    mounts: [], far: { specs: [], known: {} }, cache: { folder: '/nowhere', most_bytes: 0 }, core: { token: '' },
   }, () => undefined)
 }
 const codeOf = (promise: Promise<unknown>) => promise.then(() => 'done', (e: unknown) => (e instanceof Fault ? e.code : e))
@@ -69,7 +69,7 @@ test.runIf(linux)('stage processes are gone when the process that started them i
   const parent = spawn(process.execPath, ['--input-type=module', '-e', `
     import { openChildren } from ${JSON.stringify(fileURLToPath(new URL('./children.ts', import.meta.url)))}
     const children = openChildren({ scratch: ${JSON.stringify(dir)}, onGroup: () => undefined, plugins: ${JSON.stringify(ROGUES)} })
-    children.run('rogue', 128, { kind: 'run', task: 't', token: 'l', stage: 'rogue.deaf', input: { text: '' }, options: {}, config: {}, attempt: 1, mounts: [], cache: { folder: '/nowhere', most_bytes: 0 }, core: { token: '' } }, () => undefined)
+    children.run('rogue', 128, { kind: 'run', task: 't', token: 'l', stage: 'rogue.deaf', input: { text: '' }, options: {}, config: {}, attempt: 1, mounts: [], far: { specs: [], known: {} }, cache: { folder: '/nowhere', most_bytes: 0 }, core: { token: '' } }, () => undefined)
     setTimeout(() => console.log(children.pids()[0]), 500)
     setInterval(() => undefined, 1000)`], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await once(parent.stdout, 'data')) as [Buffer]

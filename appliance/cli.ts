@@ -7,6 +7,8 @@ const commands: Record<string, { readonly help: string; readonly run: (args: rea
   agent: { help: '[--join ADDRESS | --discover] [--name NAME] [--folder DIR]: runs stages for an appliance', run: async (args) => (await import('./agent-main.ts')).agentMain(args) },
   devices: { help: '[--json] | accept CODE [--name NAME] [--stages a,b] | refuse CODE | pause, resume, drain, revoke NAME', run: async (args) => (await import('./devices.ts')).devices(args) },
   retention: { help: '[report [REASON] | run | undo ID… | undo all | on NAME | off]: what would go and why; nothing does while it is off', run: async (args) => (await import('./retention.ts')).retention(args) },
+  volumes: { help: '[--json] | trust NAME: where files lie, whether it is there, which host keys are believed', run: async (args) => (await import('./volumes-command.ts')).volumes(args) },
+  verify: { help: '[--rate MB/s] [--volume NAME] [--older DAYS] [--report] [--json]: reads the archive again and makes good what has rotted', run: async (args) => (await import('./verify.ts')).verify(args) },
   bench: { help: '[NAME]: one JSON line for each figure', run: async (args) => (await import('./bench.ts')).bench(args) },
   crash: { help: '[--kills N] [--minutes M] [--seed S] [--devices D] [--spacing_s S]: kills processes, cuts links, fills disks and turns clocks at random; compares what is left with an undisturbed run', run: async (args) => (await import('./crash.ts')).crash(args) },
   'setup-link': { help: 'a new one-time link to set the appliance up', run: async () => (await import('./door.ts')).setupLink() },

@@ -6,8 +6,10 @@ import { Type, type Static } from 'typebox'
 import { parse, YAMLParseError } from 'yaml'
 import { Fault } from '../core/contract/fault.ts'
 import type { OutsideSettings } from '../core/mqtt/outside.ts'
+import type { RemoteSpec } from '../core/store/volume/remotes.ts'
 import { checked } from '../core/plugins/registry.ts'
 import { MqttSection, readMqtt } from './mqtt-config.ts'
+import { readVolumes, VolumesSection } from './volumes-config.ts'
 
 const File = Type.Object({
   name: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'What the appliance is called in the UI' })),
@@ -17,7 +19,7 @@ const File = Type.Object({
   }, { additionalProperties: false, description: 'Map tiles from the internet; left out: none are asked for' })),
   behind_proxy: Type.Optional(Type.Boolean({ description: 'A proxy of your own stands in front and sets X-Forwarded-Proto, -Host and -For' })),
   mqtt: Type.Optional(MqttSection),
-  volumes: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), Type.String({ minLength: 1 }))),
+  volumes: Type.Optional(VolumesSection),
   plugins: Type.Optional(Type.Record(Type.String(), Type.Record(Type.String(), Type.Unknown()))),
 }, { additionalProperties: false })
 type File = Static<typeof File>
@@ -32,6 +34,7 @@ export interface Config {
   readonly trustProxy: boolean
   readonly tiles: { readonly url: string; readonly attribution: string } | null
   readonly volumes: Readonly<Record<string, string>> // name → absolute folder
+  readonly remotes?: readonly RemoteSpec[] // volumes that are reached over the network
   readonly inbox: string
   readonly plugins: Readonly<Record<string, Record<string, unknown>>>
 }
@@ -43,7 +46,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   mkdirSync(folder, { recursive: true })
   const file = readFile(join(folder, 'viewshed.yaml'))
   const inbox = resolve(env.VIEWSHED_INBOX ?? join(media, 'inbox'))
-  const archive = env.VIEWSHED_ARCHIVE ?? file.volumes?.archive
+  const { folders, remotes } = readVolumes(file.volumes ?? {}, folder)
+  const archive = env.VIEWSHED_ARCHIVE ? resolve(folder, env.VIEWSHED_ARCHIVE) : folders.archive
+  const far = remotes.filter(({ name }) => !(name === 'archive' && archive !== undefined))
   const folderConfig = file.plugins?.folder ?? {}
   return {
     name: file.name ?? hostname(),
@@ -54,13 +59,14 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     mqtt: file.mqtt ? readMqtt(file.mqtt, folder) : null,
     trustProxy: file.behind_proxy ?? false,
     tiles: file.tiles ?? null,
-    volumes: { media, ...Object.fromEntries(Object.entries(file.volumes ?? {}).map(([name, path]) => [name, resolve(folder, path)])), ...(archive ? { archive: resolve(folder, archive) } : {}) },
+    volumes: { media, ...folders, ...(archive ? { archive } : {}) },
+    remotes: far,
     inbox,
     plugins: {
       ...file.plugins,
       folder: { inboxes: [{ path: inbox }], ...folderConfig },
       inference: { models: join(folder, 'models'), ...file.plugins?.inference },
-      archive: { enabled: archive !== undefined, ...file.plugins?.archive },
+      archive: { enabled: archive !== undefined || far.some(({ name }) => name === 'archive'), ...file.plugins?.archive },
     },
   }
 }

@@ -27,6 +27,7 @@ import { openIndexes } from '../core/store/index/index.ts'
 import { openLog } from '../core/store/log.ts'
 import { startProjector } from '../core/store/projector.ts'
 import { openUploads } from '../core/store/uploads.ts'
+import { openRemotes } from '../core/store/volume/remotes.ts'
 import { openVolumes } from '../core/store/volumes.ts'
 import { openBoard, type OpenBoard } from '../core/tasks/board.ts'
 import { openEvents } from '../core/tasks/events.ts'
@@ -37,8 +38,10 @@ import { linksOf } from '../flows/links.ts'
 import type { Flows } from '../flows/process.ts'
 import type { Config } from './config.ts'
 import { doorRoutes, ownRoutes } from './own-routes.ts'
+import { openPlayable } from './playable.ts'
 import { startRetention } from './retention-clock.ts'
 import { statusOf } from './status.ts'
+import { volumeRoutes } from './volume-routes.ts'
 
 export interface Core {
   readonly url: string
@@ -65,16 +68,25 @@ const UI = fileURLToPath(new URL('../ui/dist', import.meta.url))
 const SCOPE: Scope = { ...HOME, role: 'admin' }
 const SWEEP_MS = 1_000
 const COUNT_EVERY_MS = 1_000
+const FAR_SWEEP_MS = 3_600_000
 
 /** Resolves when it answers. Throws Faults that say what to mend. */
 export async function openCore(config: Config, plugins: readonly AnyPlugin[], log: Logger): Promise<Core> {
   const run = await runFolder(config.folder)
   const registry = createRegistry(plugins, config.plugins)
   const store = await openLog(join(config.folder, 'log'))
+  const far = openRemotes(config.remotes ?? [], {
+    id: (name) => store.get(`volume!${name}`),
+    hostKey: (name) => store.get(`volume-key!${name}`),
+    keep: {
+      id: (name, id) => store.commit([{ type: 'put', key: `volume!${name}`, value: id }]),
+      hostKey: (name, fingerprint) => store.commit([{ type: 'put', key: `volume-key!${name}`, value: fingerprint }]),
+    },
+  }, { onTrouble: (error) => log.error(error, 'a volume could not be looked at') })
   const volumes = await openVolumes(Object.entries(config.volumes).map(([name, root]) => ({ name, root, org: HOME.org })), {
     get: (name) => store.get(`volume!${name}`),
     set: (name, id) => store.commit([{ type: 'put', key: `volume!${name}`, value: id }]),
-  })
+  }, far)
   await volumes.sweep()
 
   const outcomes = await openOutcomes({ log: store, clock: Date.now })
@@ -115,10 +127,15 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     stage: (name) => registry.stage(name)?.stage ?? null,
     whereabouts: ({ id, org, generation }) => ({
       mqtt: brokerFor(id, generation === null ? null : config.mqtt, broker.port), // our own agent's token is made here and known here only
-      volumes: volumes.names.filter((name) => volumes.orgOf(name) === org).map((name) => ({ name, id: store.get(`volume!${name}`)! })),
+      volumes: volumes.names.filter((name) => volumes.orgOf(name) === org && store.get(`volume!${name}`) !== undefined).map((name) => ({ name, id: store.get(`volume!${name}`)! })),
+      ...(far.names.length > 0 ? { far: far.views().map(({ name, host_key }) => ({ name, host_key })) } : {}),
     }),
     warn: (error, message) => log.warn(error, message),
   })
+  const sweeping = setInterval(() => {
+    if (board.unplaced() > 0) return // what these have staged is still wanted
+    void far.sweep(async (task) => ['complete', undefined].includes((await board.task(SCOPE, task))?.state)).catch((e: unknown) => log.warn(e, 'what old tasks have staged far away is cleared later'))
+  }, FAR_SWEEP_MS)
   const metrics = new Metrics()
   const broker = await startBroker({
     registry: metrics, port: config.mqttPort, host: config.host, access, log, onDevice: devices.word,
@@ -163,11 +180,8 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const door = await startHttp({
     port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy, handlers,
-    routers: [boardRoutes({ board, outcomes, events, gate: devices.gate }).routes(), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url })],
-    media: { open: async (scope, volume, path) => {
-      if (volumes.orgOf(volume) !== scope.org) throw new Fault('media/missing', `there is no volume ${volume}`)
-      return volumes.resolve(volume, path)
-    } },
+    routers: [boardRoutes({ board, outcomes, events, gate: devices.gate }).routes(), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
+    media: openPlayable(volumes, (scope) => indexes.index(scope)),
     staging: { ...openUploads(volumes), admit: (scope, { task, token, volume }) => {
       if (volumes.orgOf(volume) !== scope.org || !board.within(scope, task)) throw new Fault('task/unknown', `there is no task ${task}`)
       if (!board.mayStage(scope, task, token)) throw new Fault('task/stale', `another lease has task ${task} by now, or it is complete`)
@@ -209,6 +223,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     },
     async close() {
       clearInterval(counting)
+      clearInterval(sweeping)
       outcomes.close()
       home.close()
       await door.close()
@@ -219,6 +234,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       await indexes.close()
       await catalogue.close()
       await board.close()
+      far.close()
       await store.close()
     },
   }

@@ -66,7 +66,7 @@ function machineOf(capability: DeviceView['capability']): string {
   return [`${cores} cores`, `${Math.round(memory_mib / 1024)} GB`, ...gpus.map(({ name }) => name)].join(', ')
 }
 
-function columns(rows: readonly (readonly string[])[]): string[] {
+export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows.reduce<number[]>((wide, row) => row.map((cell, i) => Math.max(wide[i] ?? 0, cell.length)), [])
   return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd())
 }

@@ -30,7 +30,7 @@ afterEach(async () => {
 
 let count = 0
 const run = (stage: string, text = 'hello') =>
-  children.run('rogue', 128, { kind: 'run', task: `t${++count}`, token: 'lease', stage: `rogue.${stage}`, input: { text }, options: {}, config: {}, attempt: 1, mounts: [], cache: { folder: '/nowhere', most_bytes: 0 }, core: { token: '' } }, () => undefined)
+  children.run('rogue', 128, { kind: 'run', task: `t${++count}`, token: 'lease', stage: `rogue.${stage}`, input: { text }, options: {}, config: {}, attempt: 1, mounts: [], far: { specs: [], known: {} }, cache: { folder: '/nowhere', most_bytes: 0 }, core: { token: '' } }, () => undefined)
 const codeOf = (promise: Promise<unknown>) => promise.then(() => 'done', (e: unknown) => (e instanceof Fault ? e.code : e))
 
 test.each([

@@ -2,8 +2,10 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, type FaultCode } from '../core/contract/fault.ts'
-import type { Media, MediaRef } from '../core/contract/media.ts'
+import type { MediaRef, StageMedia, WatchMedia } from '../core/contract/media.ts'
 import { errno, readFault } from '../core/store/durable.ts'
+import { openReceiving } from '../core/store/receiving.ts'
+import { reread } from '../core/store/volume/reread.ts'
 import type { Volumes } from '../core/store/volumes.ts'
 import type { Cache } from './cache.ts'
 import type { CoreAddress } from './core-request.ts'
@@ -12,7 +14,7 @@ import { download } from './download.ts'
 import { inTime } from './mounts.ts'
 import { upload } from './upload.ts'
 
-export interface TaskMedia extends Media {
+export interface TaskMedia extends StageMedia {
   /** What the stage wrote so far: the completion names these files. */
   readonly files: readonly MediaRef[]
 }
@@ -30,24 +32,34 @@ export interface TaskMediaParts {
 const GONE: readonly FaultCode[] = ['media/unmounted', 'media/unreadable', 'media/missing']
 
 export function taskMedia({ mounted, cache, core, lease, scratch, signal }: TaskMediaParts): TaskMedia {
+  const { far } = mounted // what is written goes there without a detour by core
   const files = new Map<string, MediaRef>()
   const inputs = join(scratch, '.inputs')
   const keyOf = (ref: Pick<MediaRef, 'volume' | 'path'>) => `${ref.volume}/${ref.path}`
   const staged = ({ volume, path }: Pick<MediaRef, 'volume' | 'path'>) => `/api/staging/${lease.task}/${lease.token}/${encoded(volume, path)}`
   const isOwn = (ref: MediaRef) => files.get(keyOf(ref))?.sha256 === ref.sha256
 
-  async function readMounted(ref: MediaRef): Promise<string> {
-    const path = await inTime(isOwn(ref) ? mounted.stagedPath(lease.task, lease.token, ref) : mounted.resolve(ref.volume, ref.path))
-    return checked(path, ref)
+  const pathOf = (ref: MediaRef) => inTime(isOwn(ref) ? mounted.stagedPath(lease.task, lease.token, ref) : mounted.resolve(ref.volume, ref.path))
+  const readMounted = async (ref: MediaRef) => checked(await pathOf(ref), ref)
+
+  /** Null: there is no mount, or it is gone. */
+  async function ownMounted(ref: MediaRef): Promise<string | null> {
+    if (!mounted.names.includes(ref.volume)) return null
+    try {
+      return await pathOf(ref)
+    } catch (e) {
+      if (!isGone(e)) throw e
+      return null
+    }
   }
 
-  /** What this task has written comes back from core's disk, not from what we remember of it: it may be read to be verified. */
+  /** What comes back is from core's disk, not from what we remember of it: it may be read to be verified. */
   async function readBack(ref: MediaRef): Promise<string> {
     const folder = join(inputs, 'back')
     const to = join(folder, ref.sha256)
     await mkdir(folder, { recursive: true })
     await rm(to, { force: true })
-    await download({ core, path: staged(ref), ref, to, signal })
+    await download({ core, path: isOwn(ref) ? staged(ref) : `/media/${encoded(ref.volume, ref.path)}`, ref, to, signal })
     return to
   }
 
@@ -64,8 +76,13 @@ export function taskMedia({ mounted, cache, core, lease, scratch, signal }: Task
       if (isOwn(ref)) return readBack(ref)
       return cache.take(ref, inputs, (part, makeRoom) => download({ core, path: `/media/${encoded(ref.volume, ref.path)}`, ref, to: part, signal, makeRoom }), signal)
     },
+    async reread(ref) {
+      if (far.has(ref.volume)) return far.reread(isOwn(ref) ? lease.task : null, ref, { signal })
+      const path = await ownMounted(ref)
+      return path === null ? { ...(await reread(await readBack(ref), { signal })), from: 'network' } : reread(path, { signal }).catch((e: unknown) => { throw readFault(e, path) })
+    },
     async write(volume, path, localPath) {
-      const ref = (await stageMounted(volume, path, localPath)) ?? (await upload({ core, path: staged({ volume, path }), from: localPath, signal }))
+      const ref = far.has(volume) ? await far.stage(lease.task, volume, path, localPath, signal) : (await stageMounted(volume, path, localPath)) ?? (await upload({ core, path: staged({ volume, path }), from: localPath, signal }))
       files.set(keyOf(ref), ref)
       return ref
     },
@@ -84,11 +101,24 @@ export function taskMedia({ mounted, cache, core, lease, scratch, signal }: Task
   }
 }
 
-/** A watcher's media: written files take their place at once. */
-export const watcherMedia = (mounted: Volumes): Media => ({
-  read: async (ref) => checked(await mounted.resolve(ref.volume, ref.path), ref),
-  write: (volume, path, localPath) => mounted.put(volume, path, localPath),
-})
+/** A watcher's media: written files take their place at once. A watcher runs only where its volume is a folder: what it brings is too much to be sent on. */
+export function watcherMedia(mounted: Volumes): WatchMedia {
+  const receive = openReceiving(mounted)
+  const here = (volume: string) => {
+    if (!mounted.names.includes(volume)) throw new Fault('media/unmounted', `volume ${volume} is not mounted on this machine: cameras and inboxes are watched only where it is; name it under mounts in agent.yaml, or run the watcher on the appliance`)
+  }
+  return {
+    read: async (ref) => checked(await mounted.resolve(ref.volume, ref.path), ref),
+    write: async (volume, path, localPath) => {
+      here(volume)
+      return mounted.put(volume, path, localPath)
+    },
+    receive: async (volume, path, key) => {
+      here(volume)
+      return receive(volume, path, key)
+    },
+  }
+}
 
 async function checked(path: string, ref: MediaRef): Promise<string> {
   const same = await isSame(path, ref).catch((e: unknown) => { throw readFault(e, path) })

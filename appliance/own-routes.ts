@@ -62,12 +62,12 @@ function device({ principal }: DoorState): void {
   demand(principal, 'device')
 }
 
-function commandLine({ principal, session }: DoorState): void {
+export function commandLine({ principal, session }: DoorState): void {
   const { kind, id } = demand(principal, 'admin')
   if (kind !== 'person' || id !== 'cli' || session !== null) throw new Fault('access/denied', 'This is for the command line on the appliance itself.')
 }
 
-async function json(req: AsyncIterable<unknown>): Promise<Record<string, unknown>> {
+export async function json(req: AsyncIterable<unknown>): Promise<Record<string, unknown>> {
   let text = ''
   for await (const part of req) {
     text += String(part)

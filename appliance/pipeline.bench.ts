@@ -165,7 +165,7 @@ async function modelRuns(clip: string, clip_s: number, folder: string): Promise<
     const ctx: StageContext<InferenceConfig, PlatesOptions> = {
       config: { models: join(folder, 'none') }, options: checked(PlatesOptions, {}, 'input/invalid', 'options') as PlatesOptions,
       scratch, attempt: 1, signal: new AbortController().signal, progress: () => undefined,
-      media: { read: async () => clip, write: async (volume, path) => ({ volume, path, bytes: 0, sha256: '0'.repeat(64) }) },
+      media: { read: async () => clip, write: async (volume, path) => ({ volume, path, bytes: 0, sha256: '0'.repeat(64) }), reread: () => Promise.reject(new Error('nobody asks for it here')) },
     }
     const media = { volume: 'media', path: 'clip.mp4', bytes: 0, sha256: '0'.repeat(64) }
     await readPlates({ media, sha256: media.sha256, media_kind: 'video', duration_s: clip_s }, ctx)

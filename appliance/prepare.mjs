@@ -18,7 +18,7 @@ const LEAST_NODE = 20
 const LOCK = join(ROOT, '.viewshed', 'prepare.lock')
 const LOCK_LOOK_MS = 200
 /** Tools with which tests make hosts, links and clocks of their own (only root can run those), and a broker as people have one, by their packages. Where one is missing its tests are skipped. */
-const WISHES = { ip: 'iproute2', tc: 'iproute2', iptables: 'iptables', faketime: 'faketime', mosquitto: 'mosquitto', openssl: 'openssl' }
+const WISHES = { ip: 'iproute2', tc: 'iproute2', iptables: 'iptables', faketime: 'faketime', mosquitto: 'mosquitto', openssl: 'openssl', sshd: 'openssh-server' }
 
 const split = process.argv.indexOf('--')
 const own = process.argv.slice(2, split < 0 ? undefined : split)

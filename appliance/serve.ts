@@ -28,7 +28,7 @@ export async function serve(config: Config): Promise<Appliance> {
   core.attach(flows)
   const agent = startOwnAgent({
     device: NAS, ...HOME, core: { socketPath: core.sockets.core, token: core.tokenFor('device', NAS, 'device') }, mqtt_url: core.mqttUrl,
-    scratch: join(config.folder, 'scratch'), cache: { folder: join(config.folder, 'cache'), most_bytes: 0 }, mounts: core.volumes.specs.map(({ name, root }) => ({ name, root })), watchers: true,
+    scratch: join(config.folder, 'scratch'), cache: { folder: join(config.folder, 'cache'), most_bytes: 0 }, mounts: core.volumes.specs.map(({ name, root }) => ({ name, root })), remotes: config.remotes ?? [], watchers: true,
   }, log, () => void core.board.gone(NAS).catch((e: unknown) => log.error(e, 'the tasks of the agent that ended wait for their leases')))
   return {
     url: core.url,

@@ -31,12 +31,15 @@ export const FAULTS = {
   'media/conflict': { status: 409, retry: false },
   'media/full': { status: 507, retry: true },
   'media/unmounted': { status: 503, retry: true },
+  'media/host-key': { status: 503, retry: true }, // another machine answers in a volume's place, or it was set up anew: a person decides
   'media/outside': { status: 400, retry: false }, // a path or symlink that leaves its folder
   'media/unreadable': { status: 422, retry: true }, // the disk or the permissions, not the content
   'media/changed': { status: 409, retry: true }, // the file changed while it was being read
   'media/range': { status: 416, retry: false },
   'media/offset': { status: 409, retry: true }, // an upload goes on from another byte than this; the answer says from which
   'media/busy': { status: 423, retry: true }, // another connection is still sending this very file
+  'camera/unreachable': { status: 503, retry: true },
+  'camera/invalid': { status: 502, retry: true }, // it answers, but not as such a camera does
   'clip/empty': { status: 422, retry: false },
   'clip/truncated': { status: 422, retry: false },
   'clip/unreadable': { status: 422, retry: false },

@@ -1,5 +1,5 @@
 import type { Static, TObject, TSchema } from 'typebox'
-import type { Media } from './media.ts'
+import type { StageMedia, WatchMedia } from './media.ts'
 import type { AssetDoc, Doc, TrackDoc } from './records.ts'
 import type { Planner } from './retention.ts'
 
@@ -16,7 +16,7 @@ export interface Needs {
 export interface StageContext<Config, Options = unknown> {
   readonly config: Config // of the plugin
   readonly options: Options // of this node in the flow, fixed when the task was published
-  readonly media: Media
+  readonly media: StageMedia
   readonly scratch: string // a directory of this task alone, removed when it ends or the device restarts
   /** A directory of this task that is there again at its next attempt on this device, whatever killed the last one; removed when it is complete,
    *  or after a week. Absent: nothing is kept here. Half of what lies in it may be half written. */
@@ -29,7 +29,7 @@ export interface StageContext<Config, Options = unknown> {
 /** The half of a plugin that stays beside its device until `signal` aborts. */
 export interface WatchContext<Config, E extends Record<string, TSchema>> {
   readonly config: Config
-  readonly media: Media
+  readonly media: WatchMedia
   readonly signal: AbortSignal
   /** Durable when it resolves; the same `key` twice is one event. */
   readonly emit: <K extends keyof E & string>(event: K, key: string, payload: Static<E[K]>) => Promise<void>
@@ -58,6 +58,7 @@ export interface Stage<Config, I extends TSchema = TSchema, O extends TSchema = 
   readonly records?: (input: Static<I>, output: Static<O>) => readonly Doc[] // pure; runs inside the completion batch
   readonly recordsOnly?: readonly (keyof Static<O> & string)[] // output fields for the records alone: they do not travel on in the flow
   readonly needs?: Needs
+  readonly writes?: (config: Config) => readonly string[] // volumes besides `media`: it is not claimed while one of them is away
   readonly exclusive?: (input: Static<I>) => string // e.g. `exchange/AB12`: one at a time
   readonly lease_s: number
   readonly load: () => Promise<Run<I, O, StageContext<Config, Static<P>>>> // imported only where it runs

@@ -44,7 +44,7 @@ export interface DevicesParts {
   /** By name; null: there is no such stage. */
   readonly stage: (name: string) => { readonly needs?: Needs } | null
   /** Where a device finds the broker, and the disks of its org. */
-  readonly whereabouts: (device: DeviceRecord) => Pick<HelloAnswer, 'mqtt' | 'volumes'>
+  readonly whereabouts: (device: DeviceRecord) => Pick<HelloAnswer, 'mqtt' | 'volumes' | 'far'>
   readonly warn: (error: unknown, message: string) => void
   readonly clock: () => number // UTC epoch, ms
   readonly monotonic: () => number // ms

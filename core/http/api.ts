@@ -105,6 +105,7 @@ export interface HelloAnswer {
   readonly rests: string | null
   readonly mqtt: { readonly url: string | null; readonly port: number | null; readonly username: string; readonly password: string | null } // url null: at the appliance's own address; password null: the token
   readonly volumes: readonly { readonly name: string; readonly id: string }[] // `id` stands in the marker of the right disk
+  readonly far?: readonly { readonly name: string; readonly host_key: string | null }[] // volumes that core reaches over the network: a device writes there that has them as folders, or is core's own
   readonly token_ends_ms: number | null
 }
 export interface EventView { readonly seq: string; readonly type: string; readonly at_ms: number; readonly payload: Record<string, unknown> }

@@ -5,12 +5,13 @@ import type { Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import type { UploadPlace, Uploads } from '../store/uploads.ts'
 import { demand, type DoorContext, type DoorState } from './pass.ts'
-import { sendFile } from './send.ts'
+import { sendFile, type FarFile } from './send.ts'
 
 /** Files by volume and path, within a scope. */
 export interface MediaSource {
-  /** The absolute path, links resolved and inside the volume. @throws Fault `access/denied`, `media/outside`, `media/unmounted`, `media/missing`. */
-  open(scope: Scope, volume: string, path: string): Promise<string>
+  /** The absolute path, links resolved and inside the volume; or what reads it where it lies. @param asset of which it is a file: then another place of
+   *  the same bytes will do. @throws Fault `access/denied`, `media/outside`, `media/unmounted`, `media/missing`. */
+  open(scope: Scope, volume: string, path: string, asset: string | null): Promise<string | FarFile>
 }
 
 export const PREFIX = '/media/'
@@ -24,10 +25,12 @@ export function media(source: MediaSource): Middleware<DoorState> {
     const [volume, ...parts] = pathParts(ctx.path.slice(PREFIX.length))
     const name = parts.at(-1)
     if (volume === undefined || name === undefined) throw new Fault('not-found', 'Media is at /media/<volume>/<path>.')
-    const path = await source.open(principal!.scope, volume, parts.join('/'))
+    const path = await source.open(principal!.scope, volume, parts.join('/'), assetOf(ctx.query['asset']))
     await sendFile(ctx, path, { name, immutable: parts[0] === 'derived' })
   }
 }
+
+const assetOf = (given: string | string[] | undefined): string | null => (typeof given === 'string' && /^[0-9a-f]{64}$/.test(given) ? given : null)
 
 /** Where a remote agent's files are put until their task completes. */
 export interface Staging extends Uploads {

@@ -1,8 +1,7 @@
-import type { Stats } from 'node:fs'
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { Transform } from 'node:stream'
+import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Fault } from '../contract/fault.ts'
 import type { DoorContext } from './pass.ts'
@@ -19,50 +18,79 @@ const TYPES: Readonly<Record<string, string>> = {
 /** The media type by the name's ending; null when a browser should only save it. */
 export const typeOf = (name: string): string | null => TYPES[extname(name).slice(1).toLowerCase()] ?? null
 
+/** A file that is not on this machine. */
+export interface FarFile {
+  readonly bytes: number
+  readonly mtime_ms: number
+  /** @param end inclusive. @param signal aborted when nobody wants it any more */
+  read(start: number, end: number, signal: AbortSignal): AsyncIterable<Buffer>
+}
+
+interface Source {
+  readonly bytes: number
+  readonly mtime_ms: number
+  open(start: number, end: number, signal: AbortSignal): Readable
+  close(): Promise<void>
+}
+
 /**
- * Sends an open-able file: conditional, in part when asked, never faster than it is read, and gone when the client is.
+ * Sends a file, here by its path or far away: conditional, in part when asked, never faster than it is read, and gone when the client is.
  * A file that shrinks meanwhile breaks the connection off, for its length is promised already.
  * @throws Fault `media/missing`, `media/unreadable`, `media/range`.
  */
-export async function sendFile(ctx: DoorContext, path: string, file: { name: string; immutable: boolean }): Promise<void> {
-  const handle = await openPlain(path)
+export async function sendFile(ctx: DoorContext, file: string | FarFile, { name, immutable }: { name: string; immutable: boolean }): Promise<void> {
+  const source = typeof file === 'string' ? await plain(file, name) : far(file)
   try {
-    const stats = await handle.stat()
-    if (!stats.isFile()) throw new Fault('media/missing', `${file.name} is not a file.`)
-    const { etag, mtime_ms } = tag(stats)
+    const { bytes, mtime_ms } = source
+    const etag = `"${bytes.toString(36)}-${Math.floor(mtime_ms * 1000).toString(36)}"`
     ctx.set('ETag', etag)
     ctx.set('Last-Modified', new Date(mtime_ms).toUTCString())
     ctx.set('Accept-Ranges', 'bytes')
-    ctx.set('Cache-Control', file.immutable ? 'private, max-age=31536000, immutable' : 'private, no-cache')
+    ctx.set('Cache-Control', immutable ? 'private, max-age=31536000, immutable' : 'private, no-cache')
     if (isFresh(ctx.headers, etag, mtime_ms)) {
       ctx.status = 304
       return
     }
-    const type = typeOf(file.name)
+    const type = typeOf(name)
     ctx.set('Content-Type', type ?? 'application/octet-stream')
-    ctx.set('Content-Disposition', disposition(file.name, type === null || ctx.query['download'] !== undefined))
+    ctx.set('Content-Disposition', disposition(name, type === null || ctx.query['download'] !== undefined))
     ctx.set('Content-Security-Policy', "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; sandbox")
-    const range = ctx.method === 'GET' && rangeStillFits(ctx.get('If-Range') || undefined, etag, mtime_ms) ? parseRange(ctx.headers.range, stats.size) : null
+    const range = ctx.method === 'GET' && rangeStillFits(ctx.get('If-Range') || undefined, etag, mtime_ms) ? parseRange(ctx.headers.range, bytes) : null
     if (range === 'unsatisfiable') {
-      ctx.set('Content-Range', `bytes */${stats.size}`)
-      throw new Fault('media/range', `${file.name} has ${stats.size} bytes.`)
+      ctx.set('Content-Range', `bytes */${bytes}`)
+      throw new Fault('media/range', `${name} has ${bytes} bytes.`)
     }
-    const { start, end } = range ?? { start: 0, end: stats.size - 1 }
+    const { start, end } = range ?? { start: 0, end: bytes - 1 }
     ctx.status = range ? 206 : 200
-    if (range) ctx.set('Content-Range', `bytes ${start}-${end}/${stats.size}`)
+    if (range) ctx.set('Content-Range', `bytes ${start}-${end}/${bytes}`)
     ctx.set('Content-Length', String(end - start + 1))
     if (ctx.method === 'HEAD' || end < start) {
       ctx.respond = false
       ctx.res.writeHead(ctx.status).end()
       return
     }
-    await stream(ctx, handle, start, end)
+    await stream(ctx, source, start, end)
   } finally {
-    await handle.close() // not the stream's to do: one whose client has gone before it began forgets it
+    await source.close() // not the stream's to do: one whose client has gone before it began forgets it
   }
 }
 
-async function stream(ctx: DoorContext, handle: FileHandle, start: number, end: number): Promise<void> {
+async function plain(path: string, name: string): Promise<Source> {
+  const handle = await openPlain(path)
+  const stats = await handle.stat()
+  if (!stats.isFile()) {
+    await handle.close()
+    throw new Fault('media/missing', `${name} is not a file.`)
+  }
+  return {
+    bytes: stats.size, mtime_ms: stats.mtimeMs, close: () => handle.close(),
+    open: (start, end) => handle.createReadStream({ start, end, highWaterMark: 256 << 10, autoClose: false }),
+  }
+}
+
+const far = ({ bytes, mtime_ms, read }: FarFile): Source => ({ bytes, mtime_ms, close: async () => undefined, open: (start, end, signal) => Readable.from(read(start, end, signal), { objectMode: false }) })
+
+async function stream(ctx: DoorContext, source: Source, start: number, end: number): Promise<void> {
   ctx.respond = false
   ctx.res.writeHead(ctx.status)
   let left = end - start + 1
@@ -73,9 +101,11 @@ async function stream(ctx: DoorContext, handle: FileHandle, start: number, end: 
     },
     flush: (done) => done(left === 0 ? null : new Fault('media/changed', `the file ended ${left} bytes early`)),
   })
+  const gone = new AbortController()
   try {
-    await pipeline(handle.createReadStream({ start, end, highWaterMark: 256 << 10, autoClose: false }), counted, ctx.res)
+    await pipeline(source.open(start, end, gone.signal), counted, ctx.res)
   } catch (error) {
+    gone.abort()
     ctx.res.destroy()
     // A player that jumps elsewhere hangs up in the middle: nothing went wrong.
     if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
@@ -92,10 +122,6 @@ async function openPlain(path: string): Promise<FileHandle> {
     if (code === 'EACCES' || code === 'EPERM' || code === 'EIO') throw new Fault('media/unreadable', `The file cannot be read (${code}).`, { cause })
     throw cause
   }
-}
-
-function tag(stats: Stats): { etag: string; mtime_ms: number } {
-  return { etag: `"${stats.size.toString(36)}-${Math.floor(stats.mtimeMs * 1000).toString(36)}"`, mtime_ms: stats.mtimeMs }
 }
 
 /** RFC 6266: a plain name for old clients, with nothing in it that could end the field, and the true one as UTF-8. */

@@ -160,7 +160,8 @@ describe.skipIf(!MOSQUITTO)('at a Mosquitto', () => {
     here.say('viewshed/bridge/home/home/response', 'lost', false)
     heard.length = 0
     await broker.start()
-    await seconds(() => heard).toEqual(['viewshed/bridge/home/home/state {"new":1}'])
+    await seconds(() => heard.at(-1)).toBe('viewshed/bridge/home/home/state {"new":1}') // core may notice a moment later than this ear that the broker is away: then the older one is said before it
+    expect(heard.filter((line) => !line.startsWith('viewshed/bridge/home/home/state '))).toEqual([])
   }, 60_000)
 
   test('what is asked there is asked of core, unless it is remembered, or requests are off', async () => {

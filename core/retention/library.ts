@@ -7,7 +7,8 @@ import type { Query } from '../contract/plugin.ts'
 import { isRemoved, type AssetDoc, type CopyDoc, type DriveDoc, type PicturesDoc, type RemovalDoc, type SightingsDoc, type TrackDoc } from '../contract/records.ts'
 import type { Library, LibraryFile, LibraryItem, VolumeSight } from '../contract/retention.ts'
 import { errno } from '../store/durable.ts'
-import { safeParts, type Volumes } from '../store/volumes.ts'
+import { safeParts } from '../store/volume/path.ts'
+import type { Volumes } from '../store/volumes.ts'
 
 export type VolumesSeen = Pick<Volumes, 'names' | 'root' | 'states'>
 type Edited = { readonly keep?: unknown }

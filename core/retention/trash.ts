@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import { crashPoint } from '../store/crash.ts'
 import { errno, makeFolders, syncFolder, writeFault } from '../store/durable.ts'
-import { moveWithoutOverwrite, safeParts } from '../store/volumes.ts'
+import { moveWithoutOverwrite } from '../store/volumes.ts'
+import { safeParts } from '../store/volume/path.ts'
 import type { Leaving } from './journal.ts'
 
 const TRASH = ['.viewshed', 'trash']

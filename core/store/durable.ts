@@ -1,6 +1,6 @@
 /** Files that are there after a power cut: written, synced, renamed, and the folder synced too. */
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
+import { link, lstat, mkdir, open, readFile, rename, rm, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import { crashPoint } from './crash.ts'
@@ -100,6 +100,34 @@ export async function makeFolders(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true }).catch((e: unknown) => { throw writeFault(e, path) })
   if (first === undefined) return
   for (let at = path; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at))
+}
+
+/** Null: nothing is there. Bytes -1: something that is no file. */
+export async function stateAt(path: string): Promise<{ bytes: number; mtime_ms: number } | null> {
+  try {
+    const found = await lstat(path)
+    return { bytes: found.isFile() ? found.size : -1, mtime_ms: found.mtimeMs }
+  } catch (e) {
+    if (['ENOENT', 'ENOTDIR'].includes(errno(e))) return null
+    throw readFault(e, path)
+  }
+}
+
+/** Renames within a file system, never over something else: `taken` says that there is something, and both stay. */
+export async function moveNew(from: string, to: string): Promise<'moved' | 'taken'> {
+  await makeFolders(dirname(to))
+  try {
+    await link(from, to)
+    await unlink(from)
+  } catch (e) {
+    if (errno(e) === 'EEXIST') return 'taken'
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errno(e))) throw writeFault(e, to)
+    // No hard links there (exFAT, SMB): the look before the rename is all there is.
+    if ((await stateAt(to)) !== null) return 'taken'
+    await rename(from, to)
+  }
+  await syncFolder(dirname(to))
+  return 'moved'
 }
 
 /** Replaces a small file as a whole: readers see the old or the new one. */

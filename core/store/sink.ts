@@ -1,10 +1,15 @@
 import type { Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 
-/** Chunks of a socket are small: so many bytes go to the disk in one call. */
-const BATCH_BYTES = 512 << 10
+/** How bytes go to the disk. */
+export interface Pace {
+  readonly batch_bytes: number // in one call: chunks of a socket are small
+  readonly sync_every_bytes: number
+  readonly waits: boolean // for a sync under way before the next begins: what is lost with the power is then bounded
+}
+
 /** A sync at the end alone leaves the disk idle until everything has come: 384 MB took five times as long. */
-const SYNC_EVERY_BYTES = 16 << 20
+const FREE: Pace = { batch_bytes: 512 << 10, sync_every_bytes: 16 << 20, waits: false }
 
 /** Bytes that come one after another into a file: while some are written, the next are hashed, and what is written is synced on the way. */
 export interface Sink {
@@ -19,7 +24,7 @@ export interface Sink {
 }
 
 /** @param at where the first byte goes. @param hash told of every chunk; null: of none */
-export function openSink(file: FileHandle, at: number, hash: Hash | null): Sink {
+export function openSink(file: FileHandle, at: number, hash: Hash | null, pace: Pace = FREE): Sink {
   let batch: Buffer[] = []
   let batched = 0
   let written = at // all before is in the file, or on its way in `writing`
@@ -37,9 +42,10 @@ export function openSink(file: FileHandle, at: number, hash: Hash | null): Sink 
     batch = []
     batched = 0
     written += bytes
-    writing = writeAll(file, chunks, position).then(() => {
+    writing = writeAll(file, chunks, position).then(async () => {
       unsynced += bytes
-      if (unsynced < SYNC_EVERY_BYTES || syncing) return
+      if (unsynced < pace.sync_every_bytes || (syncing && !pace.waits)) return
+      await syncing
       unsynced = 0
       syncing = file.datasync().catch(note).then(() => { syncing = null })
     }, note)
@@ -59,7 +65,7 @@ export function openSink(file: FileHandle, at: number, hash: Hash | null): Sink 
       check()
       batch.push(chunk)
       batched += chunk.length
-      if (batched >= BATCH_BYTES) {
+      if (batched >= pace.batch_bytes) {
         await writing
         check()
         start()

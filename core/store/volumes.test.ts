@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Fault } from '../contract/fault.ts'
-import { openVolumes, safeParts, type VolumeMemory } from './volumes.ts'
+import { openVolumes, type VolumeMemory } from './volumes.ts'
+import { safeParts } from './volume/path.ts'
 
 let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'volumes-')) })

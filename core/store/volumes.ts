@@ -3,14 +3,16 @@
  * marker is: an empty mount point is not an empty volume, and nothing is written to it or concluded from it.
  */
 import { randomUUID } from 'node:crypto'
-import { link, lstat, readFile, realpath, rename, rm, statfs, unlink } from 'node:fs/promises'
+import { lstat, readdir, realpath, rm, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import { Type, type Static } from 'typebox'
-import { Value } from 'typebox/value'
 import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
-import { copyHashed, errno, hashFile, makeFolders, syncFolder, writeDurable, writeFault } from './durable.ts'
+import { copyHashed, errno, hashFile, makeFolders, moveNew, stateAt, syncFolder } from './durable.ts'
+import { openFolder } from './volume/folder.ts'
+import { safeParts } from './volume/path.ts'
+import { openRemotes, type Remotes, type RemoteMemory } from './volume/remotes.ts'
+import { MARKER, OWN, type Marker, type Volume } from './volume/volume.ts'
 
 /** `id`: what its marker must say, where that is known without the log. */
 export interface VolumeSpec { readonly name: string; readonly root: string; readonly org: string; readonly id?: string }
@@ -19,27 +21,34 @@ export interface VolumeState { readonly name: string; readonly mounted: boolean;
 /** Which volume was seen under a name before; kept in the log, so that a strange or empty disk is not taken for it. */
 export interface VolumeMemory { get(name: string): string | undefined; set(name: string, id: string): Promise<void> }
 
-const OWN = '.viewshed'
 /** Below a volume's root: what is written and not at its place yet. */
 export const STAGING = join(OWN, 'staging')
-const Marker = Type.Object({ id: Type.String(), name: Type.String(), created: Type.String() })
+/** Of that, what comes piece by piece from cameras; a folder each. */
+export const RECEIVING = join(STAGING, 'receive')
+const RECEIVING_STALE_MS = 30 * 86_400_000
+
+const NOWHERE: RemoteMemory = { id: () => undefined, hostKey: () => undefined, keep: null }
 
 export type Volumes = Awaited<ReturnType<typeof openVolumes>>
 
-/** @param memory null for a process that only uses volumes which core has opened (an agent): it never makes a marker. */
-export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMemory | null) {
+/** @param memory null for a process that only uses volumes which core has opened (an agent): it never makes a marker. @param far volumes that have no folder here */
+export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMemory | null, far: Remotes = openRemotes([], NOWHERE)) {
   const byName = new Map(specs.map((spec) => [spec.name, spec]))
   if (memory) for (const spec of specs) await adopt(spec, memory)
 
   async function root(volume: string): Promise<string> {
     const spec = byName.get(volume)
+    if (far.has(volume)) throw new Fault('media/unmounted', `volume ${volume} is reached over the network: it has no folder here`)
     if (!spec) throw new Fault('media/unmounted', `there is no volume named ${volume} here; see volumes in viewshed.yaml`)
     const marker = await readMarker(spec.root)
     const right = memory ? memory.get(volume) : (spec.id ?? marker?.id)
     if (!marker || marker.name !== volume || marker.id !== right)
-      throw new Fault('media/unmounted', `volume ${volume} is not mounted at ${spec.root}: its marker ${OWN}/volume.json is ${marker ? 'that of another volume' : 'missing'}`)
+      throw new Fault('media/unmounted', `volume ${volume} is not mounted at ${spec.root}: its marker ${MARKER} is ${marker ? 'that of another volume' : 'missing'}`)
     return spec.root
   }
+
+  const isFar = ({ volume }: MediaRef) => far.has(volume)
+  const isHere = (ref: MediaRef) => !isFar(ref)
 
   const staging = async (volume: string, task: string, token: string | null) =>
     join(await root(volume), STAGING, namePart(task), ...(token === null ? [] : [namePart(token)]))
@@ -73,7 +82,8 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
 
   /** Everything is staged, or lies in its place already; nothing else lies there. */
   async function verify(task: string, token: string, refs: readonly MediaRef[]): Promise<void> {
-    for (const ref of refs) {
+    await far.verify(task, token, refs.filter(isFar))
+    for (const ref of refs.filter(isHere)) {
       const staged = await sizeOf(await stagedPath(task, token, ref))
       const target = join(await root(ref.volume), ...safeParts(ref.path))
       const there = await sizeOf(target)
@@ -86,7 +96,8 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
 
   /** Moves staged files to where they belong. Repeating it changes nothing. */
   async function place(task: string, token: string, refs: readonly MediaRef[]): Promise<void> {
-    for (const ref of refs) {
+    await far.place(task, token, refs.filter(isFar))
+    for (const ref of refs.filter(isHere)) {
       const target = join(await root(ref.volume), ...safeParts(ref.path))
       await moveWithoutOverwrite(await stagedPath(task, token, ref), target, ref)
       crashPoint('volume.placed')
@@ -94,7 +105,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     await drop(task, null)
   }
 
-  /** What is staged under this token; with null, under every token of the task. */
+  /** What is staged under this token; with null, under every token of the task. What lies far away is swept when it is there. */
   async function drop(task: string, token: string | null): Promise<void> {
     for (const volume of byName.keys()) {
       const own = await staging(volume, task, token).catch((e: unknown) => {
@@ -118,13 +129,16 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     return ref
   }
 
-  /** Staging folders of watchers that died; called before any watcher runs. */
-  async function sweep(): Promise<void> {
-    for (const spec of byName.values()) await rm(join(spec.root, STAGING, 'put'), { recursive: true, force: true })
+  /** Staging folders of watchers that died; called before any watcher runs. What is being received goes on, unless nothing came for a month. */
+  async function sweep(now_ms = Date.now()): Promise<void> {
+    for (const spec of byName.values()) {
+      await rm(join(spec.root, STAGING, 'put'), { recursive: true, force: true })
+      await dropStale(join(spec.root, RECEIVING), now_ms - RECEIVING_STALE_MS)
+    }
   }
 
   async function states(): Promise<readonly VolumeState[]> {
-    return Promise.all([...byName.values()].map(async ({ name }) => {
+    const here = await Promise.all([...byName.values()].map(async ({ name }) => {
       try {
         const fs = await statfs(await root(name))
         return { name, mounted: true, bytes_free: fs.bavail * fs.bsize, bytes_total: fs.blocks * fs.bsize }
@@ -133,12 +147,16 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
         throw e
       }
     }))
+    return [...here, ...far.views().map(({ name, mounted, bytes_free, bytes_total }) => ({ name, mounted, bytes_free, bytes_total }))]
   }
 
-  /** Within an org only its own volumes have a name. */
-  const orgOf = (volume: string): string | null => byName.get(volume)?.org ?? null
+  /** A volume as a port, wherever it is. Throws `media/unmounted` unless it is really that one. */
+  const at = async (volume: string): Promise<Volume> => (far.has(volume) ? far.at(volume) : openFolder(await root(volume)))
 
-  return { names: [...byName.keys()], specs, orgOf, root, resolve, stage, stagedPath, verify, place, drop, put, sweep, states }
+  /** Within an org only its own volumes have a name. */
+  const orgOf = (volume: string): string | null => byName.get(volume)?.org ?? far.orgOf(volume)
+
+  return { names: [...byName.keys(), ...far.names], specs, far, orgOf, at, root, resolve, stage, stagedPath, verify, place, drop, put, sweep, states }
 }
 
 async function adopt(spec: VolumeSpec, memory: VolumeMemory): Promise<void> {
@@ -146,68 +164,45 @@ async function adopt(spec: VolumeSpec, memory: VolumeMemory): Promise<void> {
   const marker = await readMarker(spec.root)
   if (known) return // there or not: `root` says so each time it is asked
   if (marker) return memory.set(spec.name, marker.id)
-  await makeFolders(join(spec.root, OWN))
   const id = randomUUID()
-  await writeDurable(join(spec.root, OWN, 'volume.json'), JSON.stringify({ id, name: spec.name, created: new Date().toISOString() }, null, 2) + '\n')
+  await openFolder(spec.root).mark({ id, name: spec.name, created: new Date().toISOString() })
   await memory.set(spec.name, id)
 }
 
 /** Null: there is none, or it cannot be read. */
-export async function readMarker(root: string): Promise<Static<typeof Marker> | null> {
-  try {
-    const found: unknown = JSON.parse(await readFile(join(root, OWN, 'volume.json'), 'utf8'))
-    return Value.Check(Marker, found) ? found : null
-  } catch (e) {
-    if (['ENOENT', 'ENOTDIR', 'EIO', 'ESTALE'].includes(errno(e)) || e instanceof SyntaxError) return null
-    throw e
-  }
-}
-
-/** The parts of a path inside a volume. Throws `media/outside` for what could mean another place. */
-export function safeParts(path: string): string[] {
-  const parts = path.split('/')
-  const bad = parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0') || Buffer.byteLength(part) > 255)
-  if (bad || parts[0] === OWN || (sep === '\\' && path.includes('\\')))
-    throw new Fault('media/outside', `'${path}' is no path inside a volume: parts are joined by '/', none is empty, '.', '..' or longer than 255 bytes, and ${OWN} is ours`)
-  return parts
-}
+export const readMarker = (root: string): Promise<Marker | null> => openFolder(root).marker()
 
 const namePart = (id: string): string => {
   if (!/^[A-Za-z0-9_-]{1,100}$/.test(id)) throw new Fault('input/invalid', `'${id}' is no task id or token`)
   return id
 }
 
-async function sizeOf(path: string): Promise<number | null> {
-  try {
-    const found = await lstat(path)
-    return found.isFile() ? found.size : -1
-  } catch (e) {
-    if (['ENOENT', 'ENOTDIR'].includes(errno(e))) return null
-    throw e
+const sizeOf = async (path: string): Promise<number | null> => (await stateAt(path))?.bytes ?? null
+
+async function dropStale(folder: string, before_ms: number): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    const own = join(folder, name)
+    const touched = await Promise.all([own, ...(await namesIn(own)).map((part) => join(own, part))].map(async (path) => (await lstat(path)).mtimeMs))
+    if (Math.max(...touched) < before_ms) await rm(own, { recursive: true })
   }
 }
 
-/** By link and unlink, or a rename where there are no hard links. Repeating it changes nothing. Throws `media/conflict`, `media/missing`. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((e: unknown) => {
+    if (['ENOENT', 'ENOTDIR'].includes(errno(e))) return []
+    throw e
+  })
+}
+
+/** Repeating it changes nothing: what was moved before a crash counts by its size. Throws `media/conflict`. */
 export async function moveWithoutOverwrite(from: string, to: string, ref: MediaRef): Promise<void> {
-  await makeFolders(dirname(to))
-  const staged = await sizeOf(from)
-  if (staged === null) {
+  if ((await sizeOf(from)) === null) {
     if ((await sizeOf(to)) === ref.bytes) return // moved before a crash
     throw new Fault('media/missing', `${ref.path} is neither staged nor in its place on volume ${ref.volume}`)
   }
-  try {
-    await link(from, to)
-    await unlink(from)
-  } catch (e) {
-    if (errno(e) === 'EEXIST') {
-      if ((await sizeOf(to)) !== ref.bytes || (await hashFile(to)) !== ref.sha256)
-        throw new Fault('media/conflict', `${ref.path} on volume ${ref.volume} holds other bytes; they are kept, the new file is not placed`, { cause: e })
-      await unlink(from)
-    } else if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errno(e))) {
-      // No hard links there (exFAT, SMB): the look before the rename is all there is.
-      if ((await sizeOf(to)) !== null) throw new Fault('media/conflict', `${ref.path} already exists on volume ${ref.volume}`, { cause: e })
-      await rename(from, to)
-    } else throw writeFault(e, to)
-  }
+  if ((await moveNew(from, to)) === 'moved') return
+  if ((await sizeOf(to)) !== ref.bytes || (await hashFile(to)) !== ref.sha256)
+    throw new Fault('media/conflict', `${ref.path} on volume ${ref.volume} holds other bytes; they are kept, the new file is not placed`)
+  await unlink(from)
   await syncFolder(dirname(to))
 }

@@ -106,7 +106,7 @@ class TaskBoard implements OpenBoard {
       log, outcomes, clock, turn: this.#turn, stages, stageNames, tasks, lanes: this.#lanes, leases: this.#lending.leases, deliveries: this.#deliveries,
       offered: (offers) => this.#offer(offers),
       removed: async (task) => {
-        this.#lending.end(task.id)
+        this.#lending.withdraw(task)
         await this.#journals.clear(task.id, null)
       },
       changed: (home) => onChange?.(home),

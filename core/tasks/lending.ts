@@ -52,7 +52,7 @@ export class Lending {
       const task = this.#read(offer)
       const rules = this.#parts.stages(offer.stage)
       if (task === null || rules === null || task.state !== 'pending' || task.order !== offer.order) continue
-      const wait_ms = machine.wait_ms(task, clock())
+      const wait_ms = offer.rested === true ? 0 : machine.wait_ms(task, clock())
       if (wait_ms > 0) this.#stock.delay(offer, steady() + wait_ms)
       else if (task.resource !== null && this.leases.isBusy(task.resource)) this.#stock.block(offer, task.resource)
       else {
@@ -104,6 +104,12 @@ export class Lending {
     const lease = this.leases.end(id)
     if (lease !== undefined && lease.resource !== null) this.#announce(this.#stock.free(lease.resource))
     return lease
+  }
+
+  /** It is no more, for nobody. */
+  withdraw(task: TaskRecord): void {
+    this.#stock.withdraw(task)
+    this.end(task.id)
   }
 
   /** As `end`; whoever has it is told to stop when they renew. */

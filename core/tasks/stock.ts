@@ -38,9 +38,10 @@ export class Stock {
    */
   async next(home: Home, stages: readonly string[], holds: ReadonlySet<string>): Promise<Offer | null> {
     const windows = stages.map((stage) => ({ stage, window: this.#window(home, stage) }))
+    const ahead = holds.size === 0 ? 1 : NEAR
     for (;;) {
-      const empty = windows.filter(({ window }) => window.head === undefined && window.more)
-      if (empty.length > 0) await Promise.all(empty.map(({ window }) => window.fill()))
+      const short = windows.filter(({ window }) => window.lacks(ahead))
+      if (short.length > 0) await Promise.all(short.map(({ window }) => window.fill(ahead)))
       let head: Standing | null = null
       for (const { stage, window } of windows) {
         const entry = window.head
@@ -52,7 +53,7 @@ export class Stock {
         continue
       }
       const { stage, window, entry } = holds.size === 0 ? head : this.#preferred(windows, head, holds)
-      window.remove(entry)
+      window.remove(entry.order)
       return { ...entry, org: home.org, site: home.site, stage }
     }
   }
@@ -90,8 +91,13 @@ export class Stock {
 
   offer(offer: Offer): void {
     if (this.#aside.has(offer.order)) return
-    const { order, id, passed = 0 } = offer
-    this.#window(offer, offer.stage).offer({ order, id, passed })
+    const { order, id, passed = 0, rested = false } = offer
+    this.#window(offer, offer.stage).offer({ order, id, passed, rested })
+  }
+
+  /** It is no more: where it stood another one comes into sight. */
+  withdraw(task: Home & { readonly order: string; readonly stage: string }): void {
+    this.#window(task, task.stage).remove(task.order)
   }
 
   delay(offer: Offer, until_ms: number): void {
@@ -108,7 +114,7 @@ export class Stock {
 
   /** Offers again what waited for a moment that has come. Returns those. */
   due(now_ms: number): readonly Offer[] {
-    return this.#back(this.#later.due(now_ms))
+    return this.#back(this.#later.due(now_ms).map((offer) => ({ ...offer, rested: true })))
   }
 
   /** Offers again what waited for the resource. */

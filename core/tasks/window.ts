@@ -5,6 +5,7 @@ export interface Entry {
   readonly order: string
   readonly id: string
   passed?: number // how often another one behind it was given out first
+  readonly rested?: boolean // its back-off is over by the clock that only goes forward, whatever the one on the wall says
 }
 
 /** So many are read ahead. */
@@ -35,11 +36,6 @@ export class Window {
     return this.#ready[0]
   }
 
-  /** Whether the log may hold some that are not in memory. */
-  get more(): boolean {
-    return this.#more
-  }
-
   take(): Entry | undefined {
     return this.#ready.shift()
   }
@@ -49,14 +45,19 @@ export class Window {
     return this.#ready.slice(0, count)
   }
 
-  remove(entry: Entry): void {
-    const at = position(this.#ready, entry.order)
-    if (this.#ready[at] === entry) this.#ready.splice(at, 1)
+  remove(order: string): void {
+    const at = position(this.#ready, order)
+    if (this.#ready[at]?.order === order) this.#ready.splice(at, 1)
   }
 
-  /** Reads on when nothing is left. */
-  async fill(): Promise<void> {
-    while (this.#ready.length === 0 && this.#more) {
+  /** Whether fewer than that are in memory and the log may hold more. */
+  lacks(count: number): boolean {
+    return this.#more && this.#ready.length < count
+  }
+
+  /** Reads on until so many are in memory, or all there are. */
+  async fill(count: number): Promise<void> {
+    while (this.lacks(count)) {
       this.#filling ??= this.#read()
       await this.#filling
     }
@@ -89,7 +90,7 @@ export class Window {
       this.#more = rows.length === WINDOW
       const last = rows.at(-1)
       if (last !== undefined) this.#tail = last[0].slice(this.#prefix.length)
-      this.#ready = rows.map(([key, id]) => ({ order: key.slice(this.#prefix.length), id })).filter((entry) => !this.#isHeld(entry))
+      this.#ready.push(...rows.map(([key, id]) => ({ order: key.slice(this.#prefix.length), id })).filter((entry) => !this.#isHeld(entry)))
     } finally {
       this.#filling = null
       const late = this.#late

@@ -1,9 +1,8 @@
-import { basename, sep } from 'node:path'
+import { basename } from 'node:path'
 import type { Static } from 'typebox'
 import { Fault } from '../../core/contract/fault.ts'
 import type { StageContext } from '../../core/contract/plugin.ts'
 import type { ArchiveConfig, CopyInput, CopyOutput } from './plugin.ts'
-import { reread } from './reread.ts'
 
 /** Copies to `<sha256>/<name>` on the archive volume. It is verified only when what lies there was read back and is the same. */
 export async function run(input: Static<typeof CopyInput>, ctx: StageContext<Static<typeof ArchiveConfig>>): Promise<Static<typeof CopyOutput>> {
@@ -17,9 +16,7 @@ export async function run(input: Static<typeof CopyInput>, ctx: StageContext<Sta
   if (archive.sha256 !== input.sha256) throw new Fault('media/digest', `${name} was ${archive.sha256} while it was copied to ${volume}, expected ${input.sha256}`)
 
   ctx.progress(0.6, `read ${name} back`)
-  const there = await ctx.media.read(archive)
-  const overNetwork = there.startsWith(ctx.scratch + sep) // the volume is another machine's: its bytes came here once more
-  const again = await reread(there, ctx.signal)
+  const again = await ctx.media.reread(archive)
   if (again.sha256 !== input.sha256) throw new Fault('media/digest', `${name} reads back from ${volume} as ${again.sha256}, expected ${input.sha256}: look at that disk`)
-  return { archive, note: null, verified_ms: Date.now(), reread: overNetwork ? 'network' : again.from }
+  return { archive, note: null, verified_ms: Date.now(), reread: again.from }
 }

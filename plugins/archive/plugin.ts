@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { MediaRef } from '../../core/contract/media.ts'
-import { plugin, stage } from '../../core/contract/plugin.ts'
+import { call, plugin, stage } from '../../core/contract/plugin.ts'
 import type { CopyDoc } from '../../core/contract/records.ts'
 
 export const ArchiveConfig = Type.Object({
@@ -20,10 +20,29 @@ export const CopyOutput = Type.Object({
   reread: Type.Union([Type.Literal('disk'), Type.Literal('cache'), Type.Literal('network'), Type.Null()]),
 })
 
+export const CopiesQuery = Type.Object({
+  volume: Type.Optional(Type.String({ maxLength: 32 })), // default: the archive
+  after: Type.Optional(Type.String({ maxLength: 200 })), // `next` of the page before
+})
+
+export const Copies = Type.Object({
+  copies: Type.Array(Type.Object({
+    id: Type.String(),
+    asset: Type.String(),
+    media: MediaRef,
+    verified_ms: Type.Union([Type.Number(), Type.Null()]),
+    sources: Type.Array(MediaRef), // where else the same bytes should lie
+  })),
+  next: Type.Union([Type.String(), Type.Null()]),
+})
+
 export default plugin({
   name: 'archive',
   title: 'Archive',
   config: ArchiveConfig,
+  calls: {
+    copies: call({ input: CopiesQuery, output: Copies, role: 'viewer', load: () => import('./copies.ts') }),
+  },
   stages: {
     copy: stage({
       title: 'Archive copy',
@@ -37,6 +56,7 @@ export default plugin({
           _id: `copy:${sha256}:archive`, kind: 'copy', asset: sha256, role: 'archive', media: archive, verified_ms,
           checks: { reread },
         }],
+      writes: ({ volume }) => [volume],
       lease_s: 60,
       load: () => import('./copy.ts'),
     }),

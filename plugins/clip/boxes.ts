@@ -1,12 +1,18 @@
 import type { FileHandle } from 'node:fs/promises'
 
+/** A file, here or elsewhere, that is read in places. */
+export interface Bytes {
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>
+}
+
 export interface Box { readonly type: string; readonly at: number; readonly size: number } // size with its header, bytes
 
-/** The top-level boxes of an ISO media file as their headers claim them; stops at what is no box. */
-export async function readBoxes(file: FileHandle, size: number): Promise<readonly Box[]> {
+/** The boxes of an ISO media file, or of a box within it, as their headers claim them; stops at what is no box.
+ *  @param size where they end. @param from where the first one begins */
+export async function readBoxes(file: Bytes, size: number, from = 0): Promise<readonly Box[]> {
   const boxes: Box[] = []
   const head = Buffer.alloc(16)
-  for (let at = 0; at + 8 <= size && boxes.length < MOST_BOXES; ) {
+  for (let at = from; at + 8 <= size && boxes.length < MOST_BOXES; ) {
     const { bytesRead } = await file.read(head, 0, 16, at)
     const type = head.toString('latin1', 4, 8)
     let length = head.readUInt32BE(0)
@@ -20,6 +26,17 @@ export async function readBoxes(file: FileHandle, size: number): Promise<readonl
 }
 
 const MOST_BOXES = 100_000
+const MOST_PLACES = 100_000
+
+/** Where `moov/gps ` says that GPS blocks lie: version, count, then offset and size of each. */
+export async function gpsTable(file: Bytes, moov: Box): Promise<readonly number[]> {
+  const table = (await readBoxes(file, moov.at + moov.size, moov.at + 8)).find((box) => box.type === 'gps ')
+  if (!table || table.size < 16 || table.at + table.size > moov.at + moov.size) return []
+  const body = Buffer.alloc(Math.min(table.size - 8, 8 + 8 * MOST_PLACES))
+  const { bytesRead } = await file.read(body, 0, body.length, table.at + 8)
+  const count = Math.min(body.readUInt32BE(4), Math.floor((bytesRead - 8) / 8))
+  return Array.from({ length: Math.max(0, count) }, (_, i) => body.readUInt32BE(8 + i * 8))
+}
 
 /** How long the movie is by its header, s; null without one. */
 export async function movieDuration_s(file: FileHandle): Promise<number | null> {

@@ -25,6 +25,7 @@ class World {
       config: { inboxes: [...inboxes], stable_s }, signal: this.stop.signal,
       media: {
         read: () => Promise.reject(new Error('a watcher reads nothing back')),
+        receive: () => Promise.reject(new Error('a folder is copied')),
         write: async (volume: string, path: string, source: string) => {
           const fault = this.fault(source)
           if (fault) throw fault

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import sharp from 'sharp'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Media, MediaRef } from '../../core/contract/media.ts'
+import type { MediaRef, StageMedia } from '../../core/contract/media.ts'
 import { SightingsDoc } from '../../core/contract/records.ts'
 import { loadObjectDetector } from './objects.ts'
 import { readPicture } from './picture.ts'
@@ -25,7 +25,7 @@ afterAll(() => rm(folder, { recursive: true }))
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 /** A volume that is a folder: reads by absolute path, writes below `folder`. */
-const media: Media = {
+const media: StageMedia = {
   read: (ref) => Promise.resolve(ref.path),
   async write(volume, path, localPath): Promise<MediaRef> {
     const to = join(folder, volume, path)
@@ -34,6 +34,7 @@ const media: Media = {
     const bytes = await readFile(to)
     return { volume, path, bytes: bytes.length, sha256: sha256(bytes) }
   },
+  reread: () => Promise.reject(new Error('nobody asks for it here')),
 }
 
 interface Given { kind?: 'video' | 'image'; duration_s?: number; region?: 'eu' | 'us' | 'br' | 'all'; models?: string; signal?: AbortSignal; progress?: (done: number) => void }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Media } from '../../core/contract/media.ts'
+import type { StageMedia } from '../../core/contract/media.ts'
 import { similarity } from './encode.ts'
 import { slimSize } from './picture.ts'
 import { run } from './slim.ts'
@@ -21,7 +21,7 @@ const OPTIONS = { threads: 2, crf: 24, min_ssim: 0.9 }
 const CONFIG = settings()
 
 /** A folder stands for every volume. */
-const media: Media = {
+const media: StageMedia = {
   read: async (ref) => join(folder, ref.volume, ref.path),
   write: async (volume, path, from) => {
     const to = join(folder, volume, path)
@@ -29,6 +29,7 @@ const media: Media = {
     await cp(from, to)
     return { volume, path, bytes: (await stat(to)).size, sha256: createHash('sha256').update(await readFile(to)).digest('hex') }
   },
+  reread: () => Promise.reject(new Error('nobody asks for it here')),
 }
 
 async function slim(name: string, args: readonly string[], options: Partial<typeof OPTIONS> = {}, abort = new AbortController(), onProgress = () => undefined as void) {

@@ -26,6 +26,8 @@ export interface Visit {
   readonly complaints: string[]
   context(size: Size, theme: Theme): Promise<BrowserContext>
   open(made: BrowserContext, path: string): Promise<Page>
+  /** On a desk, in light: always the same page. A new one costs more than all that a test does on it. */
+  desk(path: string): Promise<Page>
   /** Kept to be looked at beside the design. */
   shot(page: Page, name: string, whole?: boolean): Promise<void>
   end(): Promise<void>
@@ -40,6 +42,7 @@ export async function visit(name: string): Promise<Visit> {
   await mkdir(join(VIEWSHED, 'screens'), { recursive: true })
   const contexts: BrowserContext[] = []
   const complaints: string[] = []
+  let kept: Page | null = null
   return {
     box, complaints,
     async context(size, theme) {
@@ -56,6 +59,11 @@ export async function visit(name: string): Promise<Visit> {
       await page.goto(box.url + path)
       await page.evaluate(() => document.fonts.ready)
       return page
+    },
+    async desk(path) {
+      if (kept === null) kept = await this.open(await this.context('desk', 'light'), path)
+      else await kept.goto(box.url + path)
+      return kept
     },
     async shot(page, picture, whole = false) { await page.screenshot({ path: join(VIEWSHED, 'screens', `${picture}.png`), fullPage: whole }) },
     async end() {

@@ -14,13 +14,7 @@ describe.skipIf(!installed)(`devices in chromium${skipped}`, { timeout: 120_000 
   })
   const card = (page: Page, id: string) => page.getByRole('article', { name: id, exact: true })
   const asked = (route: string) => v.box.asked.filter((one) => one.route === route).map((one) => one.query)
-  // One page for all that is pressed: a new one costs more than everything that is done on it.
-  let kept: Page | null = null
-  const desk = async (path: string): Promise<Page> => {
-    if (kept === null) return (kept = await v.open(await v.context('desk', 'light'), path))
-    await kept.goto(v.box.url + path)
-    return kept
-  }
+  const desk = (path: string): Promise<Page> => v.desk(path)
 
   for (const [size, theme] of LOOKS) {
     test(`${size}, ${theme}: every state fits its width and complains of nothing`, async () => {
@@ -186,7 +180,7 @@ describe.skipIf(!installed)(`devices in chromium${skipped}`, { timeout: 120_000 
     expect(asked('steerDevice').length).toBe(steered)
     await page.keyboard.press('Enter')
     await page.waitForURL('**/devices/gpu-pc')
-    await page.getByRole('heading', { name: 'gpu-pc' }).waitFor()
+    await page.locator('#settings').waitFor()
     await page.keyboard.press('Escape')
     await page.waitForURL('**/devices')
   })

@@ -16,6 +16,7 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
   }, 240_000)
   afterAll(async () => { await v?.end() })
   const context = (size: Size, theme: Theme): Promise<BrowserContext> => v.context(size, theme)
+  const desk = (path: string): Promise<Page> => v.desk(path)
   const open = (made: BrowserContext, path: string): Promise<Page> => v.open(made, path)
   const drive = () => box.world.drives[0]!
   const played = (page: Page) => page.evaluate(() => document.querySelector('video')!.currentTime)
@@ -45,7 +46,7 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
   }
 
   test('a press on the way seeks, Space plays, and the car goes with the video', async () => {
-    const page = await open(await context('desk', 'light'), `/drives/${drive().id}`)
+    const page = await desk(`/drives/${drive().id}`)
     await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 1)
     expect(await played(page)).toBeLessThan(0.5)
     // A place of the way, 30 s into the first clip: where it lies on the screen is worked out from the map's own scale.
@@ -80,11 +81,10 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     const next = Number(await page.locator('[role=slider]').getAttribute('aria-valuenow'))
     const moments = box.world.views.filter((view) => view.drive === drive().id).flatMap((view) => view.hits.map((hit) => (hit.at_ms! - drive().start_ms) / 1000)).filter((t) => t > paused + 0.1)
     expect(Math.abs(next - Math.min(...moments))).toBeLessThan(1)
-    await page.close()
   })
 
   test('the plates list and the lanes seek; a clip of another minute opens its own file', async () => {
-    const page = await open(await context('desk', 'light'), `/drives/${drive().id}`)
+    const page = await desk(`/drives/${drive().id}`)
     await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 1)
     const first = await page.locator('video').getAttribute('src')
     const lanes = (await page.locator('.lanes .area').boundingBox())!
@@ -93,26 +93,21 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.waitForFunction(() => Math.abs(document.querySelector('video')!.currentTime - 30) < 2) // half of five minutes is in the middle of the third
     await page.locator('.plates li').first().locator('button').click()
     await page.waitForFunction((src) => document.querySelector('video')!.getAttribute('src') === src, first)
-    await page.close()
   })
 
   test('a clip that a browser cannot play is played as its 720p copy; one that nobody looked at says so', async () => {
-    const made = await context('desk', 'light')
     const copied = box.world.views.find((view) => !view.asset.playable && view.copies.some((copy) => copy.role === '720p'))!
-    const page = await open(made, `/clips/${copied.asset.sha256}`)
+    const page = await desk(`/clips/${copied.asset.sha256}`)
     await page.locator('video').waitFor()
     expect(await page.locator('video').getAttribute('src')).toBe(`/media/media/${copied.copies[0]!.media.path}`)
-    await page.close()
-    const unread = await open(made, `/clips/${box.world.views.find((view) => view.sightings.length === 0)!.asset.sha256}`)
+    const unread = await desk(`/clips/${box.world.views.find((view) => view.sightings.length === 0)!.asset.sha256}`)
     await unread.getByRole('heading', { name: 'Not read yet' }).waitFor()
-    await unread.close()
-    const rear = await open(made, `/clips/${box.world.views.find((view) => view.asset.channel === 'rear' && view.sightings.length > 0)!.asset.sha256}`)
+    const rear = await desk(`/clips/${box.world.views.find((view) => view.asset.channel === 'rear' && view.sightings.length > 0)!.asset.sha256}`)
     await rear.getByText('Read in full, no plates').waitFor()
-    await rear.close()
   })
 
   test('plate search: counts of all three ways at once, the reason of each near hit, and its page', async () => {
-    const page = await open(await context('desk', 'light'), '/plates')
+    const page = await desk('/plates')
     await page.locator('tr.pick').first().waitFor()
     await page.keyboard.type('ku4i8ot')
     await page.getByText('I and 1 look alike').waitFor()
@@ -122,11 +117,10 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.keyboard.press('Enter')
     await page.waitForURL('**/plates/KU418OT')
     await page.getByRole('heading', { name: 'Over time' }).waitFor()
-    await page.close()
   })
 
   test('keys go everywhere; find takes a plate, a time and a command; Esc closes', async () => {
-    const page = await open(await context('desk', 'light'), '/')
+    const page = await desk('/')
     await page.locator('.drive').first().waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('w')
@@ -144,11 +138,10 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.getByRole('option', { name: /plate K U 4 1 8 O T/ }).waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    await page.close()
   })
 
   test('the ribbon narrows time, the list and the address follow, A takes it back', async () => {
-    const page = await open(await context('desk', 'light'), '/map')
+    const page = await desk('/map')
     const drives = page.getByRole('tab', { name: /^Drives/ })
     await page.waitForFunction(() => /Drives 2\d/.test(document.querySelector('.seg')?.textContent ?? ''))
     const ribbon = (await page.locator('.ribbon .area').boundingBox())!
@@ -164,11 +157,10 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.waitForFunction(() => new URLSearchParams(location.search).has('drive'))
     await page.keyboard.press('a')
     await page.waitForFunction(() => !new URLSearchParams(location.search).has('from'))
-    await page.close()
   })
 
   test('progress arrives over MQTT, and a change has the page ask again', async () => {
-    const page = await open(await context('desk', 'light'), '/work?state=running')
+    const page = await desk('/work?state=running')
     const task = box.world.tasks.find((t) => t.running)!
     await page.locator('tr.pick').first().waitFor()
     await expect.poll(async () => {
@@ -178,7 +170,6 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     const asked = box.asked.filter((a) => a.route === 'tasks').length
     box.changed()
     await expect.poll(() => box.asked.filter((a) => a.route === 'tasks').length, { timeout: 30_000 }).toBeGreaterThan(asked)
-    await page.close()
   })
 
   const lastAsked = (route: string) => box.asked.findLast((a) => a.route === route)?.query
@@ -220,7 +211,7 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
 
   test('a parked task: R tries it again, ⇧R all with the same cause, L shows the log; leaving out asks first', async () => {
     const [one, ...others] = box.world.tasks.filter((task) => task.state === 'parked')
-    const page = await open(await context('desk', 'light'), `/work/${one!.id}?state=parked`)
+    const page = await desk(`/work/${one!.id}?state=parked`)
     await page.getByText('Interruptions', { exact: true }).waitFor()
     expect(await page.locator('.lost li').allInnerTexts()).toHaveLength(2)
     expect(await page.locator('ol.tries li').filter({ has: page.locator('button') }).count()).toBe(5)
@@ -244,12 +235,11 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.getByRole('dialog').getByRole('button', { name: 'Leave out' }).click()
     await page.getByText('1 task left out.').waitFor()
     expect(lastAsked('cancel')).toEqual({ ids: [one!.id] })
-    await page.close()
   })
 
   test('the chain leads to what made a task and what it made, and says what is not made yet', async () => {
     const running = box.world.tasks.find((task) => task.stage === 'inference.plates' && task.running)!
-    const page = await open(await context('desk', 'light'), `/work/${running.id}`)
+    const page = await desk(`/work/${running.id}`)
     await page.locator('.chain .later').getByText('Archive').waitFor()
     expect(await page.locator('.chain li').allInnerTexts()).toEqual(['Probe\ndone', 'Read plates runs', 'Archive\nnot made yet'])
     await page.locator('.chain a').first().click()
@@ -257,13 +247,11 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.locator('.chain .here').getByText('Probe').waitFor()
     await page.locator('.chain a', { hasText: 'Read plates' }).click()
     await page.waitForURL(`**/work/${running.id}`)
-    await page.close()
   })
 
   test('run again: one task, a stage over some days, a whole drive, one clip; each says how many it was', async () => {
-    const made = await context('desk', 'light')
     const read = box.world.tasks.filter((task) => task.stage === 'inference.plates' && task.state === 'complete')
-    const page = await open(made, `/work/${read[0]!.id}`)
+    const page = await desk(`/work/${read[0]!.id}`)
     await page.getByRole('button', { name: 'Run again', exact: true }).click()
     await page.getByText('1 task asked for again, behind fresh footage.').waitFor()
     expect(lastAsked('rerun')).toEqual({ ids: [read[0]!.id] })
@@ -276,75 +264,67 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.getByRole('button', { name: 'Run again over 20 Nov' }).click()
     await page.getByText(/^Read plates: \d+ tasks? asked for again|^Read plates: Nothing/).waitFor()
     expect(lastAsked('rerun')).toEqual({ stage: 'inference.plates', from: new Date(2026, 10, 20).getTime(), to: new Date(2026, 10, 21).getTime() })
-    await page.close()
 
-    const drives = await open(made, `/drives/${drive().id}`)
+    const drives = await desk(`/drives/${drive().id}`)
     await drives.getByRole('button', { name: 'Run again…' }).click()
     await drives.getByRole('button', { name: 'Run Probe again' }).click()
     await drives.getByText(/tasks asked for again/).waitFor()
     expect(lastAsked('rerun')).toEqual({ stage: 'clip.probe', drive: drive().id })
-    await drives.close()
     const { sha256 } = box.world.views[0]!.asset
-    const clip = await open(made, `/clips/${sha256}`)
+    const clip = await desk(`/clips/${sha256}`)
     await clip.getByRole('button', { name: 'Run again…' }).click()
     await clip.getByRole('button', { name: 'Run Probe again' }).click()
     await clip.getByText('1 task asked for again').waitFor()
     expect(lastAsked('rerun')).toEqual({ stage: 'clip.probe', assets: [sha256] })
-    await clip.close()
   })
 
   test('what waits says what for', async () => {
-    const page = await open(await context('desk', 'light'), '/work?state=pending')
-    for (const words of ['waits its turn on gpu-pc', 'waits its turn on gpu-pc, run 2', 'again in 3 min', /^waits for shed-nas, away, last heard/, 'waits for laptop: on battery']) await page.locator('.why').getByText(words, { exact: typeof words === 'string' }).first().waitFor()
-    await page.close()
+    const page = await desk('/work?state=pending')
+    for (const words of ['waits its turn on gpu-pc', 'waits its turn on gpu-pc, run 2', 'again in 3 min', /^waits for shed-nas, away, last heard/, 'waits its turn on gpu-pc or nas']) await page.locator('.why').getByText(words, { exact: typeof words === 'string' }).first().waitFor()
   })
 
   test('first run, sign-in, empty, refused, unknown and unreachable each say what is so', async () => {
     const made = await context('desk', 'light')
     const shot = (page: Page, name: string) => v.shot(page, `${name}-desk-light`)
     Object.assign(box.state, { signedIn: false, setupNeeded: true })
-    const setup = await open(made, '/setup?token=once')
-    await setup.getByLabel('Your name').fill('anna')
-    await setup.getByLabel('Password', { exact: true }).fill('too short')
-    expect(await setup.getByRole('button', { name: 'Continue' }).isDisabled()).toBe(true)
-    await setup.getByLabel('Password', { exact: true }).fill('correct horse battery')
-    await shot(setup, 'setup')
-    await setup.getByRole('button', { name: 'Continue' }).click()
-    await setup.locator('.drive').first().waitFor()
-    await setup.close()
+    const page = await open(made, '/setup?token=once')
+    const go = (path: string) => page.goto(box.url + path)
+    await page.getByLabel('Your name').fill('anna')
+    await page.getByLabel('Password', { exact: true }).fill('too short')
+    expect(await page.getByRole('button', { name: 'Continue' }).isDisabled()).toBe(true)
+    await page.getByLabel('Password', { exact: true }).fill('correct horse battery')
+    await shot(page, 'setup')
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.locator('.drive').first().waitFor()
 
     box.state.signedIn = false
-    const door = await open(made, '/plates')
-    await door.getByLabel('Name').fill('anna')
-    await door.getByLabel('Password').fill('correct horse battery')
-    await shot(door, 'signin')
-    await door.getByRole('button', { name: 'Sign in' }).click()
-    await door.locator('tr.pick').first().waitFor()
-    await door.close()
+    await go('/plates')
+    await page.getByLabel('Name').fill('anna')
+    await page.getByLabel('Password').fill('correct horse battery')
+    await shot(page, 'signin')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.locator('tr.pick').first().waitFor()
 
     box.state.empty = true
     for (const [path, says] of [['/map', 'No drives yet'], ['/plates', 'No plate has been read yet'], ['/work', 'Nothing is done yet'], ['/library/refused', 'Nothing was refused']] as const) {
-      const page = await open(made, path)
+      await go(path)
       await page.getByText(says).waitFor()
       await shot(page, `empty-${path.slice(1).replace('/', '-')}`)
-      await page.close()
     }
     box.state.empty = false
-    const refused = await open(made, '/library/refused')
-    await refused.getByText('clip/truncated').waitFor()
-    await shot(refused, 'refused')
-    await refused.close()
-    const nowhere = await open(made, '/no/such/page')
-    await nowhere.getByText('Nothing is at this address').waitFor()
-    const go = (path: string) => nowhere.locator(`.rail a[href="${path}"]`).click()
-    await go('/plates')
-    await nowhere.locator('tr.pick').first().waitFor()
-    await go('/devices')
-    await nowhere.getByText('shed-nas').first().waitFor()
+    await go('/library/refused')
+    await page.getByText('clip/truncated').waitFor()
+    await shot(page, 'refused')
+    await go('/no/such/page')
+    await page.getByText('Nothing is at this address').waitFor()
+    const press = (path: string) => page.locator(`.rail a[href="${path}"]`).click()
+    await press('/plates')
+    await page.locator('tr.pick').first().waitFor()
+    await press('/devices')
+    await page.getByText('shed-nas').first().waitFor()
     box.state.down = true
-    await go('/plates')
-    await nowhere.getByText('The plates cannot be read now').waitFor()
-    await nowhere.close()
+    await press('/plates')
+    await page.getByText('The plates cannot be read now').waitFor()
     box.state.down = false
   })
 })

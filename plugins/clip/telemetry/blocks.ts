@@ -1,12 +1,11 @@
 import { open, type FileHandle } from 'node:fs/promises'
-import { readBoxes } from '../boxes.ts'
-import { BLOCK_BYTES, MAGIC, readBlock } from './freegps.ts'
+import { gpsTable, readBoxes } from '../boxes.ts'
+import { BLOCK_BYTES, blockAt, MAGIC } from './freegps.ts'
 import type { Point, Reading } from './fix.ts'
 
 /** A file without a block in its first part has none: the camera writes one a second. */
 const LOOK_BYTES = 64 * 2 ** 20
 const CHUNK_BYTES = 4 * 2 ** 20
-const MOST_MOOV_BYTES = 64 * 2 ** 20
 
 /**
  * All freeGPS blocks of a file in their order: by the index where the camera finished one, else wherever they lie, for
@@ -24,8 +23,7 @@ export async function readBlocks(path: string, signal: AbortSignal): Promise<Rea
       signal.throwIfAborted()
       const head = Buffer.alloc(BLOCK_BYTES)
       const { bytesRead } = await file.read(head, 0, BLOCK_BYTES, at)
-      const next = head.indexOf(MAGIC, MAGIC.length) // a block may be shorter than what was read
-      const block = readBlock(head.subarray(0, next < 0 ? bytesRead : Math.min(bytesRead, next - 4)))
+      const block = blockAt(head.subarray(0, bytesRead))
       if (block) {
         layouts.add(block.layout)
         points.push({ ...block.point, t_s: second })
@@ -38,36 +36,20 @@ export async function readBlocks(path: string, signal: AbortSignal): Promise<Rea
   }
 }
 
-/** Where `moov/gps ` says that blocks lie: version, count, then offset and size of each. Empty when one entry is wrong. */
+/** Where the index says that blocks lie. Empty when one entry is wrong. */
 async function indexOf(file: FileHandle): Promise<readonly number[]> {
   const { size } = await file.stat()
   const moov = (await readBoxes(file, size)).find((b) => b.type === 'moov')
-  if (!moov || moov.size > MOST_MOOV_BYTES || moov.at + moov.size > size) return []
-  const body = Buffer.alloc(moov.size)
-  await file.read(body, 0, moov.size, moov.at)
-  const table = childOf(body, 'gps ')
-  if (!table || table.length < 8) return []
-  const count = Math.min(table.readUInt32BE(4), Math.floor((table.length - 8) / 8))
+  if (!moov || moov.at + moov.size > size) return []
   const places: number[] = []
   const magic = Buffer.alloc(4 + MAGIC.length)
-  for (let i = 0; i < count; i++) {
-    const at = table.readUInt32BE(8 + i * 8)
+  for (const at of await gpsTable(file, moov)) {
     await file.read(magic, 0, magic.length, at)
     const off = magic.indexOf(MAGIC) // the box's size may lie in front
     if (off < 0) return []
     places.push(at + off)
   }
   return places
-}
-
-function childOf(parent: Buffer, type: string): Buffer | null {
-  for (let at = 8; at + 8 <= parent.length; ) {
-    const size = parent.readUInt32BE(at)
-    if (size < 8) return null
-    if (parent.toString('latin1', at + 4, at + 8) === type) return parent.subarray(at + 8, at + size)
-    at += size
-  }
-  return null
 }
 
 async function* scan(file: FileHandle, signal: AbortSignal): AsyncGenerator<number> {

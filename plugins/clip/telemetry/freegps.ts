@@ -39,6 +39,16 @@ export function readBlock(block: Buffer): Block | null {
   return dated.find((d) => d.point.fixed) ?? dated[0] ?? null
 }
 
+/** The first block of what was read from where one is said to be: its box's size may lie in front, and the next one behind. */
+export function blockAt(bytes: Buffer): Block | null {
+  const at = bytes.indexOf(MAGIC)
+  if (at < 0 || at > MOST_IN_FRONT) return null
+  const next = bytes.indexOf(MAGIC, at + MAGIC.length)
+  return readBlock(bytes.subarray(at, next < 0 ? bytes.length : next - 4))
+}
+
+const MOST_IN_FRONT = 8
+
 const DATED = [{ layout: 'novatek', at: 44 }, { layout: 'short', at: 16 }, { layout: 'short', at: 12 }] as const
 
 /** @param at Where the six int32 of the date lie; flag, places, speed and course follow. Null when they are no date. */

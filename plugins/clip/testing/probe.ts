@@ -28,6 +28,7 @@ export const contextOf = <Config>(config: Config, scratch = '', written: Map<str
       written.set(path, kept)
       return { ...(await refOf(kept)), volume, path }
     },
+    reread: () => Promise.reject(new Error('nobody asks for it here')),
   },
 })
 

@@ -1,0 +1,178 @@
+/**
+ * Files that come piece by piece from a camera: in a folder each, `<volume>/.viewshed/staging/receive/<hash of the key>`, with the
+ * bytes so far and what the source said of them. What the disk holds is all that is remembered: a process may die at any moment.
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open, rm, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Type, type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import { Fault } from '../contract/fault.ts'
+import { MediaRef, type Receiving, type Said } from '../contract/media.ts'
+import { crashPoint } from './crash.ts'
+import { hashFile, makeFolders, readOrNull, syncFolder, writeDurable, writeFault } from './durable.ts'
+import { openSink, type Pace, type Sink } from './sink.ts'
+import { safeParts } from './volume/path.ts'
+import { moveWithoutOverwrite, RECEIVING, type Volumes } from './volumes.ts'
+
+/** While 512 kB at most are synced, 512 kB at most are waiting: a power cut costs a MiB. */
+const PACE: Pace = { batch_bytes: 128 << 10, sync_every_bytes: 384 << 10, waits: true }
+
+const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(t: T) => Type.Union([t, Type.Null()])
+const Note = Type.Object({
+  key: Type.String(),
+  bytes: Nullable(Type.Integer()),
+  time: Nullable(Type.String()),
+  placed: Nullable(MediaRef), // written before the file is moved: after a crash the move is done again
+})
+type Note = Static<typeof Note>
+
+/** @returns `receive` of a watcher's media. One process at a time receives on a volume. */
+export function openReceiving(volumes: Pick<Volumes, 'root'>) {
+  const busy = new Set<string>()
+  return async function receive(volume: string, path: string, key: string): Promise<Receiving> {
+    const root = await volumes.root(volume)
+    safeParts(path)
+    const folder = join(root, RECEIVING, createHash('sha256').update(key).digest('hex').slice(0, 40))
+    if (busy.has(folder)) throw new Fault('media/busy', `${path} is being received already`)
+    busy.add(folder)
+    try {
+      let held = true
+      return await begin({ volume, path, key, root, folder, let_go: () => {
+        if (held) busy.delete(folder)
+        held = false
+      } })
+    } catch (e) {
+      busy.delete(folder)
+      throw writeFault(e, folder)
+    }
+  }
+}
+
+interface Place { readonly volume: string; readonly path: string; readonly key: string; readonly root: string; readonly folder: string; readonly let_go: () => void }
+
+async function begin({ volume, path, key, root, folder, let_go }: Place): Promise<Receiving> {
+  await makeFolders(folder)
+  const part = join(folder, 'bytes')
+  const noted = join(folder, 'said.json')
+  const found = parse(await readOrNull(noted))
+  let note: Note = found ?? { key, bytes: null, time: null, placed: null }
+  let placed = note.placed && (await replayed(part, root, note.placed)) ? note.placed : null
+
+  let file: FileHandle | null = placed ? null : await open(part, constants.O_RDWR | constants.O_CREAT, 0o644)
+  // Bytes of which nothing was said may be of any file.
+  if (file && !found) await file.truncate(0)
+  let hash: Hash | null
+  let sink: Sink
+  function from(bytes: number): void {
+    hash = bytes === 0 ? createHash('sha256') : null // null: read from the disk when it is whole
+    sink = openSink(file!, bytes, hash, PACE)
+  }
+  const inherited = file ? (await file.stat()).size : 0
+  if (file) from(inherited)
+
+  const remember = async (next: Note) => {
+    await writeDurable(noted, JSON.stringify(next))
+    note = next
+  }
+  const opened = (): FileHandle => {
+    if (!file) throw new Error(`${path} was placed, dropped or closed already`)
+    return file
+  }
+  async function close(): Promise<void> {
+    const closing = file
+    file = null
+    let_go()
+    if (!closing) return
+    try {
+      await sink.flush()
+    } catch (e) {
+      throw writeFault(e, path)
+    } finally {
+      await closing.close()
+    }
+  }
+  async function truncate(bytes: number): Promise<void> {
+    opened()
+    await sink.flush()
+    await opened().truncate(bytes)
+    from(bytes)
+  }
+
+  return {
+    get bytes() { return placed ? placed.bytes : sink.at },
+    get placed() { return placed },
+    inherited: inherited > 0,
+    truncate,
+    close,
+    async says(said: Said) {
+      if (said.bytes === note.bytes && said.time === note.time) return
+      if (sink.at > 0) await truncate(0)
+      await remember({ ...note, ...said })
+    },
+    async tail(bytes) {
+      await sink.flush()
+      const length = Math.min(bytes, sink.at)
+      const buffer = Buffer.alloc(length)
+      for (let at = 0; at < length;) {
+        const { bytesRead } = await opened().read(buffer, at, length - at, sink.at - length + at)
+        if (bytesRead === 0) throw new Fault('media/changed', `what had come of ${path} was cut by somebody else; it begins anew`)
+        at += bytesRead
+      }
+      return buffer
+    },
+    async append(chunk) {
+      opened()
+      await sink.write(chunk).catch((e: unknown) => { throw writeFault(e, path) })
+    },
+    async place(to = path) {
+      const target = safeParts(to)
+      if (placed) return placed
+      await sink.sync().catch((e: unknown) => { throw writeFault(e, path) })
+      await syncFolder(folder)
+      crashPoint('volume.synced')
+      const ref: MediaRef = { volume, path: target.join('/'), bytes: sink.at, sha256: hash ? hash.copy().digest('hex') : await hashFile(part) }
+      await remember({ ...note, placed: ref })
+      try {
+        await moveWithoutOverwrite(part, join(root, ...target), ref)
+      } catch (e) {
+        await remember({ ...note, placed: null })
+        throw e
+      }
+      crashPoint('volume.placed')
+      placed = ref
+      await opened().close()
+      file = null
+      return ref
+    },
+    async drop() {
+      await close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Whether it lies in its place now: an earlier life may have died before it moved it. False: it has to be placed, or fetched, again. */
+async function replayed(part: string, root: string, ref: MediaRef): Promise<boolean> {
+  try {
+    await moveWithoutOverwrite(part, join(root, ...safeParts(ref.path)), ref)
+    return true
+  } catch (e) {
+    if (e instanceof Fault && (e.code === 'media/conflict' || e.code === 'media/missing')) return false
+    throw e
+  }
+}
+
+/** Null: there is none, or it was damaged. */
+function parse(text: string | null): Note | null {
+  if (text === null) return null
+  try {
+    const note: unknown = JSON.parse(text)
+    return Value.Check(Note, note) ? note : null
+  } catch (e) {
+    if (e instanceof SyntaxError) return null
+    throw e
+  }
+}
+

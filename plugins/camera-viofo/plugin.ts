@@ -1,0 +1,4 @@
+import { plugin } from '../../core/contract/plugin.ts'
+import { cameraEvents, CamerasConfig } from '../camera/settings.ts'
+
+export default plugin({ name: 'camera-viofo', title: 'VIOFO cameras', config: CamerasConfig, events: cameraEvents, watch: () => import('./watch.ts') })

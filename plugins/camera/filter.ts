@@ -1,0 +1,28 @@
+/** Which clips stay on the camera, and why. Pure. */
+import { distance_m } from '../../core/contract/place.ts'
+import type { Clip } from './clip.ts'
+import type { Route } from './route.ts'
+
+export interface Fence { readonly lat_deg: number; readonly lon_deg: number; readonly radius_m: number }
+export interface Filter {
+  readonly skip: readonly Clip['event'][]
+  readonly home?: Fence | undefined
+}
+
+/** Further than a receiver wanders that stands still. */
+const STOOD_M = 40
+
+/** Why a clip is not fetched, in words; null: it is. `route`: null when none could be read; then nothing is concluded from it.
+ *  Locked recordings and events are skipped only by name, never for where they are. */
+export function whyNot({ event }: Pick<Clip, 'event'>, { skip, home }: Filter, route: Route | null): string | null {
+  if (skip.includes(event)) return `${event} recordings are skipped`
+  if (event === 'locked' || event === 'event' || event === 'manual' || !home || !route) return null
+  return isParkedAt(home, route) ? 'parked at home' : null
+}
+
+/** Whether all of it lies within the fence, and nothing moved. */
+export function isParkedAt({ lat_deg, lon_deg, radius_m }: Fence, { fixes }: Route): boolean {
+  const first = fixes[0]
+  return first !== undefined && fixes.every((fix) =>
+    distance_m(fix.lat_deg, fix.lon_deg, lat_deg, lon_deg) <= radius_m && distance_m(fix.lat_deg, fix.lon_deg, first.lat_deg, first.lon_deg) <= STOOD_M)
+}
