@@ -14,7 +14,7 @@ import { openCore, type Core } from './core.ts'
 
 const CLI = fileURLToPath(new URL('./cli.ts', import.meta.url))
 const SCOPE = { ...HOME, role: 'device' } as const
-const GOOD = { duration_s: 60, original_duration_s: 60, frames: 1800, original_frames: 1800, ssim_min: 0.96, ssim_mean: 0.97, ssim_frames: 12, vmaf_mean: null, source: 'original' as const }
+const GOOD = { duration_s: 60, original_duration_s: 60, frames: 1800, original_frames: 1800, ssim_min: 0.96, ssim_mean: 0.97, ssim_frames: 12, vmaf_mean: null, encoder: 'libx264', bytes: 5, original_bytes: 16 }
 
 let dir: string
 let core: Core

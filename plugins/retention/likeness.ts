@@ -29,6 +29,6 @@ export async function likeness(copy: string, { files, size, every, scratch, thre
 
 /** As it is said at the end, in ffmpeg's own words. */
 export const vmafIn = (said: string): number | null => {
-  const score = /VMAF score[:=] *([\d.]+)/.exec(said)?.[1]
+  const score = /VMAF score ?[:=] *([\d.]+)/.exec(said)?.[1]
   return score === undefined ? null : Number(score)
 }

@@ -100,7 +100,7 @@ export const SlimOutput = Type.Object({
 
 /** A recording has come to a rung of which there is no copy yet. Core says so at each run, once a month for each. */
 export const events = {
-  due: Type.Object({ media: MediaRef, sha256: Type.String(), media_kind: Type.Literal('video'), rung: Type.String() }),
+  due: Type.Object({ media: MediaRef, sha256: Type.String(), media_kind: Type.Literal('video'), rung: SmallRung }, { title: 'A smaller copy is due', description: 'A recording has come to a size of which there is no copy yet.' }),
 }
 
 export default plugin({
