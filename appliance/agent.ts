@@ -30,7 +30,7 @@ import { HERE } from './machine/here.ts'
 import { watcherMedia } from './media.ts'
 import { checkedMounts, type Wanted } from './mounts.ts'
 import { startReaper } from './reaper.ts'
-import { openScratch } from './scratch.ts'
+import { KEPT, openScratch } from './scratch.ts'
 import { room } from './slots.ts'
 
 export interface AgentOrder {
@@ -166,7 +166,10 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     // Another house that is away for the night says nothing against the work.
     const isAway = 'fault' in result && result.fault.code === 'media/unmounted' && awayFrom(claim.stage).length > 0
     await untilAnswered(async () => {
-      if ('done' in result) return core.complete(order.device, { id: claim.id, token: claim.token, output: result.done.output, files: [...result.done.files] })
+      if ('done' in result) {
+        await core.complete(order.device, { id: claim.id, token: claim.token, output: result.done.output, files: [...result.done.files] })
+        return rm(join(scratch.root, KEPT, claim.id), { recursive: true, force: true })
+      }
       if (result.fault.code === 'task/cancelled' || isAway) return core.release(order.device, claim.id, claim.token)
       log.warn({ task: claim.id, stage: claim.stage, code: result.fault.code }, result.fault.message)
       return core.fault(order.device, claim.id, claim.token, { ...result.fault.toJSON(), ...(result.fault.log ? { log: result.fault.log } : {}) })

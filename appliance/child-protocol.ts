@@ -16,6 +16,7 @@ export interface RunOrder {
   readonly config: unknown
   readonly attempt: number
   readonly scratch: string
+  readonly kept: string // outlives this process
   readonly mounts: readonly VolumeSpec[] // volumes this machine has mounted; all others come over HTTP
   readonly far: FarOrder // volumes that it reaches over the network by itself
   readonly cache: CacheSpec // of what came over HTTP

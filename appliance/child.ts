@@ -44,7 +44,7 @@ async function run(order: RunOrder): Promise<void> {
     media = taskMedia({ mounted: await openVolumes(order.mounts, null, farOf(order.far)), cache: openCache(order.cache), core: order.core, lease: order, scratch: order.scratch, signal: abort.signal })
     let said_ms = 0
     const output = await handler.run(input as never, {
-      config: order.config, options: order.options as never, media: patient(media, order.task), scratch: order.scratch, attempt: order.attempt, signal: abort.signal,
+      config: order.config, options: order.options as never, media: patient(media, order.task), scratch: order.scratch, kept: order.kept, attempt: order.attempt, signal: abort.signal,
       progress(done, what) {
         const now_ms = Date.now()
         if (now_ms - said_ms < PROGRESS_EVERY_MS && done < 1) return

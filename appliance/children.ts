@@ -9,6 +9,7 @@ import type { RunOrder } from './child-protocol.ts'
 import { census, isOf, population } from './family.ts'
 import { groupsFolder, openPidsGroup, sweepGroups, type PidsGroup } from './pids-group.ts'
 import { budget } from './restart-budget.ts'
+import { KEPT } from './scratch.ts'
 import { killGroup, StageProcess, type Done } from './stage-process.ts'
 
 const IDLE_STOP_MS = 60_000
@@ -62,7 +63,7 @@ export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(
     const group = folder === null ? null : openPidsGroup(folder, `${mark}.${number}`, MOST_TASKS)
     // The kernel counts all tasks of a user, so those that are there are added; root's it does not count.
     const most_tasks = bounded && group === null && process.getuid?.() !== 0 ? (population() ?? Infinity) + MOST_TASKS : Infinity
-    const child = new StageProcess({ plugin, cap_mib, folder: join(scratch, `stage-${number}`), writes, mark: `${mark}.${number}`, group, most_tasks, stall_ms, plugins })
+    const child = new StageProcess({ plugin, cap_mib, folder: join(scratch, `stage-${number}`), writes: [...writes, join(scratch, KEPT)], mark: `${mark}.${number}`, group, most_tasks, stall_ms, plugins })
     all.add(child)
     const { pid } = child.process
     if (pid !== undefined) onGroup('+', pid)
@@ -113,10 +114,10 @@ export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(
     /** How long this plugin's children must rest after dying too often; 0: not at all. */
     rest_ms: (plugin: string, now_ms: number) => deaths.get(plugin)?.rest_ms(now_ms) ?? 0,
 
-    run(plugin: string, cap_mib: number, order: Omit<RunOrder, 'scratch'>, onProgress: (done: number, what: string | null) => void): Running {
+    run(plugin: string, cap_mib: number, order: Omit<RunOrder, 'scratch' | 'kept'>, onProgress: (done: number, what: string | null) => void): Running {
       const child = take(plugin, cap_mib)
       const folder = join(child.folder, `${order.task}-${order.token}`)
-      const result = child.run({ ...order, scratch: folder }, onProgress)
+      const result = child.run({ ...order, scratch: folder, kept: join(scratch, KEPT, order.task) }, onProgress)
       void result.then(() => giveBack(child), (e: unknown) => {
         if (child.dead || (e instanceof Fault && e.code.startsWith('stage/') && child.died)) {
           const b = deaths.get(plugin) ?? budget()

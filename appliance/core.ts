@@ -18,6 +18,7 @@ import { openHomeAssistant } from '../core/mqtt/home-assistant.ts'
 import { brokerFor, clientName } from '../core/mqtt/outside.ts'
 import { openRequests } from '../core/mqtt/requests.ts'
 import { createRegistry } from '../core/plugins/registry.ts'
+import { openDesk } from '../core/retention/desk.ts'
 import { openDevices, type Devices } from '../core/devices/devices.ts'
 import { openRecords } from '../core/devices/records.ts'
 import { openCatalogue } from '../core/store/catalogue.ts'
@@ -38,6 +39,7 @@ import type { Flows } from '../flows/process.ts'
 import type { Config } from './config.ts'
 import { doorRoutes, ownRoutes } from './own-routes.ts'
 import { openPlayable } from './playable.ts'
+import { startRetention } from './retention-clock.ts'
 import { statusOf } from './status.ts'
 import { volumeRoutes } from './volume-routes.ts'
 
@@ -114,6 +116,9 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   await indexes.ready(HOME)
   indexes.onChange(() => changed(['assets', 'drives', 'plates']))
 
+  const retention = await startRetention({ home: HOME, log: store, outcomes, volumes, catalogue, events, plugins, registry, clock: Date.now, warn: (error, message) => log.warn(error, message) })
+  const thinning = openDesk({ retention, states: volumes.states, box: config.name, clock: Date.now })
+
   const records = await openRecords({ log: store, sequence: outcomes.sequence, clock: Date.now })
   const access = await openAccess({ log: store, devices: records })
   const devices = await openDevices({
@@ -154,6 +159,10 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const userDir = join(config.folder, 'node-red')
   const handlers = makeHandlers({
     access, desk: board, catalogue, status, devices,
+    retention: ({ org, site }) => {
+      if (org !== HOME.org || site !== HOME.site) throw new Fault('not-found', 'Nothing is thinned here.')
+      return thinning
+    },
     index: (scope) => indexes.index(scope),
     events: (scope, filter) => events.list(scope, filter),
     work: async (scope) => {
@@ -220,6 +229,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       await door.close()
       await broker.close()
       await devices.close()
+      await retention.close()
       await projector.stop()
       await indexes.close()
       await catalogue.close()

@@ -4,7 +4,7 @@ import { linksOf } from './links.ts'
 import type { FlowEntry } from './red.ts'
 
 const shipped = JSON.parse(readFileSync(new URL('./default.json', import.meta.url), 'utf8')) as FlowEntry[]
-const OURS = new Set(['folder.arrived', 'folder.refused', 'folder.refuse', 'clip.probe', 'clip.thumbs', 'clip.filmstrip', 'inference.plates', 'archive.copy', 'retention.slim'])
+const OURS = new Set(['folder.arrived', 'folder.refused', 'folder.refuse', 'clip.probe', 'clip.thumbs', 'clip.filmstrip', 'inference.plates', 'archive.copy', 'retention.slim', 'retention.due'])
 
 describe('the shipped flow', () => {
   test('wires the stages in the order of the architecture', () => {
@@ -16,6 +16,7 @@ describe('the shipped flow', () => {
       'clip.probe → inference.plates',
       'folder.arrived → clip.probe',
       'folder.refused → folder.refuse',
+      'retention.due → retention.slim',
     ])
   })
 
@@ -27,7 +28,7 @@ describe('the shipped flow', () => {
   })
 
   test('explains itself: a comment for each of its steps', () => {
-    expect(shipped.filter(({ type }) => type === 'comment').map(({ name }) => name)).toHaveLength(5)
+    expect(shipped.filter(({ type }) => type === 'comment').map(({ name }) => name)).toHaveLength(6)
   })
 })
 

@@ -10,11 +10,13 @@ const START_MS = Date.UTC(2026, 4, 3, 9, 0, 0)
 const CLIP_S = 2
 
 const PLATE_EVERY = 3
+/** No browser plays MPEG-4 Visual: a smaller copy is made of these. */
+const OLD_EVERY = 4
 const SAMPLE = fileURLToPath(new URL('../sample/card/DCIM/Movie/2026_0412_143000_0001F.MP4', import.meta.url))
 
 export interface Recording { readonly name: string; readonly files: readonly string[] } // the side-car first
 
-/** The `i`-th clip of one drive, `CLIP_S` seconds long, with an NMEA side-car of the same stem; every third shows plates of the sample. */
+/** The `i`-th clip of one drive, `CLIP_S` seconds long, with an NMEA side-car of the same stem; every third shows plates of the sample, every fourth gets a smaller copy. */
 export async function makeRecording(folder: string, i: number): Promise<Recording> {
   await mkdir(folder, { recursive: true })
   const start = new Date(START_MS + i * CLIP_S * 1000)
@@ -23,7 +25,7 @@ export async function makeRecording(folder: string, i: number): Promise<Recordin
   const picture = i % PLATE_EVERY === 0
     ? ['-ss', String(((i * 7) % 90) / 10), '-t', String(CLIP_S), '-i', SAMPLE, '-r', '5', '-an']
     : ['-f', 'lavfi', '-i', `testsrc2=size=320x180:rate=10:duration=${CLIP_S}`, '-vf', `hue=h=${(i * 29) % 360}`]
-  await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...picture, '-map_metadata', '-1', '-metadata', `title=${i}`, '-c:v', 'libx264', '-preset', 'ultrafast', '-threads', '1', '-pix_fmt', 'yuv420p', clip])
+  await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...picture, '-map_metadata', '-1', '-metadata', `title=${i}`, ...(i % OLD_EVERY === 1 ? ['-c:v', 'mpeg4', '-q:v', '3'] : ['-c:v', 'libx264', '-preset', 'ultrafast']), '-threads', '1', '-pix_fmt', 'yuv420p', clip])
   const track = join(folder, `${stem}.NMEA`)
   await writeFile(track, Array.from({ length: CLIP_S + 1 }, (_, s) => rmc(new Date(start.getTime() + s * 1000), 48.2 + (i * CLIP_S + s) * 1e-4, 16.3)).join('\r\n') + '\r\n')
   return { name: stem, files: [track, clip] }

@@ -70,8 +70,8 @@ export async function snapshot(api: Client, volumes: Record<string, string>): Pr
 }
 
 const isOriginal = (name: string) => name.startsWith('media/raw/')
-/** A picture's name has the digest of its bytes in it, and those are the encoder's. */
-const anyDigest = (path: string) => path.replace(/\.[0-9a-f]{8}(?=\.jpg$)/, '.*')
+/** The name of a picture or a smaller copy has the digest of its bytes in it, and those are the encoder's. */
+const anyDigest = (path: string) => path.replace(/\.([0-9a-f]{8}(?=\.jpg$)|[0-9a-f]{12}(?=\.mp4$))/, '.*')
 
 async function allTasks(api: Client): Promise<TaskView[]> {
   const all: TaskView[] = []

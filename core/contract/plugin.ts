@@ -18,6 +18,9 @@ export interface StageContext<Config, Options = unknown> {
   readonly options: Options // of this node in the flow, fixed when the task was published
   readonly media: StageMedia
   readonly scratch: string // a directory of this task alone, removed when it ends or the device restarts
+  /** A directory of this task that is there again at its next attempt on this device, whatever killed the last one; removed when it is complete,
+   *  or after a week. Absent: nothing is kept here. Half of what lies in it may be half written. */
+  readonly kept?: string
   readonly attempt: number // 1 on the first claim
   readonly signal: AbortSignal // lease lost, task cancelled or host stopping
   readonly progress: (done: number, what?: string) => void // 0 to 1; volatile

@@ -8,6 +8,8 @@ import type { Role } from '../contract/plugin.ts'
 import type { AssetDoc, RefusalDoc } from '../contract/records.ts'
 import { Capability, Conditions } from '../devices/capability.ts'
 import { Mode, Settings } from '../devices/settings.ts'
+import type { RetentionView } from '../retention/desk.ts'
+import type { RunNote } from '../retention/journal.ts'
 import type { AssetView, DriveView, PlateHit, SightingHit } from '../store/port.ts'
 import type { StageCount, TaskView } from '../tasks/port.ts'
 
@@ -44,6 +46,10 @@ const Which = Type.Object({
   drive: Type.Optional(Type.String({ maxLength: 200 })),
   from: Time, to: Time, // of the recordings
 })
+const RetentionQuery = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 40 })), limit: Limit })
+const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
+/** Without ids: everything that is in the trash. */
+const Undo = Type.Object({ ids: Type.Optional(Type.Array(Type.String({ maxLength: 40 }), { maxItems: 10_000 })) })
 const Edit = Type.Object({ target: Type.String(), set: Type.Record(Type.String(), Type.Unknown()) })
 
 /** @param role null: open to everybody who can reach the port. */
@@ -139,6 +145,10 @@ export const routes = {
   hello: route<typeof Hello, HelloAnswer>('POST', '/api/device/hello', 'device', Hello),
   goodbye: route<typeof Empty, Record<string, never>>('POST', '/api/device/goodbye', 'device', Empty),
   renewToken: route<typeof Empty, { token: string; ends_ms: number }>('POST', '/api/device/token', 'device', Empty),
+  retention: route<typeof RetentionQuery, RetentionView>('GET', '/api/retention', 'viewer', RetentionQuery),
+  runRetention: route<typeof Empty, RunNote>('POST', '/api/retention/run', 'admin', Empty),
+  undoRetention: route<typeof Undo, { back: number; refused: readonly { name: string; why: string }[] }>('POST', '/api/retention/undo', 'operator', Undo),
+  setRetention: route<typeof SetRetention, Record<string, never>>('POST', '/api/retention/settings', 'admin', SetRetention),
   events: route<typeof EventsQuery, { events: readonly EventView[] }>('GET', '/api/events', 'viewer', EventsQuery),
   edit: route<typeof Edit, Record<string, never>>('POST', '/api/edits', 'reviewer', Edit),
 } as const

@@ -4,6 +4,7 @@ import { holds } from '../access/role.ts'
 import type { Principal, Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import type { Devices } from '../devices/devices.ts'
+import type { RetentionDesk } from '../retention/desk.ts'
 import type { Bounds, Catalogue, Index, Period } from '../store/port.ts'
 import type { BoardDesk } from '../tasks/port.ts'
 import type { Answer, EventView, SessionView, StatusView } from './api.ts'
@@ -18,6 +19,7 @@ export interface Rooms {
   /** The audit: newest first; `after` continues behind an entry. */
   readonly events: (scope: Scope, filter: { type?: string; after?: string; limit: number }) => Promise<readonly EventView[]>
   readonly devices: Omit<Devices, 'gate' | 'attach' | 'word' | 'ended' | 'look' | 'close'>
+  readonly retention: (scope: Scope) => RetentionDesk
   readonly status: (scope: Scope) => Promise<StatusView>
   readonly work: (scope: Scope) => Promise<Answer<'work'>>
 }
@@ -25,7 +27,7 @@ export interface Rooms {
 const LIMIT = 100
 const NEAR_LIMIT = 20
 
-export function makeHandlers({ access, index, desk, catalogue, events, devices, status, work }: Rooms): Handlers {
+export function makeHandlers({ access, index, desk, catalogue, events, devices, retention, status, work }: Rooms): Handlers {
   const come = (signedIn: SignedIn, visit: Visit): SessionView => {
     visit.setCookie(signedIn.cookie)
     return sessionView(access, signedIn.principal, signedIn.session)
@@ -95,6 +97,10 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
     hello: async (ask, who) => devices.hello(ask, who),
     goodbye: (_ask, who) => done(devices.goodbye(who)),
     renewToken: (_ask, who) => devices.renew(who),
+    retention: ({ reason, limit = LIMIT }, who) => retention(who.scope).view({ limit, ...(reason === undefined ? {} : { reason }) }),
+    runRetention: (_ask, who) => retention(who.scope).run(who.name),
+    undoRetention: ({ ids }, who) => retention(who.scope).undo(ids ?? null, who.name),
+    setRetention: ({ on, name }, who) => done(retention(who.scope).set(on, name, who.name)),
     events: async ({ type, after, limit = LIMIT }, who) => ({ events: await events(who.scope, { type, after, limit }) }),
     edit: async ({ target, set }, who) => {
       await catalogue.edit(who.scope, who.name, target, set)

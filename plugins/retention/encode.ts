@@ -1,69 +1,132 @@
-/** One pass of ffmpeg: the smaller copy, and beside it every n-th scaled frame as it went into the encoder. */
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
+/**
+ * A smaller copy in segments, by one ffmpeg that cuts as it goes: one process a segment would pay for its start and for decoding up to its
+ * beginning each time. Whoever is killed leaves whole segments, and only the rest is encoded. Beside it every n-th scaled frame is kept as it
+ * went into the encoder, to be compared with what comes out.
+ */
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Fault } from '../../core/contract/fault.ts'
-import type { Picture } from './picture.ts'
+import type { Encoder } from './encoders.ts'
+import { ffmpeg } from './ffmpeg.ts'
+import { ffprobe, framesOf, type Picture } from './picture.ts'
 
 export interface Encoding {
   readonly from: string
+  readonly source: string // what tells the source from others: its digest
   readonly picture: Picture
   readonly size: { readonly width_px: number; readonly height_px: number }
+  readonly encoder: Encoder
   readonly threads: number
-  readonly crf: number
   readonly every: number // frames between two samples
+  readonly audio: 'keep' | 'drop'
+  readonly folder: string // outlives this life where the host keeps it; all that is in it is ours
   readonly copy: string // target, MP4
-  readonly samples: string // target, lossless Matroska
 }
+
+export interface Encoded { readonly resumed_frames: number; readonly samples: readonly string[] } // raw yuv420p, one a file
+
+/** Seconds that a kill may cost. */
+const SEGMENT_S = 10
+const MOST_SEGMENTS = 400
+/** Added while it is cut, so that no time is below zero. */
+const SHIFT_S = 10
+const TICKS = 90_000
+
+/** Frames of a segment; every segment but the last has so many. */
+export const segmentFrames = ({ frames, duration_s }: Pick<Picture, 'frames' | 'duration_s'>): number =>
+  Math.max(1, Math.round((SEGMENT_S * frames) / Math.max(duration_s, 0.001)), Math.ceil(frames / MOST_SEGMENTS))
 
 /** @param progress 0 to 1 */
-export function encode(e: Encoding, signal: AbortSignal, progress: (done: number) => void): Promise<void> {
-  const { width_px, height_px } = e.size
-  return ffmpeg([
-    '-threads', String(e.threads), '-i', `file:${e.from}`,
-    '-filter_complex', `[0:v:0]scale=${width_px}:${height_px}:flags=bicubic,format=yuv420p,setsar=1,split[copy][all];[all]select='not(mod(n,${e.every}))'[samples]`,
-    // Every frame at its own moment: none is dropped or doubled to make the rate even. (`-fps_mode` is newer than some distributions.)
-    '-vsync', 'passthrough', '-enc_time_base:v', '1:90000',
-    '-map', '[copy]', '-map', '0:a?', '-map_metadata', '0',
-    '-c:v', 'libx264', '-preset', 'veryfast', '-crf', String(e.crf), '-threads', String(e.threads),
-    '-c:a', ...(e.picture.audio === 'aac' ? ['copy'] : ['aac', '-b:a', '96k']),
-    '-movflags', '+faststart', '-f', 'mp4', '-y', `file:${e.copy}`,
-    '-map', '[samples]', '-c:v', 'ffv1', '-threads', '1', '-f', 'matroska', '-y', `file:${e.samples}`,
-  ], signal, (key, value) => {
-    if (key === 'frame') progress(Math.min(1, Number(value) / e.picture.frames))
-  })
+export async function encode(e: Encoding, signal: AbortSignal, progress: (done: number) => void): Promise<Encoded> {
+  const per = segmentFrames(e.picture)
+  const whole = await wholeSegments(e, per, signal)
+  const from = whole * per
+  if (from < e.picture.frames) await cut(e, per, whole, signal, (frames) => progress(Math.min(0.97, (from + frames) / e.picture.frames)))
+  await join_(e, signal)
+  progress(1)
+  const samples = Array.from({ length: Math.ceil(e.picture.frames / e.every) }, (_, n) => samplePath(e, n))
+  return { resumed_frames: from, samples }
 }
 
-/** SSIM of each sampled frame of the copy with what went into the encoder, 0 to 1. One entry a frame. */
-export async function similarity(copy: string, samples: string, every: number, signal: AbortSignal): Promise<number[]> {
-  const found: number[] = []
-  await ffmpeg([
-    '-threads', '1', '-i', `file:${copy}`, '-threads', '1', '-i', `file:${samples}`,
-    '-filter_complex', `[0:v:0]select='not(mod(n,${every}))',setpts=N/TB/10[a];[1:v:0]setpts=N/TB/10[b];[a][b]ssim=stats_file=-`,
-    '-f', 'null', '-',
-  ], signal, (_key, _value, line) => {
-    const all = /^n:\d+ .*All:([\d.]+|inf)/.exec(line)?.[1]
-    if (all) found.push(all === 'inf' ? 1 : Number(all))
-  })
-  return found
-}
+const segmentPath = ({ folder }: Pick<Encoding, 'folder'>, n: number) => join(folder, `${String(n).padStart(5, '0')}.nut`)
+const samplePath = ({ folder }: Pick<Encoding, 'folder'>, n: number) => join(folder, `sample-${n}.yuv`)
+const listPath = ({ folder }: Pick<Encoding, 'folder'>) => join(folder, 'segments.txt')
 
-/** @param heard each line of standard output, split at its first `=` */
-async function ffmpeg(args: readonly string[], signal: AbortSignal, heard: (key: string, value: string, line: string) => void): Promise<void> {
-  signal.throwIfAborted()
-  const child = spawn('ffmpeg', ['-nostdin', '-hide_banner', '-v', 'error', '-progress', 'pipe:1', '-nostats', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const stop = () => child.kill('SIGKILL') // nothing of it is kept, so it need not end well
-  signal.addEventListener('abort', stop)
-  let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(-4000) })
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const at = line.indexOf('=')
-    heard(line.slice(0, Math.max(0, at)), line.slice(at + 1), line)
-  })
-  try {
-    const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
-    signal.throwIfAborted()
-    if (code !== 0) throw new Fault(/No space left/i.test(said) ? 'media/full' : 'tool/failed', `ffmpeg ended with ${code ?? 'a signal'}: ${said.trim().split('\n').slice(-3).join(' · ')}`)
-  } finally {
-    signal.removeEventListener('abort', stop)
+/** How many segments of an earlier life are whole and of this very work; the others are removed. */
+async function wholeSegments(e: Encoding, per: number, signal: AbortSignal): Promise<number> {
+  const work = JSON.stringify({ source: e.source, size: e.size, encoder: e.encoder, per, every: e.every, frames: e.picture.frames })
+  const note = join(e.folder, 'work.json')
+  if ((await readFile(note, 'utf8').catch(absent)) !== work) {
+    await rm(e.folder, { recursive: true, force: true })
+    await mkdir(e.folder, { recursive: true })
+    await writeFile(`${note}.new`, work)
+    await rename(`${note}.new`, note)
+    return 0
   }
+  const there = new Set(await readdir(e.folder))
+  let whole = 0
+  // The last one was being written. The power may have gone too, so the others are counted.
+  while (there.has(`${String(whole + 1).padStart(5, '0')}.nut`) && (await framesIn(segmentPath(e, whole), signal)) === per && (await hasSamples(e, whole * per, (whole + 1) * per))) whole++
+  for (const name of there) if (/^\d{5}\.nut$/.test(name) && Number.parseInt(name, 10) >= whole) await rm(join(e.folder, name))
+  return whole
+}
+
+const framesIn = (path: string, signal: AbortSignal) => framesOf(path, 0, signal).catch((error: unknown) => {
+  if (error instanceof Fault && error.code === 'clip/unreadable') return 0
+  throw error
+})
+
+async function hasSamples(e: Encoding, from: number, to: number): Promise<boolean> {
+  const bytes = sampleBytes(e.size)
+  for (let n = Math.ceil(from / e.every); n * e.every < to; n++) if ((await stat(samplePath(e, n)).catch(absent))?.size !== bytes) return false
+  return true
+}
+
+export const sampleBytes = ({ width_px, height_px }: Encoding['size']): number => (width_px * height_px * 3) / 2
+
+async function cut(e: Encoding, per: number, whole: number, signal: AbortSignal, progress: (frames: number) => void): Promise<void> {
+  const from = whole * per
+  const { width_px, height_px } = e.size
+  const borders = Array.from({ length: Math.ceil((e.picture.frames - from) / per) - 1 }, (_, n) => (n + 1) * per)
+  const chain = `scale=${width_px}:${height_px}:flags=bicubic,format=yuv420p,setsar=1,split[all][raw];[raw]select='not(mod(n+${from},${e.every}))'[samples];[all]${e.encoder.filter || 'null'}[copy]`
+  await ffmpeg([
+    ...e.encoder.before, '-threads', String(e.threads), ...(from === 0 ? [] : ['-ss', (await before(e, from, signal)).toFixed(6)]), '-i', `file:${e.from}`,
+    // Times stay those of the source over all lives; every frame keeps its own. (`-fps_mode` is newer than some distributions.)
+    '-copyts', '-filter_complex', `[0:v:0]${chain}`, '-vsync', 'passthrough', '-enc_time_base:v', `1:${TICKS}`,
+    '-map', '[copy]', '-c:v', e.encoder.name, ...e.encoder.args, '-threads', String(e.threads), '-force_key_frames', `expr:eq(mod(n,${per}),0)`, '-output_ts_offset', String(SHIFT_S),
+    '-f', 'segment', '-segment_format', 'nut', ...(borders.length > 0 ? ['-segment_frames', borders.join(',')] : ['-segment_time', '1000000']), '-segment_start_number', String(whole), '-reset_timestamps', '0', '-y', `file:${join(e.folder, '%05d.nut')}`,
+    '-map', '[samples]', '-c:v', 'rawvideo', '-f', 'image2', '-atomic_writing', '1', '-start_number', String(Math.ceil(from / e.every)), '-y', `file:${join(e.folder, 'sample-%d.yuv')}`,
+  ], { signal, threads: e.threads, heard: (key, value) => { if (key === 'frame') progress(Number(value)) } })
+}
+
+/** Seconds from the start of the file to a moment between frame `n - 1` and frame `n`: there ffmpeg begins with `n`. */
+async function before(e: Encoding, n: number, signal: AbortSignal): Promise<number> {
+  const said = await ffprobe(['-select_streams', String(e.picture.index), '-show_entries', 'packet=pts_time,flags', '-of', 'csv=p=0', `file:${e.from}`], signal)
+  const times = said.split('\n').filter((line) => line !== '' && !line.includes('D')).map((line) => Number(line.split(',')[0])).sort((a, b) => a - b)
+  return (times[n - 1]! + times[n]!) / 2 - e.picture.start_s
+}
+
+/** One MP4 of the segments, with the sound, the data and the dates of the source. */
+async function join_(e: Encoding, signal: AbortSignal): Promise<void> {
+  const count = (await readdir(e.folder)).filter((name) => /^\d{5}\.nut$/.test(name)).length
+  const starts: number[] = []
+  for (let n = 0; n < count; n++) starts.push(Number((await ffprobe(['-read_intervals', '%+#1', '-show_entries', 'packet=pts', '-of', 'csv=p=0', `file:${segmentPath(e, n)}`], signal)).split('\n')[0]))
+  const us = starts.map((ticks) => Math.round((ticks * 1e6) / TICKS))
+  await writeFile(listPath(e), ['ffconcat version 1.0', ...us.flatMap((at, n) => [`file ${String(n).padStart(5, '0')}.nut`, ...(n + 1 < us.length ? [`duration ${((us[n + 1]! - at) / 1e6).toFixed(6)}`] : [])])].join('\n'))
+  const late_s = us[0]! / 1e6 - SHIFT_S - e.picture.start_s // of the picture behind what comes first
+  const { audio } = e.picture
+  const mux = (carried: readonly number[]) => ffmpeg([
+    '-itsoffset', late_s.toFixed(6), '-f', 'concat', '-i', `file:${listPath(e)}`, '-i', `file:${e.from}`, '-map', '0:v:0', ...(e.audio === 'keep' && audio !== null ? ['-map', '1:a'] : []), ...carried.flatMap((index) => ['-map', `1:${index}`]),
+    '-map_metadata', '1', '-c', 'copy', ...(e.audio === 'keep' && audio !== null && audio !== 'aac' ? ['-c:a', 'aac', '-b:a', '96k'] : []), ...(e.encoder.args.includes('hvc1') ? ['-tag:v', 'hvc1'] : []),
+    '-movflags', '+faststart+use_metadata_tags', '-f', 'mp4', '-y', `file:${e.copy}`,
+  ], { signal, threads: e.threads })
+  await mux(e.picture.carried).catch((error: unknown) => {
+    if (e.picture.carried.length === 0 || !(error instanceof Fault && error.code === 'tool/failed')) throw error
+    return mux([]) // a telemetry stream that MP4 does not take; the track is in the catalogue
+  })
+}
+
+function absent(error: unknown): null {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+  throw error
 }

@@ -8,6 +8,9 @@ import { Fault } from '../../core/contract/fault.ts'
 const exec = promisify(execFile)
 
 export interface Picture {
+  readonly index: number // of its stream in the file
+  readonly start_s: number // of the file, which is that of its first stream
+  readonly carried: readonly number[] // streams of telemetry and text that MP4 takes as they are
   readonly codec: string
   readonly pixels: string // ffmpeg's name of the pixel format
   readonly container: string
@@ -24,6 +27,7 @@ const Found = Type.Object({
     index: Type.Integer(),
     codec_type: Type.Optional(Type.String()),
     codec_name: Type.Optional(Type.String()),
+    codec_tag_string: Type.Optional(Type.String()),
     pix_fmt: Type.Optional(Type.String()),
     width: Type.Optional(Type.Integer()),
     height: Type.Optional(Type.Integer()),
@@ -34,6 +38,7 @@ const Found = Type.Object({
   format: Type.Object({
     format_name: Type.String(),
     duration: Type.Optional(Type.String()),
+    start_time: Type.Optional(Type.String()),
     tags: Type.Optional(Type.Object({ creation_time: Type.Optional(Type.String()) })),
   }),
 })
@@ -44,11 +49,13 @@ export async function readPicture(path: string, signal: AbortSignal): Promise<Pi
   if (!Value.Check(Found, found)) throw new Fault('clip/unreadable', `ffprobe says something unforeseen of it: ${JSON.stringify(Value.Errors(Found, found)[0])}`)
   const video = found.streams.find((s) => s.codec_type === 'video' && s.disposition?.attached_pic !== 1)
   if (!video?.codec_name || !video.width || !video.height) return null
-  const packets = await ffprobe(['-select_streams', String(video.index), '-show_entries', 'packet=flags', '-of', 'csv=p=0', `file:${path}`], signal)
-  const frames = packets.split('\n').filter((flags) => flags !== '' && !flags.includes('D')).length
+  const frames = await framesOf(path, video.index, signal)
   if (frames === 0) return null
   const turned = video.side_data_list?.some((s) => s.rotation !== undefined && Math.abs(s.rotation) % 180 === 90) ?? false
   return {
+    index: video.index,
+    start_s: Number(found.format.start_time ?? 0),
+    carried: found.streams.filter((s) => (s.codec_type === 'data' && s.codec_tag_string === 'gpmd') || (s.codec_type === 'subtitle' && s.codec_name === 'mov_text')).map(({ index }) => index),
     codec: video.codec_name,
     pixels: video.pix_fmt ?? 'unknown',
     container: found.format.format_name,
@@ -61,7 +68,13 @@ export async function readPicture(path: string, signal: AbortSignal): Promise<Pi
   }
 }
 
-async function ffprobe(args: readonly string[], signal: AbortSignal): Promise<string> {
+/** Frames of a stream, those that an edit list cuts away not counted. */
+export async function framesOf(path: string, index: number, signal: AbortSignal): Promise<number> {
+  const packets = await ffprobe(['-select_streams', String(index), '-show_entries', 'packet=flags', '-of', 'csv=p=0', `file:${path}`], signal)
+  return packets.split('\n').filter((flags) => flags !== '' && !flags.includes('D')).length
+}
+
+export async function ffprobe(args: readonly string[], signal: AbortSignal): Promise<string> {
   const { stdout } = await exec('ffprobe', ['-v', 'error', ...args], { signal, maxBuffer: 64 << 20 }).catch((e: unknown) => {
     signal.throwIfAborted()
     if (e instanceof Error && 'stderr' in e && 'code' in e && typeof e.code === 'number')
@@ -71,16 +84,14 @@ async function ffprobe(args: readonly string[], signal: AbortSignal): Promise<st
   return stdout
 }
 
-const LINES_PX = 720
-
-/** The size of the copy: its shorter side 720 px or the original's, both sides even, as the encoder wants them. */
-export function slimSize(width_px: number, height_px: number): { width_px: number; height_px: number } {
-  const part = Math.min(1, LINES_PX / Math.min(width_px, height_px))
+/** The size of the copy: its shorter side so many pixels or the original's, both sides even, as the encoder wants them. */
+export function slimSize(width_px: number, height_px: number, lines_px: number): { width_px: number; height_px: number } {
+  const part = Math.min(1, lines_px / Math.min(width_px, height_px))
   const even = (px: number) => Math.max(2, 2 * Math.round((px * part) / 2))
   return { width_px: even(width_px), height_px: even(height_px) }
 }
 
 /** The original already is what a copy would be: small, and played by every browser. */
-export const slimAlready = (p: Picture): boolean =>
-  Math.min(p.width_px, p.height_px) <= LINES_PX && p.codec === 'h264' && ['yuv420p', 'yuvj420p'].includes(p.pixels)
+export const slimAlready = (p: Picture, lines_px: number): boolean =>
+  Math.min(p.width_px, p.height_px) <= lines_px && p.codec === 'h264' && ['yuv420p', 'yuvj420p'].includes(p.pixels)
   && p.container.split(',').includes('mp4') && (p.audio === null || p.audio === 'aac' || p.audio === 'mp3')

@@ -55,16 +55,24 @@ export const RetentionConfig = Type.Object({
   at: Type.String({ default: '03:00', pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$', title: 'Runs at' }),
 })
 
+const SmallRung = Type.Union([Type.Literal('1080p'), Type.Literal('720p'), Type.Literal('540p')])
+
 export const SlimInput = Type.Object({
   media: MediaRef,
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   media_kind: Type.Union([Type.Literal('video'), Type.Literal('image'), Type.Literal('track')]),
+  rung: Type.Optional(SmallRung), // left out: that of the node
 })
 
 export const SlimOptions = Type.Object({
-  threads: Type.Integer({ default: 2, minimum: 1, maximum: 64, title: 'Threads', description: 'Cores that one encoding may use' }),
+  rung: Type.Union([Type.Literal('1080p'), Type.Literal('720p'), Type.Literal('540p')], { default: '720p', title: 'Size', description: 'Where the message names none' }),
+  codec: Type.Union([Type.Literal('h264'), Type.Literal('hevc'), Type.Literal('av1')], { default: 'h264', title: 'Codec', description: 'h264 is what every browser plays; hevc and av1 are smaller and take longer' }),
+  encoder: Type.Union([Type.Literal('auto'), Type.Literal('software'), Type.Literal('nvenc'), Type.Literal('qsv'), Type.Literal('vaapi'), Type.Literal('v4l2'), Type.Literal('videotoolbox')], { default: 'auto', title: 'Encoder', description: 'auto: the first that works on the machine, hardware before software' }),
+  threads: Type.Integer({ default: 0, minimum: 0, maximum: 64, title: 'Cores', description: 'That one encoding may use; 0: half of what the machine has' }),
   crf: Type.Integer({ default: 24, minimum: 16, maximum: 34, title: 'Quality (CRF)', description: 'Lower is better and larger' }),
+  audio: Type.Union([Type.Literal('keep'), Type.Literal('drop')], { default: 'keep', title: 'Sound' }),
   min_ssim: Type.Number({ default: 0.9, minimum: 0, maximum: 1, title: 'Least similarity (SSIM)', description: 'Of each sampled frame with the scaled original; below it the copy is thrown away' }),
+  min_vmaf: Type.Number({ default: 70, minimum: 0, maximum: 100, title: 'Least VMAF', description: 'The mean of the sampled frames, where ffmpeg can measure it' }),
 })
 
 /** What was measured of the copy before it was called good. */
@@ -76,32 +84,43 @@ export const SlimChecks = Type.Object({
   ssim_min: Type.Number(), // of the frames looked at
   ssim_mean: Type.Number(),
   ssim_frames: Type.Integer(),
+  vmaf_mean: Nullable(Type.Number()), // null: this ffmpeg cannot
+  encoder: Type.String(), // ffmpeg's name
+  bytes: Type.Integer(),
+  original_bytes: Type.Integer(), // of what it was made from
 })
 
 export const SlimOutput = Type.Object({
   slim: Nullable(MediaRef), // null: the original is small enough, is no video, or the copy was not good
+  rung: SmallRung,
   note: Nullable(Type.String()), // why there is none
   checks: Nullable(SlimChecks),
   verified_ms: Nullable(Type.Number()), // UTC epoch; when the copy was re-read
 })
 
+/** A recording has come to a rung of which there is no copy yet. Core says so at each run, once a month for each. */
+export const events = {
+  due: Type.Object({ media: MediaRef, sha256: Type.String(), media_kind: Type.Literal('video'), rung: SmallRung }, { title: 'A smaller copy is due', description: 'A recording has come to a size of which there is no copy yet.' }),
+}
+
 export default plugin({
   name: 'retention',
   title: 'Retention',
   config: RetentionConfig,
+  events,
   planner,
   stages: {
     slim: stage({
-      title: '720p copy',
-      help: 'Makes a small H.264 copy that every browser plays, and checks it against the original. Nothing is deleted.',
-      version: 1,
+      title: 'Smaller copy',
+      help: 'Makes a copy of fewer lines, 720 where nothing else is asked for, and checks it against the original. Nothing is deleted.',
+      version: 2,
       input: SlimInput,
       output: SlimOutput,
       options: SlimOptions,
-      recordsOnly: ['note', 'checks', 'verified_ms'],
-      records: ({ sha256 }, { slim, checks, verified_ms }): CopyDoc[] =>
-        slim === null ? [] : [{ _id: `copy:${sha256}:720p`, kind: 'copy', asset: sha256, role: '720p', media: slim, verified_ms, checks: { ...checks } }],
-      needs: { tools: ['ffmpeg', 'ffprobe'] },
+      recordsOnly: ['note', 'checks', 'verified_ms', 'rung'],
+      records: ({ sha256 }, { slim, rung, checks, verified_ms }): CopyDoc[] =>
+        slim === null ? [] : [{ _id: `copy:${sha256}:${rung}`, kind: 'copy', asset: sha256, role: rung, media: slim, verified_ms, checks: { ...checks } }],
+      needs: { tools: ['ffmpeg', 'ffprobe'], all_cores: true }, // one at a time: two would share the cores of one
       lease_s: 60,
       load: () => import('./slim.ts'),
     }),

@@ -1,50 +1,73 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Static } from 'typebox'
+import { Fault } from '../../core/contract/fault.ts'
 import type { StageContext } from '../../core/contract/plugin.ts'
-import { encode, similarity } from './encode.ts'
+import { encode, segmentFrames, type Encoding } from './encode.ts'
+import { choose } from './encoders.ts'
+import { budget } from './ffmpeg.ts'
+import { likeness } from './likeness.ts'
 import { readPicture, slimAlready, slimSize, type Picture } from './picture.ts'
 import { poor } from './plan.ts'
 import type { RetentionConfig, SlimChecks, SlimInput, SlimOptions, SlimOutput } from './plugin.ts'
+import { LINES_PX } from './rung.ts'
 
 type Output = Static<typeof SlimOutput>
 type Context = StageContext<Static<typeof RetentionConfig>, Static<typeof SlimOptions>>
 
 const SAMPLES = 12
+const ENCODED = 0.9 // of the way, when the copy is made and not checked
 
-/** A 720p copy, called good only when it was compared with its original. A copy that is not good is thrown away and said so. */
+/** A smaller copy, called good only when it was compared with its original. One that is not good is thrown away and said so. */
 export async function run(input: Static<typeof SlimInput>, ctx: Context): Promise<Output> {
-  if (input.media_kind !== 'video') return none('only video has a 720p copy')
+  const rung = input.rung ?? ctx.options.rung
+  const none = (note: string): Output => ({ slim: null, rung, note, checks: null, verified_ms: null })
+  if (input.media_kind !== 'video') return none('only video has smaller copies')
   const original = await ctx.media.read(input.media)
   const picture = await readPicture(original, ctx.signal)
   if (!picture) return none('there is no moving picture in it')
-  if (slimAlready(picture)) return none('the original is small enough and plays everywhere')
+  if (slimAlready(picture, LINES_PX[rung])) return none('the original is small enough and plays everywhere')
 
-  const copy = join(ctx.scratch, '720p.mp4')
-  const samples = join(ctx.scratch, 'samples.mkv')
-  const every = Math.max(1, Math.ceil(picture.frames / SAMPLES))
-  const { threads, crf, min_ssim } = ctx.options
-  await encode({ from: original, picture, size: slimSize(picture.width_px, picture.height_px), threads, crf, every, copy, samples }, ctx.signal,
-    (done) => ctx.progress(done * 0.9, '720p copy'))
-
-  ctx.progress(0.9, 'check the copy')
-  const made = await readPicture(copy, ctx.signal)
+  const { crf, codec, audio, min_ssim, min_vmaf } = ctx.options
+  const threads = budget(ctx.options.threads)
+  const encoding: Omit<Encoding, 'encoder'> = {
+    from: original, source: input.media.sha256, picture, size: slimSize(picture.width_px, picture.height_px, LINES_PX[rung]), threads, audio,
+    every: Math.max(1, Math.ceil(picture.frames / SAMPLES)), folder: join(ctx.kept ?? ctx.scratch, 'segments'), copy: join(ctx.scratch, 'copy.mp4'),
+  }
+  const encoder = await choose(codec, ctx.options.encoder, crf, segmentFrames(picture), ctx.signal)
+  const progress = (done: number) => ctx.progress(done * ENCODED, `${rung} copy`)
+  const made = await attempt({ ...encoding, encoder }).catch(async (e: unknown) => {
+    if (encoder.way === 'software' || ctx.options.encoder !== 'auto' || !(e instanceof Fault && e.code === 'tool/failed')) throw e
+    return attempt({ ...encoding, encoder: await choose(codec, 'software', crf, segmentFrames(picture), ctx.signal) }) // a card that gave up on the way
+  })
   if (!made) return none('the copy came out without a picture')
-  const checks = compare(picture, made, await similarity(copy, samples, every, ctx.signal))
-  const doubt = poor(checks, min_ssim)
+  const doubt = poor(made.checks, min_ssim) ?? (made.checks.vmaf_mean !== null && made.checks.vmaf_mean < min_vmaf ? `has a VMAF of only ${made.checks.vmaf_mean.toFixed(0)}` : null)
   if (doubt) return none(`the copy ${doubt}; it was thrown away`)
 
-  const digest = await sha256(copy)
+  const digest = await sha256(encoding.copy)
   // Encoders differ from machine to machine: the name tells their results apart, so a later run never meets an earlier one's file.
-  const slim = await ctx.media.write('media', `derived/${input.sha256.slice(0, 2)}/${input.sha256}/720p.${digest.slice(0, 12)}.mp4`, copy)
+  const slim = await ctx.media.write('media', `derived/${input.sha256.slice(0, 2)}/${input.sha256}/${rung}.${digest.slice(0, 12)}.mp4`, encoding.copy)
   await ctx.media.read(slim) // back from its volume; throws when the digest differs
-  return { slim, note: null, checks, verified_ms: Date.now() }
+  return { slim, rung, note: null, checks: made.checks, verified_ms: Date.now() }
+
+  /** Made and measured. What an earlier life had left is trusted only as long as no frame is missing or doubled. */
+  async function attempt(e: Encoding): Promise<{ checks: Static<typeof SlimChecks> } | null> {
+    const { resumed_frames, samples } = await encode(e, ctx.signal, progress)
+    ctx.progress(ENCODED, 'check the copy')
+    const copy = await readPicture(e.copy, ctx.signal)
+    if (resumed_frames > 0 && copy?.frames !== picture!.frames) {
+      await rm(e.folder, { recursive: true, force: true })
+      return attempt(e)
+    }
+    if (!copy) return null
+    const { ssim, vmaf } = await likeness(e.copy, { files: samples, size: e.size, every: e.every, scratch: join(ctx.scratch, 'samples.yuv'), threads }, ctx.signal)
+    return { checks: { ...compare(picture!, copy, ssim), vmaf_mean: vmaf, encoder: e.encoder.name, bytes: (await stat(e.copy)).size, original_bytes: input.media.bytes } }
+  }
 }
 
-const none = (note: string): Output => ({ slim: null, note, checks: null, verified_ms: null })
-
-function compare(original: Picture, made: Picture, ssim: readonly number[]): Static<typeof SlimChecks> {
+function compare(original: Picture, made: Picture, ssim: readonly number[]): Omit<Static<typeof SlimChecks>, 'vmaf_mean' | 'encoder' | 'bytes' | 'original_bytes'> {
   return {
     duration_s: made.duration_s,
     original_duration_s: original.duration_s,

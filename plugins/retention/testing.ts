@@ -1,9 +1,14 @@
 /** Recordings and rules for tests, written down by hand: nothing here is taken from what is tested. */
+import { createHash } from 'node:crypto'
+import { cp, mkdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { Value } from 'typebox/value'
+import type { StageMedia } from '../../core/contract/media.ts'
 import type { AssetDoc } from '../../core/contract/records.ts'
 import type { Library, LibraryFile, LibraryItem, VolumeSight } from '../../core/contract/retention.ts'
-import { RetentionConfig } from './plugin.ts'
+import { RetentionConfig, SlimOptions } from './plugin.ts'
 import type { Settings } from './rung.ts'
+import type { Static } from 'typebox'
 
 export const NOW_MS = Date.UTC(2026, 6, 1)
 export const DAY_MS = 24 * 60 * 60 * 1000
@@ -34,3 +39,17 @@ export const item = (of: AssetDoc, files: readonly LibraryFile[], over: Partial<
 export const sight = (over: Partial<VolumeSight> = {}): VolumeSight => ({ mounted: true, files: 100, there: 100, bytes_free: 1e12, ...over })
 export const library = (items: readonly LibraryItem[], volumes: Record<string, VolumeSight> = { media: sight(), archive: sight() }): Library =>
   ({ items, volumes: new Map(Object.entries(volumes)), now_ms: NOW_MS })
+
+export const slimOptions = (over: Partial<Static<typeof SlimOptions>> = {}): Static<typeof SlimOptions> => ({ ...(Value.Default(SlimOptions, {}) as Static<typeof SlimOptions>), ...over })
+
+/** A folder stands for every volume. */
+export const folderMedia = (folder: string): StageMedia => ({
+  read: async (ref) => join(folder, ref.volume, ref.path),
+  write: async (volume, path, from) => {
+    const to = join(folder, volume, path)
+    await mkdir(dirname(to), { recursive: true })
+    await cp(from, to)
+    return { volume, path, bytes: (await stat(to)).size, sha256: createHash('sha256').update(await readFile(to)).digest('hex') }
+  },
+  reread: () => Promise.reject(new Error('nobody asks for it here')),
+})

@@ -32,6 +32,10 @@ const WIRE = {
   steerDevice: 'POST /api/devices/:id/mode',
   setDevice: 'POST /api/devices/:id',
   revokeDevice: 'DELETE /api/devices/:id',
+  retention: 'GET /api/retention',
+  runRetention: 'POST /api/retention/run',
+  undoRetention: 'POST /api/retention/undo',
+  setRetention: 'POST /api/retention/settings',
   events: 'GET /api/events',
   edit: 'POST /api/edits',
 } as const satisfies Record<Exclude<keyof Routes, 'join' | 'joinState' | 'hello' | 'goodbye' | 'renewToken'>, string> // those are an agent's
