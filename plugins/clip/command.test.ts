@@ -23,6 +23,15 @@ test('one that is not installed is named', async () => {
   expect(failed).toBeInstanceOf(Fault)
   expect((failed as Fault).code).toBe('tool/missing')
 })
+test.each([
+  ['somebody else ended', 'process.kill(process.pid, "SIGKILL")', 'stage/killed'],
+  ['had no room to write', 'console.error("frame.jpg: No space left on device"); process.exit(1)', 'media/full'],
+])('one that %s has said nothing of its input', async (_, script, code) => {
+  await expect(command(process.execPath, ['-e', script], { limit_ms: 10_000, signal: never })).rejects.toMatchObject({ name: 'Fault', code })
+})
+test('one that crashed on its input is for the caller to judge', async () => {
+  expect(await command(process.execPath, ['-e', 'process.kill(process.pid, "SIGSEGV")'], { limit_ms: 10_000, signal: never })).toMatchObject({ code: null, timedOut: false })
+})
 test('of what ffmpeg says, the last line counts', () => {
   expect(lastWord('[mov @ 0x55] moov atom not found\n[in#0] Invalid data found\n')).toBe('Invalid data found')
   expect(lastWord('')).toBe('')
