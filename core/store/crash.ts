@@ -39,7 +39,9 @@ export type CrashPoint = (typeof CRASH_POINTS)[number]
 export type Break = 'no-sync' | 'no-lease-check' | 'ack-early'
 
 /** `VIEWSHED_BREAK=<what>`: this process was started to be caught. */
-export const isBroken = (what: Break): boolean => process.env['VIEWSHED_BREAK'] === what
+export const isBroken = (what: Break): boolean => broken === what
+
+const broken = process.env['VIEWSHED_BREAK']
 
 /**
  * With `VIEWSHED_CRASH_AT=<name>:<n>` the process is gone at the n-th hit of that name, as if the power had left it.

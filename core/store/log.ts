@@ -48,15 +48,17 @@ export async function openLog(dir: string, { sync = !isBroken('no-sync') }: { sy
   return new SyncedLog(db, dir, sync)
 }
 
-type Caller = { readonly done: () => void; readonly failed: (error: unknown) => void }
+interface Caller { readonly ops: readonly LogOp[]; readonly done: () => void; readonly failed: (error: unknown) => void }
+
+/** Of more callers than these only one half shares a batch: while the disk writes it, the answers to the other half are thought out. */
+const TOGETHER = 16
 
 class SyncedLog implements Log {
   syncs = 0
   readonly #db: Level<string, string>
   readonly #dir: string
   readonly #sync: boolean
-  #ops: LogOp[] = []
-  #callers: Caller[] = []
+  readonly #waiting: Caller[] = []
   #writing: Promise<void> | null = null
   #torn = false
 
@@ -68,8 +70,7 @@ class SyncedLog implements Log {
 
   commit(ops: readonly LogOp[]): Promise<void> {
     return new Promise((done, failed) => {
-      for (const op of ops) this.#ops.push(op)
-      this.#callers.push({ done, failed })
+      this.#waiting.push({ ops, done, failed })
       this.#writing ??= this.#write()
     })
   }
@@ -90,13 +91,10 @@ class SyncedLog implements Log {
   /** Writes until nobody waits. Whoever calls meanwhile shares the next batch. */
   async #write(): Promise<void> {
     await new Promise((turn) => setImmediate(turn)) // everybody of this turn joins the first batch
-    while (this.#callers.length > 0) {
-      const ops = this.#ops
-      const callers = this.#callers
-      this.#ops = []
-      this.#callers = []
+    while (this.#waiting.length > 0) {
+      const callers = this.#waiting.splice(0, Math.max(TOGETHER, Math.ceil(this.#waiting.length / 2)))
       try {
-        await this.#batch(ops)
+        await this.#batch(callers.flatMap(({ ops }) => ops))
         for (const caller of callers) caller.done()
       } catch (error) {
         for (const caller of callers) caller.failed(error)

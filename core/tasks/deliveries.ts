@@ -2,6 +2,7 @@ import { past, type Log } from '../store/log.ts'
 import type { Batch } from './batch.ts'
 import type { Journal, Journals } from './journals.ts'
 import { deliveriesPrefix, deliveryKey, journalKey, madeByPrefix, madePrefix } from './keys.ts'
+import { Lately } from './lately.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { Outcome, Waiter } from './port.ts'
 import type { TaskRecord, Tasks } from './record.ts'
@@ -26,6 +27,7 @@ export class Deliveries {
   readonly #journals: Journals
   readonly #tasks: Tasks
   readonly #stages: (name: string) => StageRules | null
+  readonly #lately = new Lately<Delivery>() // not answered yet
 
   constructor(log: Log, outcomes: Outcomes, journals: Journals, tasks: Tasks, stages: (name: string) => StageRules | null) {
     this.#log = log
@@ -48,8 +50,13 @@ export class Deliveries {
       batch.put(madeByPrefix(task.id) + parent, '')
     }
     const isComplete = task.state === 'complete'
-    batch.put(key, { node, root: root ?? null, message: isComplete ? null : message } satisfies Delivery)
-    if (!isComplete) return { ...task, waiting: [...task.waiting, key] }
+    const delivery: Delivery = { node, root: root ?? null, message: isComplete ? null : message }
+    const text = JSON.stringify(delivery)
+    batch.put(key, text)
+    if (!isComplete) {
+      batch.after(() => this.#lately.put(key, delivery, text.length))
+      return { ...task, waiting: [...task.waiting, key] }
+    }
 
     // Noted with the last run as well: the next one is for those who waited for that.
     const alsoKey = deliveriesPrefix(this.#tasks.newest(task).id) + key.slice(deliveriesPrefix(task.id).length)
@@ -68,12 +75,27 @@ export class Deliveries {
   /** Answers everybody who waited for a task that is complete now. Returns what they get. */
   answer(batch: Batch, waiting: readonly string[], task: TaskRecord): readonly Omit<Outcome, 'seq'>[] {
     return waiting.map((key) => {
-      const value = this.#log.get(key)
-      if (value === undefined) throw new Error(`task ${task.id} waits to answer ${key}, which is not in the log`)
-      const { node, root, message } = JSON.parse(value) as Delivery
+      const { node, root, message } = this.#read(key, task)
       batch.put(key, { node, root, message: null } satisfies Delivery)
+      batch.after(() => this.#lately.forget(key))
       return this.#outcome(task, node, message ?? {})
     })
+  }
+
+  /** A cancelled task answers nobody. */
+  drop(batch: Batch, { waiting }: TaskRecord): void {
+    for (const key of waiting) {
+      batch.del(key)
+      batch.after(() => this.#lately.forget(key))
+    }
+  }
+
+  #read(key: string, { id }: TaskRecord): Delivery {
+    const lately = this.#lately.get(key)
+    if (lately !== undefined) return lately
+    const value = this.#log.get(key)
+    if (value === undefined) throw new Error(`task ${id} waits to answer ${key}, which is not in the log`)
+    return JSON.parse(value) as Delivery
   }
 
   /** What another run of a task needs of the former one. */

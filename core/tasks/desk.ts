@@ -27,7 +27,7 @@ const MAX_LINKS = 100
 
 /** The board as a person sees it, within their org and site. */
 export function openDesk(parts: DeskParts): BoardDesk {
-  const { log, outcomes, clock, turn, stageNames, tasks, lanes, leases, offered, removed, changed } = parts
+  const { log, outcomes, clock, turn, stageNames, tasks, lanes, leases, deliveries, offered, removed, changed } = parts
   const held = (scope: Scope) => leases.all().filter((lease) => homeKey(lease) === homeKey(scope))
 
   const find = (scope: Scope, id: string): TaskRecord | null => {
@@ -114,7 +114,7 @@ export function openDesk(parts: DeskParts): BoardDesk {
       if (gone.length === 0) return 0
       for (const task of gone) {
         tasks.write(batch, task, null)
-        for (const key of task.waiting) batch.del(key)
+        deliveries.drop(batch, task)
         noteEvent(batch, outcomes.sequence, scope, 'task.cancelled', clock(), { by, task: task.id, stage: task.stage, input: task.input })
       }
       await batch.commit(log)

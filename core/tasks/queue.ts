@@ -1,5 +1,6 @@
 import { past, type Log } from '../store/log.ts'
 import { Batch } from './batch.ts'
+import { Lately } from './lately.ts'
 import type { Sequence } from './sequence.ts'
 
 /** Entries of the log that wait, oldest first, until somebody drops them. Never more than a number of them in memory. */
@@ -9,6 +10,7 @@ export class Queue<T> {
   readonly #prefix: string
   readonly #listeners = new Set<() => void>()
   readonly #dropping = new Set<string>()
+  readonly #lately = new Lately<T>()
   #count: number
   #first = '' // nothing below it is left; reading from the head would wade through what was deleted
 
@@ -38,8 +40,10 @@ export class Queue<T> {
   /** Visible, in this order, when the batch is committed. */
   append(batch: Batch, entry: T): string {
     const seq = this.#sequence.next(batch)
-    batch.put(`${this.#prefix}${seq}`, entry)
+    const text = JSON.stringify(entry)
+    batch.put(`${this.#prefix}${seq}`, text)
     batch.after(() => {
+      this.#lately.put(seq, entry, text.length)
       this.#count++
       for (const listener of this.#listeners) listener()
     })
@@ -47,6 +51,8 @@ export class Queue<T> {
   }
 
   get(seq: string): T | null {
+    const lately = this.#lately.get(seq)
+    if (lately !== undefined) return lately
     const value = this.#log.get(`${this.#prefix}${seq}`)
     return value === undefined ? null : (JSON.parse(value) as T)
   }
@@ -63,13 +69,14 @@ export class Queue<T> {
   drop(batch: Batch, seqs: readonly string[]): void {
     for (const seq of new Set(seqs)) {
       const key = `${this.#prefix}${seq}`
-      const first = !this.#dropping.has(seq) && this.#log.get(key) !== undefined
+      const first = !this.#dropping.has(seq) && (this.#lately.get(seq) !== undefined || this.#log.get(key) !== undefined)
       batch.del(key) // also when another drop of it is under way: this caller, too, waits until it is gone
       if (!first) continue
       this.#dropping.add(seq)
       batch.undo(() => this.#dropping.delete(seq))
       batch.after(() => {
         this.#dropping.delete(seq)
+        this.#lately.forget(seq)
         this.#count--
       })
     }

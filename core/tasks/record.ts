@@ -2,6 +2,7 @@ import type { FaultReport } from '../contract/fault.ts'
 import { past, type Log } from '../store/log.ts'
 import type { Batch } from './batch.ts'
 import { assetPrefix, countKey, homeKey, listPrefix, nextRunKey, pendingPrefix, taskKey, type Home } from './keys.ts'
+import { Lately } from './lately.ts'
 import type { Task } from './machine.ts'
 import type { Work } from './rules.ts'
 
@@ -54,15 +55,11 @@ export const brief = ({ code, message, log }: FaultReport & { readonly log?: str
 
 export interface Count { readonly home: Home; readonly stage: string; pending: number; complete: number; parked: number }
 
-/** So many pending tasks are kept at hand, none longer than this as JSON. */
-const RECENT = 2_048
-const RECENT_LENGTH = 4_096
-
 /** The tasks of the log with their indexes and counts, which follow from each change. */
 export class Tasks {
   readonly #log: Log
   readonly #counts: Map<string, Count>
-  readonly #recent = new Map<string, TaskRecord>() // pending ones that were written lately, as they are in the log
+  readonly #lately = new Lately<TaskRecord>() // pending ones
 
   private constructor(log: Log, counts: Map<string, Count>) {
     this.#log = log
@@ -76,8 +73,8 @@ export class Tasks {
 
   /** What was committed last; nobody changes it. */
   read(id: string): TaskRecord | null {
-    const recent = this.#recent.get(id)
-    if (recent !== undefined) return recent
+    const lately = this.#lately.get(id)
+    if (lately !== undefined) return lately
     const value = this.#log.get(taskKey(id))
     return value === undefined ? null : (JSON.parse(value) as TaskRecord)
   }
@@ -117,7 +114,10 @@ export class Tasks {
     const text = after === null ? null : JSON.stringify(after)
     if (text === null) batch.del(taskKey(task.id))
     else batch.put(taskKey(task.id), text)
-    batch.after(() => this.#remember(task.id, after, text?.length ?? 0))
+    batch.after(() => {
+      if (after?.state === 'pending') this.#lately.put(after.id, after, text!.length)
+      else this.#lately.forget(task.id)
+    })
     if (before === null || after === null) {
       for (const asset of assetsOf(task)) {
         if (after === null) batch.del(assetPrefix(task, asset) + task.id)
@@ -137,14 +137,6 @@ export class Tasks {
       if (after.state === 'pending') batch.put(pendingPrefix(home, after.stage) + after.order, after.id)
       this.#count(batch, home, after, 1)
     }
-  }
-
-  /** Most tasks are claimed and answered soon after they were asked for: so long they need not be read again. */
-  #remember(id: string, task: TaskRecord | null, length: number): void {
-    this.#recent.delete(id)
-    if (task?.state !== 'pending' || length > RECENT_LENGTH) return
-    if (this.#recent.size >= RECENT) this.#recent.delete(this.#recent.keys().next().value!)
-    this.#recent.set(id, task)
   }
 
   #count(batch: Batch, home: Home, { stage, state }: TaskRecord, by: 1 | -1): void {

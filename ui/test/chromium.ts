@@ -43,14 +43,14 @@ export async function visit(name: string): Promise<Visit> {
   const contexts: BrowserContext[] = []
   const complaints: string[] = []
   let kept: Page | null = null
-  return {
+  const made: Visit = {
     box, complaints,
     async context(size, theme) {
-      const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
-      contexts.push(made)
-      made.setDefaultTimeout(30_000)
-      await made.clock.setFixedTime(NOON_MS)
-      return made
+      const context = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
+      contexts.push(context)
+      context.setDefaultTimeout(30_000)
+      await context.clock.setFixedTime(NOON_MS)
+      return context
     },
     async open(made, path) {
       const page = await made.newPage()
@@ -72,6 +72,7 @@ export async function visit(name: string): Promise<Visit> {
       await box.close()
     },
   }
+  return made
 }
 
 /** A test makes pages narrower than their words where it can: none may scroll sideways. */
