@@ -9,7 +9,7 @@ import { writePalette } from './editor.ts'
 import type { Begin, FromChild, ToChild } from './ipc.ts'
 import { createNodes, type LiveNodes } from './nodes.ts'
 import { createPersist, createPublisher } from './publisher.ts'
-import { loadRed, type NodeApi } from './red.ts'
+import { loadRed, type NodeApi, type Red } from './red.ts'
 import { createRouter } from './router.ts'
 
 export type Core = Pick<Board, 'publish'> & OutcomeLog
@@ -21,7 +21,7 @@ export interface Runtime {
 
 const BEAT_MS = 1_000
 
-/** Resolves when the editor answers; flows start on their own, and may crash the process while they do. */
+/** Resolves when the editor answers, after the flows that were saved have begun, or were found not to; they may crash the process while they do. */
 export async function runFlows(begin: Begin, core: Core, say: (message: FromChild) => void): Promise<Runtime> {
   const { red, express } = loadRed()
   const paletteDir = join(begin.userDir, 'palette')
@@ -53,8 +53,10 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     if (id === 'runtime-state' && payload?.error === 'missing-types') say({ kind: 'flows', running: false, why: `Nothing runs: the flow has nodes of types that are not installed (${payload.types?.join(', ')}).` })
   })
 
+  const loaded = firstLoad(red)
   const beat = setInterval(() => say({ kind: 'beat', rss_bytes: process.memoryUsage.rss(), held: router.held() }), BEAT_MS)
   await red.start()
+  await loaded
   await rm(begin.socketPath, { force: true })
   server.listen(begin.socketPath)
   await once(server, 'listening')
@@ -77,6 +79,17 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     },
   }
 }
+
+/**
+ * The saved flows have begun, or will not. `start` does not wait for that, and a deploy that comes in between ends safe mode for what is
+ * being loaded: no flow at all would run for a moment, and what happens then would go nowhere.
+ */
+const firstLoad = ({ events }: Red) => new Promise<void>((done) => {
+  events.on('flows:started', () => done())
+  events.on('runtime-event', ({ id, payload }) => {
+    if (id === 'runtime-state' && payload !== undefined && payload.error !== 'credentials_load_failed') done()
+  })
+})
 
 function settingsOf(begin: Begin, paletteDir: string, nodes: LiveNodes, say: (message: FromChild) => void): Record<string, unknown> {
   return {
