@@ -43,7 +43,7 @@ export async function visit(name: string): Promise<Visit> {
   const contexts: BrowserContext[] = []
   const complaints: string[] = []
   let kept: Page | null = null
-  return {
+  const visit: Visit = {
     box, complaints,
     async context(size, theme) {
       const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
@@ -61,7 +61,7 @@ export async function visit(name: string): Promise<Visit> {
       return page
     },
     async desk(path) {
-      if (kept === null) kept = await this.open(await this.context('desk', 'light'), path)
+      if (kept === null) kept = await visit.open(await visit.context('desk', 'light'), path)
       else await kept.goto(box.url + path)
       return kept
     },
@@ -72,6 +72,7 @@ export async function visit(name: string): Promise<Visit> {
       await box.close()
     },
   }
+  return visit
 }
 
 /** A test makes pages narrower than their words where it can: none may scroll sideways. */
