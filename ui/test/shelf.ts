@@ -6,6 +6,7 @@ import type { World } from './world.ts'
 
 const DAY_MS = 86_400_000
 const GRACE_DAYS = 14
+const MOST_PART = 0.05
 const STEPS = [{ rung: '1080p', after_days: 30 }, { rung: '720p', after_days: 90 }, { rung: '540p', after_days: 210 }, { rung: 'crops', after_days: 365 }] as const
 const BYTES: Record<string, number> = { '1080p': 118_000_000, '720p': 61_000_000, '540p': 33_000_000 }
 
@@ -31,7 +32,7 @@ export function shelfAt(now_ms: number, world: World, box: string): Shelf {
   let by: string | null = null
   let since_ms: number | null = null
 
-  const lines = (): PlanLine[] => items.flatMap(({ line, trashed }) => (trashed ? [] : [shelf.away.has('archive') ? waiting(line) : line])).sort((a, b) => Number(b.goes) - Number(a.goes) || b.media.bytes - a.media.bytes)
+  const lines = (): PlanLine[] => bounded(items.flatMap(({ line, trashed }) => (trashed ? [] : [shelf.away.has('archive') ? waiting(line) : line]))).sort((a, b) => Number(b.goes) - Number(a.goes) || b.media.bytes - a.media.bytes)
   const volumes = (): View['volumes'] => SPACE.map(({ name, bytes_free, bytes_total }) => {
     const here = lines().filter(({ media }) => media.volume === name)
     const mounted = !shelf.away.has(name)
@@ -83,7 +84,7 @@ export function shelfAt(now_ms: number, world: World, box: string): Shelf {
       retention: ({ reason, limit }) => {
         const all = lines()
         return {
-          on: shelf.on, by, since_ms, at_ms: now_ms, next: '03:00', grace_days: GRACE_DAYS, most_part: 0.05, steps: STEPS, last: shelf.last,
+          on: shelf.on, by, since_ms, at_ms: now_ms, next: '03:00', grace_days: GRACE_DAYS, most_part: MOST_PART, steps: STEPS, last: shelf.last,
           says: [
             'On media: 1080p after 30 days, 720p after 90 days, 540p after 210 days, crops, route and best frames after 365 days.', 'Originals stay at least 14 days; what you marked keep or the camera locked never goes down.',
             'An event never goes below the original, a recording with plates or objects never below 540p.', 'An original goes only when the same bytes lie on another volume as well.', 'A run at 03:00 takes at most 5 % of the files of a volume; they rest in the trash for 14 days.',
@@ -123,7 +124,14 @@ const stays = (line: PlanLine, reason: string, why: string): PlanLine => ({ ...l
 /** With the archive away nothing goes that counts on it. */
 const waiting = (line: PlanLine): PlanLine => (line.goes && line.role === 'original' ? stays(line, 'away', 'the same on archive: archive is not mounted') : line)
 
-/** Of the world's clips: all too young to go, but for what the camera locked and a copy that is missing. */
+/** One run takes a small part only, the oldest first. */
+function bounded(lines: readonly PlanLine[]): PlanLine[] {
+  const most = Math.ceil(lines.filter(({ media }) => media.volume === 'media').length * MOST_PART)
+  const first = new Set(lines.filter(({ goes }) => goes).sort((a, b) => a.start_ms! - b.start_ms!).slice(0, most))
+  return lines.map((line) => (line.goes && !first.has(line) ? stays(line, 'later', 'one run takes at most 5 % of the files of media; its turn comes') : line))
+}
+
+/** Of the world's clips: most are too young to go. */
 function recent(now_ms: number, { views }: World): PlanLine[] {
   return views.flatMap(({ asset, copies }) => [{ role: 'original', media: asset.media }, ...copies].map(({ role, media }): PlanLine => {
     const days = Math.floor((now_ms - asset.start_ms!) / DAY_MS)
@@ -131,7 +139,9 @@ function recent(now_ms: number, { views }: World): PlanLine[] {
     if (media.volume === 'archive') return { ...line, reason: 'other-volume', why: 'the ladder does not hold for archive' }
     if (asset.event === 'locked') return { ...line, to: 'original', reason: 'locked', why: 'it was locked in the camera, or recorded by hand' }
     if (days < 14) return { ...line, reason: 'young', why: `it is ${days} ${days === 1 ? 'day' : 'days'} old; originals stay 14 days` }
-    return days < 30 ? { ...line, reason: 'young', why: `it is ${days} days old; 1080p is due at 30 days` } : { ...line, reason: 'to-make', why: 'its 1080p copy is yet to be made' }
+    if (days < 30) return { ...line, reason: 'young', why: `it is ${days} days old; 1080p is due at 30 days` }
+    if (days % 4 === 0) return { ...line, reason: 'to-make', why: 'its 1080p copy is yet to be made' }
+    return { ...line, goes: true, reason: 'steps', why: 'its 1080p copy was read back 9 days ago; the same on archive was read back 33 days ago', wins_bytes: media.bytes, replaced_by: copies.map((copy) => copy.media) }
   }))
 }
 
@@ -163,7 +173,6 @@ function oldClip(now_ms: number, week: number, n: number): PlanLine[] {
   const small = line(to)
   if (due === 'crops') return [stays(small, 'sightings', 'plates or objects were seen in it: never below 540p'), archive]
   const late = days - STEPS.find(({ rung }) => rung === due)!.after_days
-  if (late < 14 && due === '1080p') return [goes(line('original'), 'steps', 'its 1080p copy was read back 9 days ago; the same on archive was read back 33 days ago'), small, archive]
   if (late < 14) return [goes(line(due === '720p' ? '1080p' : '720p'), 'steps', `its ${due} copy was read back 2 days ago`), small, archive]
   return [small, archive]
 }
