@@ -43,14 +43,14 @@ export async function visit(name: string): Promise<Visit> {
   const contexts: BrowserContext[] = []
   const complaints: string[] = []
   let kept: Page | null = null
-  const made: Visit = {
+  const visit: Visit = {
     box, complaints,
     async context(size, theme) {
-      const context = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
-      contexts.push(context)
-      context.setDefaultTimeout(30_000)
-      await context.clock.setFixedTime(NOON_MS)
-      return context
+      const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, ...(size === 'phone' ? { isMobile: true, hasTouch: true } : {}) })
+      contexts.push(made)
+      made.setDefaultTimeout(30_000)
+      await made.clock.setFixedTime(NOON_MS)
+      return made
     },
     async open(made, path) {
       const page = await made.newPage()
@@ -61,7 +61,7 @@ export async function visit(name: string): Promise<Visit> {
       return page
     },
     async desk(path) {
-      if (kept === null) kept = await this.open(await this.context('desk', 'light'), path)
+      if (kept === null) kept = await visit.open(await visit.context('desk', 'light'), path)
       else await kept.goto(box.url + path)
       return kept
     },
@@ -72,7 +72,7 @@ export async function visit(name: string): Promise<Visit> {
       await box.close()
     },
   }
-  return made
+  return visit
 }
 
 /** A test makes pages narrower than their words where it can: none may scroll sideways. */

@@ -8,14 +8,17 @@ import { extname, join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { Aedes } from 'aedes'
 import { createWebSocketStream, WebSocketServer } from 'ws'
+import { FAULTS, Fault } from '../../core/contract/fault.ts'
 import { ROLES, type Role } from '../../core/contract/plugin.ts'
 import { routes, type Answer, type Ask, type Routes, type StatusView } from '../../core/http/api.ts'
 import type { PlateHit } from '../../core/store/port.ts'
 import { yardAt, type Yard } from './devices.ts'
 import { clipMp4, cropJpeg, filmstripJpeg, frameJpeg } from './pictures.ts'
+import { shelfAt, type Shelf } from './shelf.ts'
 import { worldAt, type World } from './world.ts'
 
 const ROOT = join(import.meta.dirname, '..')
+const BOX = 'viewshed' // its name
 const POLICY = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'"
 const TYPES: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.woff': 'font/woff', '.jpg': 'image/jpeg', '.mp4': 'video/mp4' }
 
@@ -25,6 +28,7 @@ export interface Fixture {
   /** What the page asked for, newest last. */
   readonly asked: { route: string; query: Record<string, unknown> }[]
   readonly yard: Yard
+  readonly shelf: Shelf
   /** `refuse`: what these routes answer instead, 409. */
   state: { signedIn: boolean; setupNeeded: boolean; empty: boolean; down: boolean; role: Role; refuse: Record<string, { code: string; message: string }> }
   /** Says over MQTT how far a task is, and that something changed. */
@@ -38,6 +42,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
   const world = worldAt(now_ms)
   const video = await clipMp4(join(ROOT, '..', '.viewshed', 'fixture'))
   const yard = yardAt(now_ms, world)
+  const shelf = shelfAt(now_ms, world, BOX)
   const state: Fixture['state'] = { signedIn: true, setupNeeded: false, empty: false, down: false, role: 'admin', refuse: {} }
   const asked: Fixture['asked'] = []
   const pictures = new Map<string, Promise<Buffer>>()
@@ -62,7 +67,8 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
       const query = { ...Object.fromEntries(url.searchParams), ...body, ...Object.fromEntries(Object.entries(pattern.groups ?? {}).map(([key, value]) => [key, decodeURIComponent(value)])) }
       asked.push({ route: name, query })
       if (state.refuse[name]) return json(response, 409, state.refuse[name])
-      const answer = (answers as unknown as Record<string, (query: Record<string, unknown>) => unknown>)[name]!(query)
+      const answer = tried(() => (answers as unknown as Record<string, (query: Record<string, unknown>) => unknown>)[name]!(query))
+      if (answer instanceof Fault) return json(response, FAULTS[answer.code].status, { code: answer.code, message: answer.message })
       return answer === null ? json(response, 404, { code: 'not-found', message: 'There is no such thing.' }) : json(response, 200, answer)
     }
     json(response, 404, { code: 'not-found', message: 'There is no such route.' })
@@ -116,6 +122,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     cancel: (which) => ({ changed: meant(which).filter((task) => task.state !== 'complete').length }),
     rerun: (which) => ({ changed: meant(which).filter((task) => task.state === 'complete').length }),
     ...yard.answers,
+    ...shelf.answers,
     events: () => ({ events: [] }),
     edit: () => ({}),
   }
@@ -134,9 +141,9 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     for (const [stage] of STAGES) for (const [key, n] of Object.entries(countsOf(stage))) tasks[key as keyof typeof tasks] += n
     const times = world.views.map((view) => view.asset.start_ms!)
     return {
-      version: '0.1.0', box: 'viewshed', tasks, settling: false, flows: { running: true, trouble: null, held: 0 }, tiles: null, inbox: { path: '/media/inbox', seen: state.empty ? 0 : world.views.length, busy: null },
+      version: '0.1.0', box: BOX, tasks, settling: false, flows: { running: true, trouble: null, held: 0 }, tiles: null, inbox: { path: '/media/inbox', seen: state.empty ? 0 : world.views.length, busy: null },
       totals: state.empty ? { assets: 0, drives: 0, plates: 0, sightings: 0, bytes: 0, from_ms: null, to_ms: null } : { assets: world.views.length, drives: world.drives.length, plates: plateHits(world).length, sightings: world.hits.length, bytes: world.views.reduce((sum, view) => sum + view.asset.media.bytes, 0), from_ms: Math.min(...times), to_ms: Math.max(...times) + 60_000 },
-      volumes: [{ name: 'media', mounted: true, bytes_free: 0.6e12, bytes_total: 3.6e12 }, { name: 'archive', mounted: true, bytes_free: 5.8e12, bytes_total: 8e12 }],
+      volumes: shelf.volumes(),
     }
   }
 
@@ -150,7 +157,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
 
   await new Promise<void>((done) => server.listen(port, '127.0.0.1', done))
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, world, yard, asked, state,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, world, yard, shelf, asked, state,
     progress: (task, stage, done, what) => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/gpu-pc/progress', payload: Buffer.from(JSON.stringify({ task, stage, done, what })) }, () => undefined),
     changed: () => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/bridge/home/home/changed', payload: Buffer.from('{"kinds":["asset"]}') }, () => undefined),
     close: async () => {
@@ -174,6 +181,16 @@ function plateHits(world: World): PlateHit[] {
     hits.set(plate, { plate, count: (known?.count ?? 0) + 1, first_ms: Math.min(known?.first_ms ?? Infinity, hit.at_ms!), last_ms: Math.max(known?.last_ms ?? 0, hit.at_ms!), best: known && known.best.confidence >= hit.confidence ? known.best : hit, distance: 0, why: 'exact' })
   }
   return [...hits.values()].sort((a, b) => b.last_ms! - a.last_ms!)
+}
+
+/** What was refused comes back; everything else is a bug. */
+function tried<T>(work: () => T): T | Fault {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof Fault) return error
+    throw error
+  }
 }
 
 const alike = (c: string) => ({ O: '0', I: '1', B: '8', S: '5' })[c] ?? c

@@ -1,0 +1,155 @@
+/** The storage page: what goes, what stays and why, the trash, and who may do what. Pictures stay in `.viewshed/screens/`. */
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { installed, LOOKS, sideways, skipped, visit, type Visit } from './chromium.ts'
+
+describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 }, () => {
+  let v: Visit
+  beforeAll(async () => { v = await visit('storage') }, 240_000)
+  afterAll(async () => { await v?.end() })
+  beforeEach(() => {
+    v.box.shelf.set('report')
+    Object.assign(v.box.state, { empty: false, down: false, role: 'admin', refuse: {} })
+    v.complaints.length = 0
+  })
+  const asked = (route: string) => v.box.asked.filter((one) => one.route === route).map((one) => one.query)
+  const plain = (text: string | null) => (text ?? '').replaceAll('\u202f', ' ')
+  const lead = async (page: Page) => plain(await page.locator('.lead').innerText())
+  const trashOf = () => v.box.shelf.answers.retention({}).trash
+
+  for (const [size, theme] of LOOKS) {
+    test(`${size}, ${theme}: every state fits its width and complains of nothing`, async () => {
+      const page = await v.open(await v.context(size, theme), '/storage')
+      const look = async (name: string, path: string, ready: string, whole: boolean, before?: () => Promise<void>) => {
+        await page.goto(v.box.url + path)
+        await page.locator(ready).first().waitFor()
+        await before?.()
+        await v.shot(page, `${name}-${size}-${theme}`, whole)
+        expect(await sideways(page), `${name} scrolls sideways`).toBeLessThanOrEqual(0)
+      }
+      await look('storage', '/storage', '.plot rect', true)
+      await look('storage-why', '/storage?why=steps', '.lines li', true)
+      await look('storage-second', '/storage', '.plot rect', false, async () => { await page.getByRole('button', { name: 'Second too' }).click() })
+      await look('storage-switch', '/storage', '.plot rect', false, async () => { await page.getByRole('button', { name: 'Switch on…' }).click(); await page.getByRole('dialog').waitFor() })
+      await look('trash-none', '/storage/trash', '.empty', false)
+      v.box.shelf.set('on')
+      await look('storage-on', '/storage', '.plot rect', true)
+      await look('trash', '/storage/trash', 'section li', true)
+      v.box.shelf.set('away')
+      await look('storage-away', '/storage?why=away', '.lines li', true)
+      v.box.state.role = 'viewer'
+      await look('storage-viewer', '/storage', '.plot rect', false)
+      v.box.state.role = 'admin'
+      v.box.shelf.set('empty')
+      await look('storage-empty', '/storage', '.empty', false)
+      v.box.state.refuse = { retention: { code: 'store/unready', message: 'The index is being read.' } }
+      await look('storage-error', '/storage', '.empty', false)
+      expect(v.complaints).toEqual([])
+    }, 600_000)
+  }
+
+  test('it says first what a run would do, then for every reason how much, and under it each file with its sentence', async () => {
+    const page = await v.desk('/storage')
+    await page.locator('.plot rect').first().waitFor()
+    const { groups } = v.box.shelf.answers.retention({})
+    const going = groups.filter((group) => group.goes)
+    expect(await lead(page)).toMatch(/^A run would win .* GB: \d+ files step down, \d+ go, [\d ]+ stay\.$/)
+    for (const { reason, files } of groups) expect(plain(await page.locator(`.group[aria-controls=why-${reason}]`).innerText())).toContain(String(files).replace(/\B(?=(\d{3})+$)/g, ' '))
+    await page.locator(`.group[aria-controls=why-${going[0]!.reason}]`).click()
+    await page.getByText(v.box.shelf.answers.retention({ reason: going[0]!.reason }).lines[0]!.why).first().waitFor()
+    expect(asked('retention').some((query) => query.reason === going[0]!.reason)).toBe(true)
+    expect(new URL(page.url()).searchParams.get('why')).toBe(going[0]!.reason)
+    await page.locator('.group[aria-controls=why-rung]').click()
+    await page.getByRole('button', { name: 'Show more' }).click()
+    await expect.poll(() => page.locator('.lines li').count()).toBe(100)
+  })
+
+  test('switching on takes the name of the box, shows what would go once more, and says who did it', async () => {
+    const page = await v.desk('/storage')
+    await page.getByRole('button', { name: 'Switch on…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Switch retention on?' })
+    await dialog.getByText(/^Step down, \d+ files/).waitFor()
+    const button = dialog.getByRole('button', { name: 'Switch on' })
+    const field = dialog.getByLabel(/the name of this box/)
+    await field.fill('nas')
+    expect(await button.isDisabled()).toBe(true)
+    await field.press('Enter')
+    expect([v.box.shelf.on, asked('setRetention')]).toEqual([false, []])
+    await field.fill('viewshed')
+    await button.click()
+    await dialog.waitFor({ state: 'detached' })
+    await page.getByText(/^On since today 14:31, by anna\./).waitFor()
+    expect(await lead(page)).toMatch(/^The run at 03:00 wins/)
+    await page.getByRole('button', { name: 'Switch off' }).click()
+    await page.getByText('Report only.').waitFor()
+    expect(asked('setRetention')).toEqual([{ on: true, name: 'viewshed' }, { on: false }])
+  })
+
+  test('a run says what it did; what it took is in the trash with its days, and comes back one by one and all at once', async () => {
+    v.box.shelf.set('on')
+    const page = await v.desk('/storage')
+    const { groups } = v.box.shelf.answers.retention({})
+    const going = groups.filter((group) => group.goes).reduce((sum, { files }) => sum + files, 0)
+    await page.getByRole('button', { name: 'Run now' }).click()
+    await page.getByRole('status').filter({ hasText: `${going} files to the trash` }).waitFor()
+    await page.getByRole('tab', { name: `Trash ${going + 7}` }).click()
+    await page.getByText('3 days left').first().waitFor()
+    const first = trashOf()[0]!
+    await page.getByRole('button', { name: `Bring back ${first.name}` }).first().click()
+    await page.getByRole('status').filter({ hasText: '1 file back at its place, and its recording marked keep.' }).waitFor()
+    expect(asked('undoRetention').at(-1)).toEqual({ ids: [first.id] })
+    expect(trashOf()).toHaveLength(going + 6)
+    await page.getByRole('button', { name: 'Bring all back' }).click()
+    await page.getByText('The trash is empty').waitFor()
+    expect(asked('undoRetention').at(-1)).toEqual({})
+    expect(v.box.shelf.answers.retention({}).groups.find(({ reason }) => reason === 'kept')!.files).toBeGreaterThan(going)
+  })
+
+  test('what could not be done is said where the button is, and nothing is hidden', async () => {
+    v.box.shelf.set('on')
+    v.box.state.refuse = { runRetention: { code: 'input/invalid', message: 'Retention only reports: an administrator switches it on first.' }, undoRetention: { code: 'log/failed', message: 'The disk of the log does not answer.' } }
+    const page = await v.desk('/storage')
+    await page.getByRole('button', { name: 'Run now' }).click()
+    await page.getByRole('alert').filter({ hasText: 'an administrator switches it on first. input/invalid' }).waitFor()
+    await page.goto(`${v.box.url}/storage/trash`)
+    await page.getByRole('button', { name: 'Bring all back' }).click()
+    await page.getByRole('alert').filter({ hasText: 'The disk of the log does not answer. log/failed' }).waitFor()
+    expect(await page.locator('section li').count()).toBe(7)
+    v.box.state.refuse = {}
+    v.box.shelf.away.add('media')
+    await page.getByRole('button', { name: 'Bring all back' }).click()
+    await page.getByRole('status').filter({ hasText: /^Nothing is back\..*media is not mounted.*4 more are not\.$/ }).waitFor()
+  })
+
+  test('who may only look sees no button; an operator brings back; an admin switches and runs', async () => {
+    v.box.shelf.set('on')
+    v.box.state.role = 'viewer'
+    const page = await v.desk('/storage')
+    await page.locator('.plot rect').first().waitFor()
+    expect(await page.getByRole('button', { name: /Run now|Switch/ }).count()).toBe(0)
+    await page.goto(`${v.box.url}/storage/trash`)
+    await page.locator('section li').first().waitFor()
+    expect(await page.locator('#main button').count()).toBe(0)
+    v.box.state.role = 'operator'
+    await page.goto(`${v.box.url}/storage/trash`)
+    await page.getByRole('button', { name: 'Bring all back' }).waitFor()
+    await page.goto(`${v.box.url}/storage`)
+    await page.locator('.plot rect').first().waitFor()
+    expect(await page.getByRole('button', { name: /Run now|Switch/ }).count()).toBe(0)
+  })
+
+  test('a volume that is away is said, and what counts on it stays; G S opens the page, J and Enter its reasons', async () => {
+    v.box.shelf.set('away')
+    const page = await v.desk('/')
+    await page.locator('.drive').first().waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('s')
+    await page.waitForURL('**/storage')
+    await page.getByText(/^Away\. Its .* count again when it is back/).waitFor()
+    await page.getByText('archive away', { exact: true }).waitFor()
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    await page.locator('.lines li').first().waitFor()
+    expect(new URL(page.url()).searchParams.get('why')).toBe(v.box.shelf.answers.retention({}).groups[0]!.reason)
+  })
+})
