@@ -126,8 +126,7 @@ export function taskMedia({ mounted, cache, core, lease, scratch, signal }: Task
 }
 
 /** A watcher's media: written files take their place at once. A watcher runs only where its volume is a folder: what it brings is too much to be sent on. */
-export function watcherMedia(mounted: Volumes): WatchMedia {
-  const receive = openReceiving(mounted)
+export function watcherMedia(mounted: Volumes, receive = openReceiving(mounted)): WatchMedia {
   const here = (volume: string) => {
     if (!mounted.names.includes(volume)) throw new Fault('media/unmounted', `volume ${volume} is not mounted on this machine: cameras and inboxes are watched only where it is; name it under mounts in agent.yaml, or run the watcher on the appliance`)
   }

@@ -3,7 +3,7 @@
  * bytes so far and what the source said of them. What the disk holds is all that is remembered: a process may die at any moment.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, readFileSync } from 'node:fs'
 import { open, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Type, type Static } from 'typebox'
@@ -11,25 +11,30 @@ import { Value } from 'typebox/value'
 import { Fault } from '../contract/fault.ts'
 import { MediaRef, type Receiving, type Said } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
-import { hashFile, makeFolders, readOrNull, syncFolder, writeDurable, writeFault } from './durable.ts'
+import { errno, hashFile, makeFolders, readOrNull, syncFolder, writeDurable, writeFault } from './durable.ts'
 import { openSink, type Pace, type Sink } from './sink.ts'
 import { safeParts } from './volume/path.ts'
 import { moveWithoutOverwrite, RECEIVING, type Volumes } from './volumes.ts'
 
-/** While 512 kB at most are synced, 512 kB at most are waiting: a power cut costs a MiB. */
-const PACE: Pace = { batch_bytes: 128 << 10, sync_every_bytes: 384 << 10, waits: true }
+/** While 256 KiB at most are synced, 256 KiB at most are waiting: a power cut costs 512, a kill of this process alone two batches. */
+const PACE: Pace = { batch_bytes: 64 << 10, sync_every_bytes: 192 << 10, waits: true }
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(t: T) => Type.Union([t, Type.Null()])
 const Note = Type.Object({
   key: Type.String(),
   bytes: Nullable(Type.Integer()),
   time: Nullable(Type.String()),
+  boot: Nullable(Type.String()), // of the machine, in which the bytes were written; null: it does not say
   placed: Nullable(MediaRef), // written before the file is moved: after a crash the move is done again
 })
 type Note = Static<typeof Note>
 
-/** @returns `receive` of a watcher's media. One process at a time receives on a volume. */
-export function openReceiving(volumes: Pick<Volumes, 'root'>) {
+/**
+ * What was written while this machine has been up is in its memory at least, and a kill of the process takes none of it away.
+ * @returns `receive` of a watcher's media. One process at a time receives on a volume.
+ * @param boot names the time since the machine was started; null: nothing does, and it may have been started again at any moment
+ */
+export function openReceiving(volumes: Pick<Volumes, 'root'>, boot: string | null = thisBoot()) {
   const busy = new Set<string>()
   return async function receive(volume: string, path: string, key: string): Promise<Receiving> {
     const root = await volumes.root(volume)
@@ -39,7 +44,7 @@ export function openReceiving(volumes: Pick<Volumes, 'root'>) {
     busy.add(folder)
     try {
       let held = true
-      return await begin({ volume, path, key, root, folder, let_go: () => {
+      return await begin({ volume, path, key, root, folder, boot, let_go: () => {
         if (held) busy.delete(folder)
         held = false
       } })
@@ -50,14 +55,14 @@ export function openReceiving(volumes: Pick<Volumes, 'root'>) {
   }
 }
 
-interface Place { readonly volume: string; readonly path: string; readonly key: string; readonly root: string; readonly folder: string; readonly let_go: () => void }
+interface Place { readonly volume: string; readonly path: string; readonly key: string; readonly root: string; readonly folder: string; readonly boot: string | null; readonly let_go: () => void }
 
-async function begin({ volume, path, key, root, folder, let_go }: Place): Promise<Receiving> {
+async function begin({ volume, path, key, root, folder, boot, let_go }: Place): Promise<Receiving> {
   await makeFolders(folder)
   const part = join(folder, 'bytes')
   const noted = join(folder, 'said.json')
   const found = parse(await readOrNull(noted))
-  let note: Note = found ?? { key, bytes: null, time: null, placed: null }
+  let note: Note = found ?? { key, bytes: null, time: null, boot, placed: null }
   let placed = note.placed && (await replayed(part, root, note.placed)) ? note.placed : null
 
   let file: FileHandle | null = placed ? null : await open(part, constants.O_RDWR | constants.O_CREAT, 0o644)
@@ -69,8 +74,9 @@ async function begin({ volume, path, key, root, folder, let_go }: Place): Promis
     hash = bytes === 0 ? createHash('sha256') : null // null: read from the disk when it is whole
     sink = openSink(file!, bytes, hash, PACE)
   }
-  const inherited = file ? (await file.stat()).size : 0
-  if (file) from(inherited)
+  const had = file ? (await file.stat()).size : 0
+  if (file) from(had)
+  let inherited = had > 0 && (boot === null || note.boot !== boot)
 
   const remember = async (next: Note) => {
     await writeDurable(noted, JSON.stringify(next))
@@ -103,13 +109,14 @@ async function begin({ volume, path, key, root, folder, let_go }: Place): Promis
   return {
     get bytes() { return placed ? placed.bytes : sink.at },
     get placed() { return placed },
-    inherited: inherited > 0,
+    get inherited() { return inherited },
     truncate,
     close,
     async says(said: Said) {
       if (said.bytes === note.bytes && said.time === note.time) return
       if (sink.at > 0) await truncate(0)
-      await remember({ ...note, ...said })
+      await remember({ ...note, ...said, boot })
+      inherited = false
     },
     async tail(bytes) {
       await sink.flush()
@@ -124,6 +131,11 @@ async function begin({ volume, path, key, root, folder, let_go }: Place): Promis
     },
     async append(chunk) {
       opened()
+      if (inherited) {
+        // Whoever goes on behind what was there has compared it.
+        await remember({ ...note, boot })
+        inherited = false
+      }
       await sink.write(chunk).catch((e: unknown) => { throw writeFault(e, path) })
     },
     async place(to = path) {
@@ -160,6 +172,16 @@ async function replayed(part: string, root: string, ref: MediaRef): Promise<bool
     return true
   } catch (e) {
     if (e instanceof Fault && (e.code === 'media/conflict' || e.code === 'media/missing')) return false
+    throw e
+  }
+}
+
+/** Null: this system has no such name. */
+function thisBoot(): string | null {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch (e) {
+    if (['ENOENT', 'EACCES'].includes(errno(e))) return null
     throw e
   }
 }

@@ -87,11 +87,14 @@ export function openDoor(address: string, connections: number, patience: Patienc
     let timer = silence()
     try {
       for (;;) {
-        const next = await chunks.next().catch((e: unknown) => {
-          signal.throwIfAborted()
-          throw new Fault('camera/unreachable', `${address}${path} broke off: ${e instanceof Error ? e.message : String(e)}`, { cause: e })
-        })
+        const next = await chunks.next().catch((e: unknown) => ({ done: 'broken' as const, cause: e }))
         clearTimeout(timer) // whoever takes the piece may take its time
+        if (next.done === 'broken') {
+          signal.throwIfAborted()
+          // What had come before is still in its buffer, and would have to be sent again.
+          for (let rest: Buffer | null; (rest = answer.read() as Buffer | null) !== null;) yield rest
+          throw new Fault('camera/unreachable', `${address}${path} broke off: ${next.cause instanceof Error ? next.cause.message : String(next.cause)}`, { cause: next.cause })
+        }
         if (next.done) return
         yield next.value
         timer = silence()

@@ -13,7 +13,7 @@ export interface Pull {
   readonly agrees?: (total: number | null) => boolean
 }
 
-/** What is fetched again and compared. After a life that may have ended with the power, more: the last of it may not be what was written. */
+/** What is fetched again and compared. After a power cut all that may not have reached the disk: it may not be what was written. */
 const TAIL_BYTES = 64 << 10
 const INHERITED_TAIL_BYTES = 512 << 10
 /** Answers with other bytes than were asked for, before it is given up. */
@@ -30,11 +30,12 @@ const PAUSE_MS = 200
 export async function pull({ door, file, into, signal, agrees = () => true }: Pull): Promise<void> {
   let strange = 0
   let ended_bytes: number | null = null // where a body of unknown length ended
-  let overlap_bytes = into.inherited ? INHERITED_TAIL_BYTES : TAIL_BYTES
+  let differed = false // what came earlier and what comes now
   for (let barren = 0; ;) {
     signal.throwIfAborted()
     const had = into.bytes
-    const tail = await into.tail(overlap_bytes)
+    const wasInherited = into.inherited
+    const tail = await into.tail(wasInherited && !differed ? INHERITED_TAIL_BYTES : TAIL_BYTES)
     let answer: Answer | null = null
     try {
       answer = await door.ask(file.path, { from: had - tail.length, signal })
@@ -43,16 +44,15 @@ export async function pull({ door, file, into, signal, agrees = () => true }: Pu
       if (!(e instanceof Fault)) throw e
       if (e.code === 'camera/invalid') {
         if (++strange >= MOST_STRANGE) throw e
-        // Once it may have been the camera's mistake; twice the file is another one.
+        // Once it may have been the camera's mistake, or our disk lost its end with the power; twice the file is another one.
         if (strange % 2 === 0) await into.truncate(0)
+        else if (differed && wasInherited) await into.truncate(had - tail.length)
       } else if (e.code !== 'camera/unreachable' || (into.bytes <= had && ++barren >= MOST_BARREN)) throw e
     } finally {
       answer?.end()
     }
-    if (into.bytes > had) {
-      barren = 0
-      overlap_bytes = TAIL_BYTES
-    } else await wait(PAUSE_MS * 2 ** barren, undefined, { signal })
+    if (into.bytes > had) barren = 0
+    else await wait(PAUSE_MS * 2 ** barren, undefined, { signal })
   }
 
   /** @returns whether it is whole now. */
@@ -78,8 +78,8 @@ export async function pull({ door, file, into, signal, agrees = () => true }: Pu
       const known = into.bytes - at
       if (known > 0) {
         const [first, last] = [Math.max(at, begins), Math.min(at + chunk.length, into.bytes)]
-        if (last > first && !chunk.subarray(first - at, last - at).equals(tail.subarray(first - begins, last - begins)))
-          throw new Fault('camera/invalid', `${file.path} is not what it was, or ${door.address} sends another part of it than it says`)
+        differed = last > first && !chunk.subarray(first - at, last - at).equals(tail.subarray(first - begins, last - begins))
+        if (differed) throw new Fault('camera/invalid', `${file.path} is not what it was, or ${door.address} sends another part of it than it says`)
       }
       const fresh = known > 0 ? chunk.subarray(known) : chunk
       at += chunk.length
