@@ -14,6 +14,7 @@ import plugins from '../plugins/index.ts'
 import type { AgentOrder } from './agent.ts'
 import type { Config } from './config.ts'
 import { openCore, type Core } from './core.ts'
+import { KEPT } from './scratch.ts'
 
 const CLI = fileURLToPath(new URL('./cli.ts', import.meta.url))
 const SCOPE: Scope = { ...HOME, role: 'admin' }
@@ -78,7 +79,7 @@ describe.each([['with the volume mounted', true], ['over HTTP alone', false]] as
     await vi.waitFor(() => expect(core.board.unplaced()).toBe(0))
     for (const thumb of thumbs) expect(await hashFile(await core.volumes.resolve('media', thumb.media.path))).toBe(thumb.media.sha256)
     expect((await readdir(join(dir, 'media/.viewshed/staging'), { recursive: true })).filter((name) => name !== 'put')).toEqual([])
-    await vi.waitFor(async () => expect((await readdir(join(dir, 'scratch-gpu-pc'), { recursive: true })).filter((name) => name !== 'lock' && !/^stage-\d+$/.test(name))).toEqual([]))
+    await vi.waitFor(async () => expect((await readdir(join(dir, 'scratch-gpu-pc'), { recursive: true })).filter((name) => name !== 'lock' && !/^stage-\d+$/.test(name))).toEqual([KEPT]))
   })
 })
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openScratch } from './scratch.ts'
+import { KEPT, openScratch } from './scratch.ts'
 
 let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'scratch-')) })
@@ -14,7 +14,7 @@ test('what the last owner left is wiped', async () => {
   await mkdir(join(dir, 't1-lease'), { recursive: true })
   await writeFile(join(dir, 't1-lease/frame.jpg'), 'x')
   const scratch = await openScratch(dir)
-  expect((await readdir(dir)).filter((name) => name !== 'lock')).toEqual([])
+  expect((await readdir(dir, { recursive: true })).filter((name) => name !== 'lock')).toEqual([KEPT])
   await scratch.close()
 })
 
