@@ -105,7 +105,7 @@ function troubleOf(status: number, text: string): Trouble {
   return new Trouble('offline', `The box answered ${status} without a reason.`, status)
 }
 
-/** Where the bytes of a file are, with Range. */
-export const mediaUrl = (ref: { volume: string; path: string }) => `/media/${encodeURIComponent(ref.volume)}/${ref.path.split('/').map(encodeURIComponent).join('/')}`
+/** Where the bytes of a file are, with Range. @param asset whose file it is: when its volume is away, the same bytes come from another one */
+export const mediaUrl = (ref: { volume: string; path: string }, asset?: string) => `/media/${encodeURIComponent(ref.volume)}/${ref.path.split('/').map(encodeURIComponent).join('/')}${asset === undefined ? '' : `?asset=${asset}`}`
 /** The same for `volume/path`, as drives carry it. */
 export const pathUrl = (path: string) => `/media/${path.split('/').map(encodeURIComponent).join('/')}`

@@ -56,7 +56,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     if (state.down) { request.socket.destroy(); return }
     const url = new URL(request.url!, 'http://box')
     response.setHeader('content-security-policy', POLICY)
-    if (url.pathname.startsWith('/media/')) return sendMedia(decodeURIComponent(url.pathname), request, response)
+    if (url.pathname.startsWith('/media/')) return sendMedia(decodeURIComponent(url.pathname), url.searchParams.get('asset'), request, response)
     if (!url.pathname.startsWith('/api/') && url.pathname !== '/healthz') return sendPage(dist, url.pathname, response)
     for (const [name, route] of Object.entries(routes)) {
       const pattern = new RegExp(`^${route.path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`).exec(url.pathname)
@@ -147,7 +147,17 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     }
   }
 
-  async function sendMedia(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Whether a file can be had: at its place, or from another one where the same bytes lie. */
+  function there(path: string, asset: string | null): boolean {
+    const [, , volume, ...parts] = path.split('/')
+    const view = world.views.find((one) => one.asset.sha256 === asset)
+    const all = view ? [...(view.removed.length > 0 ? [] : [view.asset.media]), ...view.copies.map(({ media }) => media)] : []
+    const own = all.find((media) => media.volume === volume && media.path === parts.join('/'))
+    return !shelf.away.has(volume!) || (own !== undefined && all.some((media) => media.sha256 === own.sha256 && !shelf.away.has(media.volume)))
+  }
+
+  async function sendMedia(path: string, asset: string | null, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!there(path, asset)) return json(response, 503, { code: 'media/unmounted', message: `volume ${path.split('/')[2]} is not mounted` })
     if (/\.mp4$/i.test(path)) return sendRange(video, request, response)
     let made = pictures.get(path)
     if (!made) pictures.set(path, (made = draw(path)))

@@ -99,7 +99,7 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     const copied = box.world.views.find((view) => !view.asset.playable && view.copies.some((copy) => copy.role === '720p'))!
     const page = await desk(`/clips/${copied.asset.sha256}`)
     await page.locator('video').waitFor()
-    expect(await page.locator('video').getAttribute('src')).toBe(`/media/media/${copied.copies[0]!.media.path}`)
+    expect(await page.locator('video').getAttribute('src')).toBe(`/media/media/${copied.copies[0]!.media.path}?asset=${copied.asset.sha256}`)
     const unread = await desk(`/clips/${box.world.views.find((view) => view.sightings.length === 0)!.asset.sha256}`)
     await unread.getByRole('heading', { name: 'Not read yet' }).waitFor()
     const rear = await desk(`/clips/${box.world.views.find((view) => view.asset.channel === 'rear' && view.sightings.length > 0)!.asset.sha256}`)

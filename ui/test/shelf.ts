@@ -133,7 +133,7 @@ function bounded(lines: readonly PlanLine[]): PlanLine[] {
 
 /** Of the world's clips: most are too young to go. */
 function recent(now_ms: number, { views }: World): PlanLine[] {
-  return views.flatMap(({ asset, copies }) => [{ role: 'original', media: asset.media }, ...copies].map(({ role, media }): PlanLine => {
+  return views.flatMap(({ asset, copies, removed }) => [...(removed.length > 0 ? [] : [{ role: 'original', media: asset.media }]), ...copies].map(({ role, media }): PlanLine => {
     const days = Math.floor((now_ms - asset.start_ms!) / DAY_MS)
     const line = { sha256: asset.sha256, role, name: asset.name, camera: asset.camera, start_ms: asset.start_ms, media, to: days < 30 ? 'original' : '1080p', goes: false, wins_bytes: 0, replaced_by: [] }
     if (media.volume === 'archive') return { ...line, reason: 'other-volume', why: 'the ladder does not hold for archive' }

@@ -152,4 +152,36 @@ describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 
     await page.locator('.lines li').first().waitFor()
     expect(new URL(page.url()).searchParams.get('why')).toBe(v.box.shelf.answers.retention({}).groups[0]!.reason)
   })
+
+  test('a clip that left its place plays from the archive; when that is off it says so and shows its picture, and plays again when it is back', async () => {
+    const old = v.box.world.views.find((view) => view.removed.length > 0)!
+    const page = await v.desk(`/clips/${old.asset.sha256}?t=3`)
+    await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 0)
+    expect(await page.locator('video').getAttribute('src')).toBe(`/media/archive/${old.asset.sha256}/video_original.mp4?asset=${old.asset.sha256}`)
+    await page.getByText(/^The original is gone since/).waitFor()
+    v.box.shelf.away.add('archive')
+    await page.reload()
+    await page.getByText('The archive is off').waitFor()
+    await page.getByText('The video plays again when it is back. Route, plates and best frames are here.').waitFor()
+    expect(await page.locator('.picture img.dim').evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(100)
+    await v.shot(page, 'clip-away-desk-light')
+    v.box.shelf.away.clear()
+    v.box.changed()
+    await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 0)
+    expect(await page.getByText('The archive is off').count()).toBe(0)
+  })
+
+  test('what lies here too plays while the archive is off, and a smaller copy takes over from an original that is away', async () => {
+    v.box.shelf.away.add('archive')
+    const both = v.box.world.views.find((view) => view.removed.length === 0 && view.copies.some(({ role }) => role === 'archive'))!
+    const page = await v.desk(`/clips/${both.asset.sha256}`)
+    await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 0)
+    expect(await page.locator('video').getAttribute('src')).toContain('/media/media/raw/')
+    // As when originals lie on a disk of their own: only the copy can be reached.
+    const small = v.box.world.views.find(({ asset, copies }) => asset.playable && copies.some(({ role }) => role === '720p'))!
+    await page.route(`**/media/media/raw/**${small.asset.name}*`, (route) => route.fulfill({ status: 503, json: { code: 'media/unmounted', message: 'away' } }))
+    await page.goto(`${v.box.url}/clips/${small.asset.sha256}`)
+    await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 0 && document.querySelector('video')!.src.includes('720p'))
+    await page.unroute(`**/media/media/raw/**${small.asset.name}*`)
+  })
 })

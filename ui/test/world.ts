@@ -1,6 +1,6 @@
 /** An invented town, its drives and the plates met on them. Everything follows from one seed and the given present. */
 import { createHash } from 'node:crypto'
-import type { AssetDoc, CopyDoc, PicturesDoc, Sighting, SightingsDoc, TrackDoc } from '../../core/contract/records.ts'
+import type { AssetDoc, CopyDoc, PicturesDoc, RemovalDoc, Sighting, SightingsDoc, TrackDoc } from '../../core/contract/records.ts'
 import { placeAt } from '../../core/contract/place.ts'
 import type { AssetView, DriveView, SightingHit } from '../../core/store/port.ts'
 import type { TaskLink, TaskView } from '../../core/tasks/port.ts'
@@ -102,7 +102,7 @@ function clipOf({ t, c, channel, start_ms, way, drive, random, read, playable }:
   const derived = `derived/${digest.slice(0, 2)}/${digest}`
   const tone = t === 3 || t === 4 ? 2 : t % 4 === 1 ? 1 : t % 7 === 5 ? 3 : 0
   const asset: AssetDoc = {
-    _id: `asset:${digest}`, kind: 'asset', sha256: digest, media_kind: 'video', media: media(`raw/a229/${stamp.slice(0, 8)}/${name}`, 288_000_000 + Math.round(random() * 9e6)), name, camera: 'a229', channel,
+    _id: `asset:${digest}`, kind: 'asset', sha256: digest, media_kind: 'video', media: { ...media(`raw/a229/${stamp.slice(0, 8)}/${name}`, 288_000_000 + Math.round(random() * 9e6)), sha256: digest }, name, camera: 'a229', channel,
     event: t === 0 && c === 1 && channel === 'front' ? 'locked' : 'normal', start_ms, duration_s: CLIP_S, clock: { offset_s: 2, from: 'gps' }, width_px: 2560, height_px: 1440, fps: 30, codec: playable ? 'h264' : 'hevc', audio: true, playable,
     fixes: way.length, dropped_fixes: { no_fix: c === 0 ? 3 : 0, zero: 0, static: 0, jump: 0, no_time: 0, invalid: 0 }, notes: [],
   }
@@ -129,12 +129,14 @@ function clipOf({ t, c, channel, start_ms, way, drive, random, read, playable }:
     filmstrip: { media: media(`${derived}/strip-${tone}.jpg`), frames: STRIP.frames, width_px: STRIP.width_px, height_px: STRIP.height_px, columns: STRIP.columns, interval_s: CLIP_S / STRIP.frames },
   }
   const copies: CopyDoc[] = t < 5 && t !== 2 ? [{ _id: `copy:${digest}:720p`, kind: 'copy', asset: digest, role: '720p', media: media(`${derived}/720p.mp4`, 24_000_000), verified_ms: null, checks: {} }] : []
-  if (t > 2) copies.push({ _id: `copy:${digest}:archive`, kind: 'copy', asset: digest, role: 'archive', media: { ...media(`${digest}/${name}`, asset.media.bytes), volume: 'archive' }, verified_ms: start_ms + 7_200_000, checks: {} })
+  if (t > 2) copies.push({ _id: `copy:${digest}:archive`, kind: 'copy', asset: digest, role: 'archive', media: { ...asset.media, volume: 'archive', path: `${digest}/video_original.mp4` }, verified_ms: start_ms + 7_200_000, checks: {} })
   const hits = sightings.map((sighting, index): SightingHit => {
     const where = placeAt(track, sighting.at_s)
     return { ...sighting, asset: digest, index, stage: 'inference.plates', at_ms: Math.round(start_ms + sighting.at_s * 1000), lat_deg: where?.lat_deg ?? null, lon_deg: where?.lon_deg ?? null, heading_deg: where?.heading_deg ?? null, speed_mps: where?.speed_mps ?? null }
   })
-  return { asset, track, sightings: docs, hits, pictures, copies, removed: [], drive }
+  // The oldest drive went all the way down: its video lies in the archive alone.
+  const removed: RemovalDoc[] = t < 28 ? [] : [{ _id: `removal:${digest}:original`, kind: 'removal', asset: digest, role: 'original', media: asset.media, state: 'gone', at_ms: start_ms + 40 * DAY_MS, why: 'the same on archive was read back 12 days ago', left: ['archive'] }]
+  return { asset, track, sightings: docs, hits, pictures, copies, removed, drive }
 }
 
 function tasksOf(now_ms: number, views: readonly AssetView[]): TaskView[] {

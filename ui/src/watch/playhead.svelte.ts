@@ -1,14 +1,6 @@
+import { SvelteMap } from 'svelte/reactivity'
+import { sourcesOf, type Source, type Unplayed } from './held.ts'
 import { hasPicture, takeAt, type Recording, type Take } from './recording.ts'
-
-export interface Source { readonly name: string; readonly path: { readonly volume: string; readonly path: string } }
-
-/** What a browser can play of a clip, best first. Empty: only its pictures can be shown. */
-export function sourcesOf(take: Take): readonly Source[] {
-  const { asset, copies } = take.view
-  if (asset.media_kind !== 'video') return []
-  const small = copies.find((copy) => copy.role === '720p')
-  return [...(asset.playable ? [{ name: 'Original', path: asset.media }] : []), ...(small ? [{ name: '720p', path: small.media }] : [])]
-}
 
 /** The one playhead: video, scrub bar, lanes, map and lists all read it, and each of them moves it. */
 export class Playhead {
@@ -18,6 +10,8 @@ export class Playhead {
   rate = $state(1)
   rung = $state('Original')
   take = $state.raw<Take | null>(null)
+  /** Files that could not be played, by place. */
+  unplayed = new SvelteMap<string, Unplayed>()
   #recording: Recording
   #video: HTMLVideoElement | null = null
   #frame = 0
@@ -36,8 +30,14 @@ export class Playhead {
   }
 
   get source(): Source | null {
-    const sources = this.take ? sourcesOf(this.take) : []
+    const sources = this.take ? sourcesOf(this.take.view).filter((source) => !this.unplayed.has(placeOf(source))) : []
     return sources.find((source) => source.name === this.rung) ?? sources[0] ?? null
+  }
+
+  /** The next source of this clip takes over, if there is one. */
+  fail(source: Source, why: Unplayed): void {
+    this.unplayed.set(placeOf(source), why)
+    if (this.source === null) this.playing = false
   }
 
   attach(video: HTMLVideoElement | null): void {
@@ -118,3 +118,5 @@ export class Playhead {
     this.#frame = requestAnimationFrame(this.#follow)
   }
 }
+
+export const placeOf = ({ path }: Source): string => `${path.volume}/${path.path}`
