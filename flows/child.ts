@@ -1,5 +1,5 @@
 /** Entry of the Node-RED process. */
-import { boardClient } from '../core/tasks/port-http.ts'
+import { coreClient } from './core.ts'
 import { live } from './life.ts'
 
-live((begin) => boardClient({ socketPath: begin.coreSocket, token: begin.token }))
+live((begin) => coreClient({ socketPath: begin.coreSocket, token: begin.token }))

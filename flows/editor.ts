@@ -39,8 +39,9 @@ const htmlOf = (nodes: readonly PaletteNode[]): string => [
 ].join('\n')
 
 interface EditorField { typedInput(what: Record<string, unknown>): void; val(value: unknown): void; prop(name: string, value: unknown): void }
-declare const RED: { nodes: { registerType(type: string, definition: Record<string, unknown>): void } }
-declare const $: (selector: string) => EditorField
+interface Answering { done(told: (answer: { what: string }) => void): Answering; fail(told: (failed: { statusText: string; responseJSON?: { message?: string } }) => void): Answering }
+declare const RED: { nodes: { registerType(type: string, definition: Record<string, unknown>): void }; notify(text: string, kind: 'success' | 'warning' | 'error'): void }
+declare const $: ((selector: string) => EditorField) & { ajax(how: { url: string; type: string }): Answering }
 
 /** Runs in the editor, printed as it stands: nothing outside it is known there. */
 function registerAll(nodes: readonly PaletteNode[]): void {
@@ -67,14 +68,24 @@ function registerAll(nodes: readonly PaletteNode[]): void {
       category: node.category,
       color: node.color,
       defaults: { name: { value: '' }, ...Object.fromEntries(node.fields.map((field) => [field.name, { value: first(field), validate: fits(field) }])) },
-      inputs: node.kind === 'stage' ? 1 : 0,
+      inputs: node.kind === 'event' ? 0 : 1,
       outputs: 1,
-      icon: node.kind === 'stage' ? 'font-awesome/fa-cog' : 'font-awesome/fa-bolt',
+      icon: { stage: 'font-awesome/fa-cog', event: 'font-awesome/fa-bolt', call: 'font-awesome/fa-question-circle' }[node.kind],
       paletteLabel: node.title,
       label(this: { name?: string }) { return this.name || node.title },
       labelStyle(this: { name?: string }) { return this.name ? 'node_label_italic' : '' },
       inputLabels: lines(node.takes),
       outputLabels: lines(node.gives),
+      button: {
+        enabled(this: { changed?: boolean }) { return !this.changed },
+        onclick(this: { id: string; name?: string; changed?: boolean }) {
+          if (this.changed) return RED.notify('Deploy first: what runs is what was deployed.', 'warning')
+          const name = this.name || node.title
+          $.ajax({ url: `viewshed/again/${this.id}`, type: 'POST' })
+            .done((answer) => RED.notify(`${name}: ${answer.what}`, 'success'))
+            .fail((failed) => RED.notify(`${name}: ${failed.responseJSON?.message ?? failed.statusText}`, 'error'))
+        },
+      },
       oneditprepare(this: Record<string, unknown>) {
         for (const field of node.fields) {
           const input = $(`#node-input-${field.name}`)
@@ -108,7 +119,7 @@ function inputOf(field: Field): string {
 const helpOf = (node: PaletteNode): string => [
   `<p>${text(node.help)}</p>`,
   portHelp('Takes from the payload', node.takes),
-  portHelp(node.kind === 'stage' ? 'Adds to the payload' : 'Payload', node.gives),
+  portHelp(node.kind === 'event' ? 'Payload' : 'Adds to the payload', node.gives),
   node.fields.length === 0 ? '' : `<h3>Options</h3><dl class="message-properties">${node.fields.map((field) => `<dt>${text(field.label)}</dt><dd>${text(field.help)}</dd>`).join('')}</dl>`,
 ].filter((part) => part !== '').join('\n')
 

@@ -1,6 +1,7 @@
 /** The life of the Node-RED process: born with one message, gone when its parent is. */
 import type { Begin, FromChild, ToChild } from './ipc.ts'
-import { runFlows, type Core, type Runtime } from './runtime.ts'
+import type { Core } from './core.ts'
+import { runFlows, type Runtime } from './runtime.ts'
 
 /** @param connect Gives the core that outcomes come from and work is asked of. */
 export function live(connect: (begin: Begin) => Core): void {

@@ -24,6 +24,12 @@ export function portable(message: Message): Record<string, unknown> {
   return kept
 }
 
+/** A message that a node had, as if it came now: for nobody who waits for the first one. */
+export function repeated(message: Message): Message {
+  const { [ROOTS]: _roots, _msgid: _id, ...rest } = message
+  return structuredClone(rest)
+}
+
 /** What leaves a node for an outcome. The same outcome gives the same message, however often it is sent. */
 export const outgoing = (seq: string, type: string, message: Record<string, unknown>): Message =>
   ({ topic: type, ...message, _msgid: message['_msgid'] ?? `${OWN_ID}${seq}` })

@@ -1,8 +1,11 @@
-/** What the nodes of the palette do when they run: a stage asks for its work and is done; an event only sends. */
+/** What the nodes of the palette do when they run: a stage asks for its work and is done; a call asks and goes on; an event only sends. */
 import { Fault } from '../core/contract/fault.ts'
 import type { StageCount } from '../core/tasks/port.ts'
+import type { Again, Core } from './core.ts'
+import { countText, Rates } from './counts.ts'
+import { repeated } from './message.ts'
 import type { Field, Palette, PaletteNode } from './palette.ts'
-import type { FlowEntry, Message, NodeApi, NodeStatus, RedNode } from './red.ts'
+import type { FlowEntry, Message, NodeApi, RedNode, Send } from './red.ts'
 
 /** The nodes of ours that run now. */
 export interface LiveNodes {
@@ -13,33 +16,45 @@ export interface LiveNodes {
   register(api: NodeApi, plugin: string): void
   /** Shown beneath the stages of the editor. */
   count(counts: readonly StageCount[]): void
+  /** Rates sink while nothing happens. */
+  refresh(): void
+  /** What the node did last, once more; null: there is no such node. */
+  again(id: string): Promise<Again | null>
 }
 
-/** Asks for the work of a stage; resolves when that is durable, throws a Fault when the message is refused. */
-export type Ask = (node: RedNode, stage: PaletteNode, options: Record<string, unknown>, message: Message) => Promise<void>
+/** Asks for the work of a stage; resolves with its task when that is durable, throws a Fault when the message is refused. */
+export type Ask = (node: RedNode, stage: PaletteNode, options: Record<string, unknown>, message: Message) => Promise<string>
 
-export function createNodes(palette: Palette, ask: Ask): LiveNodes {
-  const live = new Map<string, { readonly node: RedNode; readonly of: PaletteNode }>()
+/** How a node meets a message. Throws a Fault when it cannot use it. */
+type Meet = (message: Message, send: Send) => Promise<void>
+
+interface Live { readonly node: RedNode; readonly of: PaletteNode; again(): Promise<Again>; shown: string }
+
+export function createNodes({ palette, ask, core, now_ms = Date.now }: { palette: Palette; ask: Ask; core: Pick<Core, 'call' | 'again' | 'lastEvent'>; now_ms?: () => number }): LiveNodes {
+  const live = new Map<string, Live>()
   const refused = new Set<string>() // shown red until something of theirs goes well again
+  const rates = new Rates()
   let counts = new Map<string, StageCount>()
 
-  function show(node: RedNode): void {
-    if (!refused.has(node.id)) node.status(statusOf(counts.get(node.type)))
+  function show(one: Live): void {
+    if (one.of.kind !== 'stage' || refused.has(one.node.id)) return
+    const status = countText(counts.get(one.of.type), rates.perHour(one.of.type, now_ms()))
+    if (one.shown === status.text) return
+    one.shown = status.text ?? ''
+    one.node.status(status)
   }
 
-  function begin(node: RedNode, config: FlowEntry, of: PaletteNode): void {
-    live.set(node.id, { node, of })
-    node.on('close', () => {
-      if (live.get(node.id)?.node === node) live.delete(node.id)
-      refused.delete(node.id)
-    })
-    if (of.kind === 'event') return
-    const options = optionsOf(of.fields, config)
-    show(node)
-    node.on('input', (message, _send, done) => {
-      ask(node, of, options, message).then(
+  /** Does what the node does, and shows what it was refused for until something goes well. */
+  function meet(one: Live, how: Meet): void {
+    const { node } = one
+    node.on('input', (message, send, done) => {
+      how(message, send).then(
         () => {
-          if (refused.delete(node.id)) show(node)
+          if (refused.delete(node.id)) {
+            one.shown = ''
+            node.status({})
+            show(one)
+          }
           done()
         },
         (error: unknown) => {
@@ -52,9 +67,56 @@ export function createNodes(palette: Palette, ask: Ask): LiveNodes {
     })
   }
 
+  function begin(node: RedNode, config: FlowEntry, of: PaletteNode): void {
+    const options = optionsOf(of.fields, config)
+    let task: string | null = null
+    let last: Message | null = null
+    const made: Record<PaletteNode['kind'], { again(): Promise<Again>; meet?: Meet }> = {
+      event: {
+        async again() {
+          const payload = await core.lastEvent(of.type)
+          if (payload === null) return 'nothing to repeat'
+          node.send({ topic: of.type, payload })
+          return 'done again'
+        },
+      },
+      stage: {
+        again: () => core.again(of.type, task),
+        meet: async (message) => { task = await ask(node, of, options, message) },
+      },
+      call: {
+        async again() {
+          if (last === null) return 'nothing to repeat'
+          node.receive(repeated(last))
+          return 'done again'
+        },
+        async meet(message, send) {
+          last = message
+          const payload = isRecord(message['payload']) ? message['payload'] : {}
+          const asked = Object.fromEntries(of.takes.flatMap(({ name }) => {
+            const value = payload[name] ?? options[name]
+            return value === undefined ? [] : [[name, value]]
+          }))
+          send({ ...message, payload: { ...payload, ...await core.call(of.type, asked) } })
+        },
+      },
+    }
+    const kind = made[of.kind]
+    const one: Live = { node, of, again: kind.again, shown: '' }
+    live.set(node.id, one)
+    node.on('close', () => {
+      if (live.get(node.id) === one) live.delete(node.id)
+      refused.delete(node.id)
+    })
+    if (kind.meet) meet(one, kind.meet)
+    show(one)
+  }
+
+  const showAll = () => { for (const one of live.values()) show(one) }
+
   return {
     get: (id) => live.get(id)?.node,
-    ofEvent: (type) => [...live.values()].filter(({ node, of }) => of.kind === 'event' && node.type === type).map(({ node }) => node),
+    ofEvent: (type) => [...live.values()].filter(({ of }) => of.kind === 'event' && of.type === type).map(({ node }) => node),
     register(api, plugin) {
       for (const of of palette.filter((node) => node.plugin === plugin))
         api.nodes.registerType(of.type, function (config) {
@@ -63,24 +125,16 @@ export function createNodes(palette: Palette, ask: Ask): LiveNodes {
         })
     },
     count(next) {
-      const before = counts
       counts = new Map(next.map((count) => [count.stage, count]))
-      for (const { node, of } of live.values())
-        if (of.kind === 'stage' && statusOf(before.get(of.type)).text !== statusOf(counts.get(of.type)).text) show(node)
+      for (const { stage, complete } of next) rates.note(stage, complete, now_ms())
+      showAll()
     },
+    refresh: showAll,
+    again: async (id) => (await live.get(id)?.again()) ?? null,
   }
 }
 
-export function statusOf(count: StageCount | undefined): NodeStatus {
-  if (!count) return {}
-  const parts = [
-    ...(count.running > 0 ? [`running ${count.running}`] : []),
-    ...(count.pending > 0 ? [`waiting ${count.pending}`] : []),
-    ...(count.parked > 0 ? [`parked ${count.parked}`] : []),
-  ]
-  if (parts.length === 0) return {}
-  return { fill: count.parked > 0 ? 'yellow' : count.running > 0 ? 'blue' : 'grey', shape: count.running > 0 ? 'dot' : 'ring', text: parts.join(', ') }
-}
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The form's values in the types that the schema wants: a browser's form makes text of numbers. Empty ones are left to core's defaults. */
 export function optionsOf(fields: readonly Field[], config: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Type } from 'typebox'
 import { Fault } from '../core/contract/fault.ts'
 import { MediaRef } from '../core/contract/media.ts'
-import { plugin, stage } from '../core/contract/plugin.ts'
+import { call, plugin, stage } from '../core/contract/plugin.ts'
 import { makePalette } from './palette.ts'
 
 const load = async () => ({ run: async () => ({ thumbs: 1, found: [] }) })
@@ -49,6 +49,14 @@ test('an event is a source, a stage a node with ports and a form; what is for th
       ],
     },
   ])
+})
+
+test('a call asks with its form or the message, so nothing of it must be there', () => {
+  const archive = plugin({ name: 'archive', title: 'Archive', config: Type.Object({}), calls: { copies: call({ input: Type.Object({ after: Type.String({ description: 'The page before' }) }), output: Type.Object({ next: Type.String() }), role: 'viewer', load: async () => ({ run: async () => ({ next: '' }) }) }) } })
+  expect(makePalette([archive])).toMatchObject([{
+    type: 'archive.copies', kind: 'call', title: 'archive: copies', fields: [{ name: 'after', required: false, help: 'The page before' }],
+    takes: [{ name: 'after', type: 'string', required: false }], gives: [{ name: 'next', type: 'string', required: true }],
+  }])
 })
 
 test('a plugin keeps its colour whoever else is there; two plugins differ', () => {

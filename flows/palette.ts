@@ -1,16 +1,17 @@
 /**
  * The nodes that follow from the declarations of plugins, as JSON: core makes it, the Node-RED process shows it.
- * A stage is a node of type `clip.probe` with one input and one output; an event is a source of type `folder.arrived`.
+ * A stage is a node of type `clip.probe` with one input and one output; an event is a source of type `folder.arrived`;
+ * a call is a node of type `archive.copies` that asks and goes on with the answer.
  */
 import type { TSchema } from 'typebox'
 import { Fault } from '../core/contract/fault.ts'
-import type { AnyPlugin, AnyStage } from '../core/contract/plugin.ts'
+import type { AnyCall, AnyPlugin, AnyStage } from '../core/contract/plugin.ts'
 
 export type Palette = readonly PaletteNode[]
 
 export interface PaletteNode {
   readonly type: string // `clip.probe`, also the name of the task type
-  readonly kind: 'stage' | 'event'
+  readonly kind: 'stage' | 'event' | 'call'
   readonly plugin: string
   readonly category: string // the plugin's title: the drawer it lies in
   readonly title: string
@@ -41,6 +42,7 @@ export function makePalette(plugins: readonly AnyPlugin[]): Palette {
   return plugins.flatMap((plugin) => [
     ...Object.entries<TSchema>(plugin.events ?? {}).map(([name, payload]) => eventNode(plugin, name, payload)),
     ...Object.entries<AnyStage>(plugin.stages ?? {}).map(([name, stage]) => stageNode(plugin, name, stage)),
+    ...Object.entries<AnyCall>(plugin.calls ?? {}).map(([name, call]) => callNode(plugin, name, call)),
   ])
 }
 
@@ -58,6 +60,16 @@ function eventNode(plugin: AnyPlugin, name: string, payload: TSchema): PaletteNo
   return {
     ...nodeOf(plugin, name), kind: 'event', title: schema.title ?? `${plugin.name}: ${words(name)}`, help: schema.description ?? '',
     fields: [], takes: [], gives: portsOf(schema),
+  }
+}
+
+/** What a message does not say, its form may. */
+function callNode(plugin: AnyPlugin, name: string, call: AnyCall): PaletteNode {
+  const takes = portsOf(call.input as JsonSchema)
+  return {
+    ...nodeOf(plugin, name), kind: 'call', title: call.title ?? `${plugin.name}: ${words(name)}`, help: call.help ?? '',
+    fields: fieldsOf(`${plugin.name}.${name}`, call.input as JsonSchema).map((field) => ({ ...field, required: false })),
+    takes: takes.map((port) => ({ ...port, required: false })), gives: portsOf(call.output as JsonSchema),
   }
 }
 

@@ -197,6 +197,36 @@ test('what does not end is held and shown, never acknowledged by time; a person 
   expect(core.published.map(({ input }) => input['n'])).toEqual([1])
 })
 
+test('a call asks with what the message says, else with its form, and goes on with the answer', async () => {
+  const { core } = await deployed([TAB, node('came', 'test.came', ['ask']), node('ask', 'test.twice', ['pick'], { n: '99', by: '3' }), fn('pick', 'return { payload: { n: msg.payload.product } }', ['first']), node('first', 'test.first', [])])
+  core.calls.set('test.twice', ({ n, by }) => ({ product: (n as number) * (by as number) }))
+  core.emit('test.came', { n: 5 })
+  await core.settled()
+  expect(core.published.map(({ input }) => input['n'])).toEqual([15])
+})
+
+test('the button of a node repeats its last work, its last question, its last event; only of a node that runs, and only for who may change flows', async () => {
+  const { core, ask } = await deployed([...CHAIN.map((entry) => (entry.id === 'came' ? { ...entry, wires: [['first', 'ask']] } : entry)), node('ask', 'test.twice', ['keep'], { n: '', by: '' }), fn('keep', 'return { payload: { n: msg.payload.product } }', ['first'])])
+  core.calls.set('test.twice', ({ n, by }) => ({ product: (n as number) * (by as number) }))
+  const again = async (id: string, token = tokenOf('write')) => {
+    const { status, text } = await ask('POST', `/flows/viewshed/again/${id}`, { token })
+    return [status, status < 300 ? (JSON.parse(text) as { what: string }).what : status]
+  }
+  await expect.poll(() => again('ask')).toEqual([200, 'nothing to repeat']) // the deploy was answered; its nodes begin a moment later
+  core.emit('test.came', { n: 5 })
+  await core.settled()
+  core.published.length = 0
+  core.repeated.length = 0
+  expect(await again('second')).toEqual([200, 'done again'])
+  expect(core.repeated).toEqual([{ stage: 'test.second', task: expect.stringContaining('"width_px":640') }])
+  expect(await again('ask')).toEqual([200, 'done again'])
+  await core.until(() => core.published.some(({ input }) => input['n'] === 10))
+  expect(await again('came')).toEqual([200, 'done again'])
+  await core.until(() => core.published.some(({ input }) => input['n'] === 5))
+  expect(await again('nowhere')).toEqual([404, 404])
+  expect((await again('second', tokenOf('read')))[0]).toBe(401)
+})
+
 describe('the editor', () => {
   test('lets in whom core vouches for, admins to change and others to look; strangers and old words stay outside', async () => {
     const { ask } = await deployed(CHAIN)
@@ -209,7 +239,7 @@ describe('the editor', () => {
     expect(await status('POST', '/flows/flows', tokenOf('write'))).toBe(204)
     expect((await ask('POST', '/flows/nodes', { body: { module: 'node-red-node-random' } })).status).toBe(404) // no installing
     const nodes = await ask('GET', '/flows/nodes', { headers: { accept: 'application/json' } })
-    expect((JSON.parse(nodes.text) as { types: string[]; module: string }[]).find(({ module }) => module === 'node-red-contrib-viewshed')).toMatchObject({ types: ['test.came', 'test.first', 'test.second'], enabled: true })
+    expect((JSON.parse(nodes.text) as { types: string[]; module: string }[]).find(({ module }) => module === 'node-red-contrib-viewshed')).toMatchObject({ types: ['test.came', 'test.first', 'test.second', 'test.twice'], enabled: true })
     expect((await ask('GET', '/flows/')).text).toContain('Viewshed flows')
   })
 

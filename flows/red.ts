@@ -38,12 +38,20 @@ export interface FlowEntry { readonly id: string; readonly type: string; readonl
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
+/** The part of Express that doors of our own are hung into. */
+export interface AdminRoutes { get: Route; post: Route }
+type Route = (path: string, permission: Handler, answer: (request: AdminRequest, response: AdminResponse) => void) => void
+export interface AdminRequest extends IncomingMessage { readonly params: Readonly<Record<string, string>>; readonly body: unknown; readonly user?: { readonly username?: string } }
+export interface AdminResponse { status(code: number): AdminResponse; json(body: unknown): void }
+
 /** What a node's own file is handed. */
 export interface NodeApi {
   readonly nodes: {
     createNode(node: RedNode, config: FlowEntry): void
     registerType(type: string, constructor: (this: RedNode, config: FlowEntry) => void): void
   }
+  readonly httpAdmin: AdminRoutes
+  readonly auth: { needsPermission(permission: string): Handler }
 }
 
 export interface Red {

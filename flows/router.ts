@@ -150,10 +150,11 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
       const work = JSON.stringify([stage.takes.map((port) => input[port.name]), options])
       const part = sent && sent.root === name ? nth(sent.asked, `${node.id} ${work}`) : 0
       const { org, site } = root?.home ?? HOME
-      await publisher.publish({ org, site, role: 'operator' }, {
+      const { id } = await publisher.publish({ org, site, role: 'operator' }, {
         stage: stage.type, input, options,
         waiter: { node: node.id, message: kept, ...(root === null ? {} : { root: root.seq }), ...(part === 0 ? {} : { part }) },
       })
+      return id
     },
     started(entries) {
       deployed = new Set(entries.map(({ id }) => id))

@@ -4,15 +4,14 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { FLOW_TOKEN_HEADER, verifyFlowToken } from '../core/access/flow-token.ts'
-import type { Board, OutcomeLog } from '../core/tasks/port.ts'
+import { adminRoutes } from './admin.ts'
+import type { Core } from './core.ts'
 import { writePalette } from './editor.ts'
 import type { Begin, FromChild, ToChild } from './ipc.ts'
 import { createNodes, type LiveNodes } from './nodes.ts'
 import { createPersist, createPublisher } from './publisher.ts'
 import { loadRed, type NodeApi, type Red } from './red.ts'
 import { createRouter } from './router.ts'
-
-export type Core = Pick<Board, 'publish'> & OutcomeLog
 
 export interface Runtime {
   tell(message: Exclude<ToChild, Begin>): void
@@ -34,7 +33,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     log: core, publisher: createPublisher(core, persist), persist,
     hooks: red.hooks, nodes: () => nodes, clone: red.util.cloneMessage,
   })
-  const nodes: LiveNodes = createNodes(begin.palette, router.ask)
+  const nodes: LiveNodes = createNodes({ palette: begin.palette, ask: router.ask, core })
 
   const app = express()
   const server = createServer(app)
@@ -54,7 +53,10 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
   })
 
   const loaded = firstLoad(red)
-  const beat = setInterval(() => say({ kind: 'beat', rss_bytes: process.memoryUsage.rss(), held: router.held() }), BEAT_MS)
+  const beat = setInterval(() => {
+    say({ kind: 'beat', rss_bytes: process.memoryUsage.rss(), held: router.held() })
+    nodes.refresh()
+  }, BEAT_MS)
   await red.start()
   await loaded
   await rm(begin.socketPath, { force: true })
@@ -98,7 +100,10 @@ function settingsOf(begin: Begin, paletteDir: string, nodes: LiveNodes, say: (me
     flowFilePretty: true,
     credentialSecret: begin.credentialKey,
     nodesDir: paletteDir,
-    viewshedPalette: (api: NodeApi, plugin: string) => nodes.register(api, plugin),
+    viewshedPalette(api: NodeApi, plugin: string) {
+      adminRoutes(api, { again: (id) => nodes.again(id) })
+      nodes.register(api, plugin)
+    },
     httpAdminRoot: '/flows',
     httpNodeRoot: false, // no doors of the flows' own: everything comes in through core
     safeMode: begin.safeMode,

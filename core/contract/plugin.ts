@@ -66,6 +66,8 @@ export interface Stage<Config, I extends TSchema = TSchema, O extends TSchema = 
 
 /** A quick question to the appliance. Becomes a route with OpenAPI and a typed method in the UI client. */
 export interface Call<Config, I extends TSchema = TSchema, O extends TSchema = TSchema> {
+  readonly title?: string // of its node in the flow; default: its name
+  readonly help?: string
   readonly input: I
   readonly output: O
   readonly role: Role
@@ -113,6 +115,8 @@ export interface Plugin<C extends TObject, E extends Record<string, TSchema>> {
 export type AnyPlugin = Plugin<any, any>
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnyStage = Stage<any, any, any, any>
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyCall = Call<any, any, any>
 
 // Identities at run time; at compile time they tie each handler to its schemas.
 export const stage = <Config, I extends TSchema, O extends TSchema, P extends TSchema>(s: Stage<Config, I, O, P>) => s

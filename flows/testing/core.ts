@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { once } from 'node:events'
 import { Fault, type FaultReport } from '../../core/contract/fault.ts'
 import type { Outcome, Publication, Published } from '../../core/tasks/port.ts'
-import type { Core } from '../runtime.ts'
+import type { Core } from '../core.ts'
 
 export interface FakeCore {
   /** Something happened. Returns its seq. */
@@ -18,6 +18,9 @@ export interface FakeCore {
   readonly unrouted: Map<string, Outcome>
   /** How work of a stage ends; by default with nothing. `null`: never. */
   readonly complete: Map<string, (input: Record<string, unknown>) => Record<string, unknown> | null>
+  /** What calls answer, by name; what was asked for again. */
+  readonly calls: Map<string, (input: Record<string, unknown>) => Record<string, unknown>>
+  readonly repeated: { readonly stage: string; readonly task: string | null }[]
   /** Nothing is answered while it is true. */
   away: boolean
   /** As if nothing had happened; numbers go on. */
@@ -27,12 +30,14 @@ export interface FakeCore {
   close(): Promise<void>
 }
 
-interface Question { readonly id: number; readonly call: 'publish' | 'outcomes' | 'acknowledge' | 'gone'; readonly with: readonly unknown[] }
+interface Question { readonly id: number; readonly call: keyof Core; readonly with: readonly unknown[] }
 
 /** @param fields Of the input of each stage; others are ignored, and a missing one is refused. */
 export async function fakeCore(socketPath: string, fields: Readonly<Record<string, readonly string[]>>): Promise<FakeCore> {
   let last = 0
   const deliveries = new Set<string>()
+  const happened = new Map<string, Record<string, unknown>>() // type → the newest
+  const known = new Set<string>()
   const watchers = new Set<() => void>()
   const changed = () => watchers.forEach((watcher) => watcher())
   const add = (outcome: Omit<Outcome, 'seq'>) => {
@@ -43,8 +48,8 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
   }
 
   const core: FakeCore = {
-    published: [], acknowledged: new Map(), early: [], gone: new Map(), unrouted: new Map(), complete: new Map(), away: false,
-    emit: (type, payload) => add({ kind: 'event', node: null, type, task: null, scope: { org: 'home', site: 'home' }, message: { payload } }),
+    published: [], acknowledged: new Map(), early: [], gone: new Map(), unrouted: new Map(), complete: new Map(), calls: new Map(), repeated: [], away: false,
+    emit: (type, payload) => happened.set(type, payload) && add({ kind: 'event', node: null, type, task: null, scope: { org: 'home', site: 'home' }, message: { payload } }),
     finish: (node, type, payload) => add({ kind: 'outcome', node, type, task: 'done', scope: { org: 'home', site: 'home' }, message: { payload } }),
     forget() {
       core.published.length = 0
@@ -104,6 +109,25 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
           core.unrouted.delete(seq)
         }
         return changed()
+      case 'call': {
+        const [name, input] = question.with as [string, Record<string, unknown>]
+        return core.calls.get(name)!(input)
+      }
+      case 'again': {
+        const [stage, task] = question.with as [string, string | null]
+        core.repeated.push({ stage, task })
+        changed()
+        return 'done again'
+      }
+      case 'lastEvent':
+        return happened.get(question.with[0] as string) ?? null
+      case 'emit': {
+        const [, type, key, payload] = question.with as [unknown, string, string, Record<string, unknown>]
+        if (known.has(key)) return null
+        known.add(key)
+        core.emit(type, payload)
+        return null
+      }
       case 'gone':
         for (const seq of question.with[0] as string[]) {
           core.gone.set(seq, question.with[1] as string)
@@ -153,5 +177,9 @@ export function fakeCoreClient(socketPath: string): Core {
     outcomes: (after, limit, wait_ms) => ask('outcomes', after, limit, wait_ms),
     acknowledge: (seqs) => ask('acknowledge', seqs),
     gone: (seqs, why) => ask('gone', seqs, why),
+    emit: (scope, type, key, payload) => ask('emit', scope, type, key, payload),
+    call: (name, input) => ask('call', name, input),
+    again: (stage, task) => ask('again', stage, task),
+    lastEvent: (type) => ask('lastEvent', type),
   }
 }

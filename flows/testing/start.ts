@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Type } from 'typebox'
 import { FLOW_TOKEN_HEADER, signFlowToken } from '../../core/access/flow-token.ts'
-import { plugin, stage } from '../../core/contract/plugin.ts'
+import { call, plugin, stage } from '../../core/contract/plugin.ts'
 import { makePalette } from '../palette.ts'
 import { startFlows, type Flows, type FlowsOptions } from '../process.ts'
 import type { FlowEntry } from '../red.ts'
@@ -19,6 +19,7 @@ const never = async () => ({ run: async () => ({}) })
 export const testPlugin = plugin({
   name: 'test', title: 'Test', config: Type.Object({}),
   events: { came: Type.Object({ n: Type.Number() }, { title: 'Something came', description: 'Somewhere.' }) },
+  calls: { twice: call({ title: 'Twice', input: Type.Object({ n: Type.Number(), by: Type.Integer({ default: 2 }) }), output: Type.Object({ product: Type.Number() }), role: 'viewer', load: async () => ({ run: async ({ n, by }) => ({ product: n * by }) }) }) },
   stages: {
     first: stage({ title: 'First', help: 'Does it.', version: 1, input: Number_, output: Type.Object({}), lease_s: 10, load: never }),
     second: stage({

@@ -41,7 +41,7 @@ export default plugin({
   title: 'Archive',
   config: ArchiveConfig,
   calls: {
-    copies: call({ input: CopiesQuery, output: Copies, role: 'viewer', load: () => import('./copies.ts') }),
+    copies: call({ title: 'List copies', help: 'The second copies that are known, a page at a time.', input: CopiesQuery, output: Copies, role: 'viewer', load: () => import('./copies.ts') }),
   },
   stages: {
     copy: stage({
