@@ -2,6 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { EXCHANGE_MS } from '../core/cameras/cameras.ts'
 import { NO_ORDER, type CameraDesk, type CameraOrder, type CameraWord } from '../core/contract/camera.ts'
+import { Fault } from '../core/contract/fault.ts'
 import type { Answer, Ask } from '../core/http/api.ts'
 import { openBell } from './bell.ts'
 
@@ -14,13 +15,15 @@ const LEAST_MS = 500
 const MOST_CHARS = 50_000
 
 export interface CameraLink {
-  /** A watcher's cameras, by their names; a watcher that begins again names them anew. */
-  desks(plugin: string, names: readonly string[]): readonly CameraDesk[]
+  /** A watcher's cameras, by their names, once it is known what people decided about them; a watcher that begins again names them anew. Throws what core refuses. */
+  desks(plugin: string, names: readonly string[]): Promise<readonly CameraDesk[]>
   /** There may be new orders. */
   wake(): void
-  /** Until the signal. Throws what `exchange` throws. */
+  /** Until the signal. */
   run(signal: AbortSignal): Promise<void>
 }
+
+interface Watcher { readonly lines: ReadonlyMap<string, Line>; readonly heard: PromiseWithResolvers<void> }
 
 interface Line {
   order: CameraOrder
@@ -32,11 +35,11 @@ interface Line {
 }
 
 export function openCameraLink(exchange: Exchange): CameraLink {
-  const watchers = new Map<string, Map<string, Line>>()
+  const watchers = new Map<string, Watcher>()
   const bell = openBell()
   let life = ''
 
-  async function speak(plugin: string, lines: ReadonlyMap<string, Line>): Promise<void> {
+  async function speak(plugin: string, { lines, heard }: Watcher): Promise<void> {
     const said: (() => void)[] = []
     let chars = 0
     const words = [...lines].flatMap(([name, line]) => {
@@ -62,34 +65,38 @@ export function openCameraLink(exchange: Exchange): CameraLink {
         Object.assign(line, { order, version })
         for (const listener of [...line.listeners]) listener()
       }
+      heard.resolve()
       if (answer.life === life) return
       // Core was started again: it is told everything.
       const isFirst = life === ''
       life = answer.life
-      if (!isFirst) for (const all of watchers.values()) for (const line of all.values()) Object.assign(line, { isNew: true, clips: '' })
+      if (!isFirst) for (const watcher of watchers.values()) for (const line of watcher.lines.values()) Object.assign(line, { isNew: true, clips: '' })
       bell.ring()
     } catch (e) {
       for (const takeBack of said) takeBack()
-      throw e
+      if (!(e instanceof Fault)) throw e
+      heard.reject(e) // of one that was heard before: it is said again with the next exchange
     }
   }
 
   return {
-    desks(plugin, names) {
-      const before = watchers.get(plugin)
+    async desks(plugin, names) {
+      const before = watchers.get(plugin)?.lines
       const lines = new Map(names.map((name): [string, Line] => {
         const line = before?.get(name)
         line?.listeners.clear()
         return [name, line ?? { order: NO_ORDER, version: '', word: null, isNew: false, clips: '', listeners: new Set() }]
       }))
-      watchers.set(plugin, lines)
+      const heard = Promise.withResolvers<void>()
+      watchers.set(plugin, { lines, heard })
       bell.ring()
+      await heard.promise
       return names.map((name) => deskOf(lines.get(name)!, bell.ring))
     },
     wake: bell.ring,
     async run(signal) {
       while (!signal.aborted) {
-        for (const [plugin, lines] of watchers) await speak(plugin, lines)
+        for (const [plugin, watcher] of watchers) await speak(plugin, watcher)
         await wait(LEAST_MS, undefined, { signal })
         await bell.wait(EXCHANGE_MS, signal)
       }

@@ -68,7 +68,7 @@ describe('a camera', () => {
     await within(() => expect(at.view().fetching).toMatchObject([{ bytes_s: expect.any(Number) as unknown }]))
     expect(at.view().fetching[0]!.done_bytes).toBeGreaterThan(500_000)
     expect(at.view().fetching[0]!.bytes_s).toBeGreaterThan(500_000)
-    expect(at.view()).toMatchObject({ maker: 'VIOFO', address: at.camera.address, watched: true, paused_by: null, trouble: null, listed: { clips: 2 }, counts: { fetching: 1, waiting: 1 }, waiting_bytes: 100_000 })
+    expect(at.view()).toMatchObject({ maker: 'VIOFO', address: at.camera.address, watched: true, paused_by: null, trouble: null, listed: { clips: 2 }, counts: { fetching: 1, recording: 1 } }) // the last one may still be written
     await within(() => expect(at.states()).toEqual({ [name(1)]: 'in', [name(2)]: 'in' }))
     await at.camera.off()
     await within(() => expect(at.view()).toMatchObject({ address: null, listed: { clips: 2 } }))
@@ -113,7 +113,7 @@ describe('a clip', () => {
     await at.core.skip({ id: 'Van', clips: [name(1)] }, ann)
     await within(async () => expect((await at.arrived()).sort()).toEqual([name(2), name(3)]))
     expect(at.view().clips.find((clip) => clip.name === name(1))).toMatchObject({ state: 'skipped', why: 'skipped by hand' })
-    expect(await readdir(join(at.dir, 'media', RECEIVING))).toEqual([]) // what had come of it is gone
+    await within(async () => expect(await readdir(join(at.dir, 'media', RECEIVING))).toEqual([])) // what had come of it is gone
     at.camera.rate_bytes_s = Infinity
     await at.core.retry({ id: 'Van', clips: [name(1)] }, ann)
     await within(async () => expect(await at.arrived()).toContain(name(1)))

@@ -20,7 +20,7 @@ export interface LifeOrder { readonly dir: string; readonly plugin: 'camera-viof
 
 export type Arrived = Static<typeof cameraEvents.arrived>
 
-export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: (all: number) => void = () => undefined, desks: (names: readonly string[]) => readonly CameraDesk[] = unsteered) {
+export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: (all: number) => void = () => undefined, desks: (names: readonly string[]) => Promise<readonly CameraDesk[]> = unsteered) {
   await mkdir(join(dir, 'media'), { recursive: true })
   const log = await openLog(join(dir, 'log'))
   const volumes = await openVolumes([{ name: 'media', root: join(dir, 'media'), org: HOME.org }], { get: (name) => log.get(`volume!${name}`), set: (name, id) => log.commit([{ type: 'put', key: `volume!${name}`, value: id }]) })
@@ -51,7 +51,7 @@ export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: 
 }
 
 /** Nobody looks, and nobody decides anything. */
-const unsteered = (names: readonly string[]): readonly CameraDesk[] => names.map(() => ({ order: NO_ORDER, onOrder: () => () => undefined, says: () => undefined }))
+const unsteered = async (names: readonly string[]): Promise<readonly CameraDesk[]> => names.map(() => ({ order: NO_ORDER, onOrder: () => () => undefined, says: () => undefined }))
 
 if (process.argv[1] === import.meta.filename) {
   const life = await beginLife(JSON.parse(process.argv[2]!) as LifeOrder, (all) => process.stdout.write(`arrived ${all}\n`))

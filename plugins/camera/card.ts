@@ -27,7 +27,7 @@ export const MOST_REST_MS = 10 * 60_000
 const LATER: readonly FaultCode[] = ['camera/unreachable', 'camera/invalid', 'media/missing', 'media/changed', 'media/busy', 'media/conflict']
 const MOST_ROUTES = 500
 
-interface Coming { readonly clip: Clip; readonly stop: AbortController; into: Receiving | null; had: { readonly bytes: number; readonly at_ms: number } | null }
+interface Coming { readonly clip: Clip; readonly stop: AbortController; into: Receiving | null; had: { readonly bytes: number; readonly at_ms: number } | null; bytes_s: number | null }
 
 export class Card {
   readonly #camera: CameraSettings
@@ -109,6 +109,8 @@ export class Card {
     this.#said()
   }
 
+  get isFetching(): boolean { return this.#coming.size > 0 }
+
   standing(): Pick<CameraStanding, 'listed' | 'counts' | 'waiting_bytes' | 'fetching'> {
     const clips = this.#listed?.clips ?? []
     const states = clips.map((clip) => this.#standingOf(clip).state)
@@ -160,7 +162,7 @@ export class Card {
   /** What fails of one clip alone leaves it for later. Throws what concerns the camera, and what nobody foresaw. */
   async #take(clip: Clip, door: Door, signal: AbortSignal): Promise<void> {
     const key = this.#key(clip)
-    const coming: Coming = { clip, stop: new AbortController(), into: null, had: null }
+    const coming: Coming = { clip, stop: new AbortController(), into: null, had: null, bytes_s: null }
     this.#coming.set(key, coming)
     try {
       const why = this.#isWanted(clip) ? null : await this.#whyNot(clip, door, signal)
@@ -236,6 +238,11 @@ const PARKED = 'parked at home'
 function speedOf(coming: Coming): { done_bytes: number; bytes_s: number | null } {
   const now = { bytes: coming.into?.bytes ?? 0, at_ms: performance.now() }
   const { had } = coming
-  if (coming.into) coming.had = now
-  return { done_bytes: now.bytes, bytes_s: had && now.at_ms > had.at_ms ? Math.max(0, Math.round(((now.bytes - had.bytes) / (now.at_ms - had.at_ms)) * 1000)) : null }
+  if (coming.into && now.at_ms - (had?.at_ms ?? 0) >= SPEED_OVER_MS) {
+    coming.had = now
+    coming.bytes_s = had && Math.max(0, Math.round(((now.bytes - had.bytes) / (now.at_ms - had.at_ms)) * 1000))
+  }
+  return { done_bytes: now.bytes, bytes_s: coming.bytes_s }
 }
+
+const SPEED_OVER_MS = 900

@@ -4,6 +4,7 @@ import { Fault, type FaultCode } from '../../core/contract/fault.ts'
 import { safeFolder } from '../folder/layout.ts'
 import { Card, MOST_REST_MS, REST_MS, type CameraContext } from './card.ts'
 import type { Driver } from './clip.ts'
+import type { Door } from './door.ts'
 import { nap } from './nap.ts'
 import { arrival } from './presence.ts'
 import type { CameraSettings } from './settings.ts'
@@ -11,12 +12,14 @@ import { rulesOf } from './standing.ts'
 
 /** How often it is said how far a clip has come. */
 const PROGRESS_MS = 1_000
+/** While nothing is to be done it is asked whether it is still there. */
+const GREET_EVERY_MS = 8_000
 
 /** Stays until the signal. Throws `config/invalid`. */
 export async function watchCameras(cameras: readonly CameraSettings[], driver: Driver, ctx: CameraContext): Promise<void> {
   const twice = cameras.find(({ name }, i) => cameras.findIndex((other) => safeFolder(other.name) === safeFolder(name)) !== i)
   if (twice) throw new Fault('config/invalid', `two cameras are called ${twice.name}: their clips would lie in one folder; give each a name of its own`)
-  const desks = ctx.cameras(cameras.map(({ name }) => name))
+  const desks = await ctx.cameras(cameras.map(({ name }) => name))
   await Promise.all(cameras.map((camera, i) => keepWatch(camera, driver, ctx, desks[i]!)))
 }
 
@@ -46,8 +49,15 @@ async function keepWatch(camera: CameraSettings, driver: Driver, ctx: CameraCont
       card.reorder()
       if (isPaused()) visit.abort()
     })
-    const telling = setInterval(() => now.address !== null && card.standing().fetching.length > 0 && say(), PROGRESS_MS)
+    const telling = setInterval(() => card.isFetching && say(), PROGRESS_MS)
     const signal = AbortSignal.any([ctx.signal, visit.signal])
+    /** Until it is looked at again. Throws `camera/unreachable` when it drove away meanwhile. */
+    const stay = async (ms: number, door: Door) => {
+      for (let left_ms = ms; left_ms > 0; left_ms -= GREET_EVERY_MS) {
+        if (!(await nap(Math.min(left_ms, GREET_EVERY_MS), desk, signal))) return
+        if (left_ms > GREET_EVERY_MS) await driver.greet(door, signal)
+      }
+    }
     try {
       const door = await arrival(addresses, driver, camera.connections, desk, signal)
       becomes({ address: door.address, seen_ms: Date.now() })
@@ -55,7 +65,7 @@ async function keepWatch(camera: CameraSettings, driver: Driver, ctx: CameraCont
         const again_ms = await card.empty(door, signal)
         rest_ms = REST_MS
         becomes({ trouble: null, seen_ms: Date.now() })
-        await nap(again_ms, desk, signal)
+        await stay(again_ms, door)
         signal.throwIfAborted()
       }
     } catch (e) {
