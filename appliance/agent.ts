@@ -19,6 +19,7 @@ import type { Claim } from '../core/tasks/port.ts'
 import plugins from '../plugins/index.ts'
 import { abilities } from './abilities.ts'
 import { openBell } from './bell.ts'
+import { openCameraLink } from './camera-link.ts'
 import { openCache, type CacheSpec } from './cache.ts'
 import { probe } from './capability.ts'
 import { openChildren, type Running } from './children.ts'
@@ -199,12 +200,15 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     link?.password(token)
   }
 
+  const cameras = openCameraLink((ask) => untilAnswered(() => askCore(address, 'POST', '/api/device/cameras', ask, signal)))
+
   async function watch(plugin: AnyPlugin): Promise<void> {
     const { run } = await plugin.watch!()
     const ctx: WatchContext<Static<TObject>, Record<string, TSchema>> = {
       config: configs[plugin.name] as Static<TObject>, media: watcherMedia(await openVolumes(mounts.good, null)), signal,
       emit: (event, key, payload) => untilAnswered(() => core.emit(home, `${plugin.name}.${event}`, key, payload as Record<string, unknown>)).then(() => undefined),
       known: (event, key) => untilAnswered(() => core.known(home, `${plugin.name}.${event}`, key)),
+      cameras: (names) => cameras.desks(plugin.name, names),
     }
     for (let rest_ms = RETRY_MS; !signal.aborted; rest_ms = Math.min(60_000, rest_ms * 2)) {
       try {
@@ -224,11 +228,11 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     const first = await untilAnswered(hello)
     hear(first)
     configs = await untilAnswered(() => askCore<Record<string, unknown>>(address, 'GET', '/api/plugins/config', undefined, signal))
-    link = joinBroker({ device: order.device, home, token: address.token, where: first.mqtt, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring })
+    link = joinBroker({ device: order.device, home, token: address.token, where: first.mqtt, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring, onCameras: order.watchers ? cameras.wake : null })
     await Promise.all([
       claimLoop(), every(RENEW_EVERY_MS, renew), every(HELLO_EVERY_MS, async () => hear(await hello())),
       ...(keepToken ? [renewToken().catch(ignoreUnreachable).then(() => every(TOKEN_EVERY_MS, renewToken))] : []),
-      ...(order.watchers ? plugins.filter((p) => p.watch).map(watch) : []),
+      ...(order.watchers ? [cameras.run(signal), ...plugins.filter((p) => p.watch).map(watch)] : []),
     ])
   } catch (e) {
     if (!signal.aborted) throw e // what was under way when it was told to end broke off

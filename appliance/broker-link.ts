@@ -2,6 +2,7 @@
 import mqtt from 'mqtt'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
+import { ORDERS } from '../core/cameras/cameras.ts'
 import type { Capability, Conditions } from '../core/devices/capability.ts'
 import { Settings } from '../core/devices/settings.ts'
 import type { HelloAnswer } from '../core/http/api.ts'
@@ -20,6 +21,7 @@ export interface BrokerLinkParts {
   readonly state: Conditions
   readonly onOrder: (order: Static<typeof Order>) => void
   readonly onWork: () => void
+  readonly onCameras: (() => void) | null // somebody decided something about one; null: this device watches none
 }
 
 export interface BrokerLink {
@@ -36,7 +38,7 @@ const KEEPALIVE_S = 10 // the broker misses a device after one and a half of it
 const LEAVE_MS = 1_000
 
 /** Null: there is no broker for it. */
-export function joinBroker({ device, home, token, where, baseUrl, url, birth, state, onOrder, onWork }: BrokerLinkParts): BrokerLink | null {
+export function joinBroker({ device, home, token, where, baseUrl, url, birth, state, onOrder, onWork, onCameras }: BrokerLinkParts): BrokerLink | null {
   const at = url ?? where.url ?? (where.port === null ? null : `mqtt://${new URL(baseUrl ?? 'http://127.0.0.1').hostname}:${where.port}`)
   if (at === null) return null
   const say = { birth: JSON.stringify(birth), state: JSON.stringify(state) }
@@ -50,10 +52,12 @@ export function joinBroker({ device, home, token, where, baseUrl, url, birth, st
     client.publish(deviceTopic(device, 'birth'), say.birth, options)
     client.publish(deviceTopic(device, 'state'), say.state, options)
     client.publish(deviceTopic(device, 'availability'), 'online', options)
-    client.subscribe([bridgeTopic(home, 'work'), deviceTopic(device, 'order')], { qos: 1 })
+    client.subscribe([bridgeTopic(home, 'work'), deviceTopic(device, 'order'), ...(onCameras ? [bridgeTopic(home, 'changed')] : [])], { qos: 1 })
     onWork()
+    onCameras?.()
   })
   client.on('message', (topic, payload) => {
+    if (topic === bridgeTopic(home, 'changed')) return void (payload.includes(ORDERS) && onCameras?.())
     if (topic !== deviceTopic(device, 'order')) return onWork()
     const order = asJson(payload)
     if (Value.Check(Order, order)) onOrder(order) // anything else is another version's; the next hello tells the same

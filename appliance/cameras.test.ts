@@ -91,7 +91,7 @@ describe('a VIOFO', () => {
     })
     expect(arrived[0]!.name).toBe('2026_0302_071312_000003F.MP4') // locked ones come first
     expect(await at.onVolume()).toEqual(Object.fromEntries([...camera.files].map(([path, { content: of }]) => [`raw/Van/2026-03-02/${path.split('/').at(-1)}`, sha256(of)])))
-    expect(await at.received()).toEqual([])
+    await vi.waitFor(async () => expect(await at.received()).toEqual([]))
     expect(camera.requests.filter((path) => !/^\/(\?custom=1&cmd=301[456](&par=1)?$|DCIM\/[\w/.]*$)/.test(path))).toEqual([])
     await life.end()
     const before = camera.served.length

@@ -6,6 +6,7 @@ const commands: Record<string, { readonly help: string; readonly run: (args: rea
   demo: { help: '[PATH…] [--once] [--json] [--port N]: a drive end to end, over the sample or your own files', run: async (args) => (await import('./demo.ts')).demo(args) },
   agent: { help: '[--join ADDRESS | --discover] [--name NAME] [--folder DIR]: runs stages for an appliance', run: async (args) => (await import('./agent-main.ts')).agentMain(args) },
   devices: { help: '[--json] | accept CODE [--name NAME] [--stages a,b] | refuse CODE | pause, resume, drain, revoke NAME', run: async (args) => (await import('./devices.ts')).devices(args) },
+  cameras: { help: '[NAME] [--json] | pause, resume, hint NAME | skip NAME CLIP… | retry NAME [CLIP…]: cameras on the network, and how far each is emptied', run: async (args) => (await import('./cameras-command.ts')).cameras(args) },
   retention: { help: '[report [REASON] | run | undo ID… | undo all | on NAME | off]: what would go and why; nothing does while it is off', run: async (args) => (await import('./retention.ts')).retention(args) },
   volumes: { help: '[--json] | trust NAME: where files lie, whether it is there, which host keys are believed', run: async (args) => (await import('./volumes-command.ts')).volumes(args) },
   verify: { help: '[--rate MB/s] [--volume NAME] [--older DAYS] [--report] [--json]: reads the archive again and makes good what has rotted', run: async (args) => (await import('./verify.ts')).verify(args) },

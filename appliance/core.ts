@@ -10,6 +10,7 @@ import { openAccess, type Access } from '../core/access/access.ts'
 import { HOME, type Principal, type Scope } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import type { AnyPlugin } from '../core/contract/plugin.ts'
+import { openCameras } from '../core/cameras/cameras.ts'
 import { calls } from '../core/http/calls.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
 import { startHttp } from '../core/http/server.ts'
@@ -132,6 +133,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     }),
     warn: (error, message) => log.warn(error, message),
   })
+  const cameras = await openCameras({ log: store, sequence: outcomes.sequence, clock: Date.now, announce: (to, kinds) => broker.announce(to, kinds), warn: (error, message) => log.warn(error, message) })
   const sweeping = setInterval(() => {
     if (board.unplaced() > 0) return // what these have staged is still wanted
     void far.sweep(async (task) => ['complete', undefined].includes((await board.task(SCOPE, task))?.state)).catch((e: unknown) => log.warn(e, 'what old tasks have staged far away is cleared later'))
@@ -158,7 +160,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const enter = new Map<string, string>() // one-time tickets → cookie
   const userDir = join(config.folder, 'node-red')
   const handlers = makeHandlers({
-    access, desk: board, catalogue, status, devices,
+    access, desk: board, catalogue, status, devices, cameras,
     retention: ({ org, site }) => {
       if (org !== HOME.org || site !== HOME.site) throw new Fault('not-found', 'Nothing is thinned here.')
       return thinning
@@ -229,6 +231,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       await door.close()
       await broker.close()
       await devices.close()
+      await cameras.close()
       await retention.close()
       await projector.stop()
       await indexes.close()

@@ -58,7 +58,7 @@ async function connect(url: string, options: IClientOptions): Promise<MqttClient
   return peer
 }
 function link(name: string, hello: HelloAnswer, more: Partial<BrokerLinkParts> = {}) {
-  const made = joinBroker({ device: name, home: SCOPE, token: 'of no use there', where: hello.mqtt, baseUrl: core.url, url: null, birth: CAPABILITY, state: CONDITIONS, onOrder: () => undefined, onWork: () => undefined, ...more })!
+  const made = joinBroker({ device: name, home: SCOPE, token: 'of no use there', where: hello.mqtt, baseUrl: core.url, url: null, birth: CAPABILITY, state: CONDITIONS, onOrder: () => undefined, onWork: () => undefined, onCameras: null, ...more })!
   ends.push(() => made.leave())
   return made
 }

@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Static } from 'typebox'
 import { HOME } from '../../core/access/scope.ts'
+import { NO_ORDER, type CameraDesk } from '../../core/contract/camera.ts'
 import { createRegistry } from '../../core/plugins/registry.ts'
 import { openLog } from '../../core/store/log.ts'
 import { openVolumes } from '../../core/store/volumes.ts'
@@ -19,7 +20,7 @@ export interface LifeOrder { readonly dir: string; readonly plugin: 'camera-viof
 
 export type Arrived = Static<typeof cameraEvents.arrived>
 
-export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: (all: number) => void = () => undefined) {
+export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: (all: number) => void = () => undefined, desks: (names: readonly string[]) => Promise<readonly CameraDesk[]> = unsteered) {
   await mkdir(join(dir, 'media'), { recursive: true })
   const log = await openLog(join(dir, 'log'))
   const volumes = await openVolumes([{ name: 'media', root: join(dir, 'media'), org: HOME.org }], { get: (name) => log.get(`volume!${name}`), set: (name, id) => log.commit([{ type: 'put', key: `volume!${name}`, value: id }]) })
@@ -31,7 +32,7 @@ export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: 
   const { run } = await declared.watch!()
   let arrived = (await all()).length
   const running = run({
-    config: createRegistry(plugins, { [plugin]: { cameras } }).config(plugin) as never, media: watcherMedia(volumes), signal: stop.signal,
+    config: createRegistry(plugins, { [plugin]: { cameras } }).config(plugin) as never, media: watcherMedia(volumes), signal: stop.signal, cameras: desks,
     known: (event: string, key: string) => events.known(HOME, `${plugin}.${event}`, key),
     emit: async (event: string, key: string, payload: unknown) => {
       await events.emit(HOME, `${plugin}.${event}`, key, payload as Record<string, unknown>)
@@ -48,6 +49,9 @@ export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: 
     },
   }
 }
+
+/** Nobody looks, and nobody decides anything. */
+const unsteered = async (names: readonly string[]): Promise<readonly CameraDesk[]> => names.map(() => ({ order: NO_ORDER, onOrder: () => () => undefined, says: () => undefined }))
 
 if (process.argv[1] === import.meta.filename) {
   const life = await beginLife(JSON.parse(process.argv[2]!) as LifeOrder, (all) => process.stdout.write(`arrived ${all}\n`))

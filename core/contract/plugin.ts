@@ -1,4 +1,5 @@
 import type { Static, TObject, TSchema } from 'typebox'
+import type { CameraDesk } from './camera.ts'
 import type { StageMedia, WatchMedia } from './media.ts'
 import type { AssetDoc, Doc, TrackDoc } from './records.ts'
 import type { Planner } from './retention.ts'
@@ -35,6 +36,9 @@ export interface WatchContext<Config, E extends Record<string, TSchema>> {
   readonly emit: <K extends keyof E & string>(event: K, key: string, payload: Static<E[K]>) => Promise<void>
   /** Whether an event with this key was emitted before, in this life or an earlier one. */
   readonly known: (event: keyof E & string, key: string) => Promise<boolean>
+  /** For a watcher of cameras: people see and steer each by its name. Resolves when it is known what they decided; those that are not named any
+   *  more are forgotten. Throws `config/invalid`: somebody else watches a camera of that name. */
+  readonly cameras: (names: readonly string[]) => Promise<readonly CameraDesk[]>
 }
 
 /** Read-only, and already bound to an org and site. */

@@ -4,6 +4,7 @@
  * fault's code. Media is at `/media/<volume>/<path>` (Range), the live feed at `/mqtt`.
  */
 import { Type, type Static, type TSchema } from 'typebox'
+import { CameraClips, CameraName, CameraStanding, ClipId, type CameraOrder } from '../contract/camera.ts'
 import type { Role } from '../contract/plugin.ts'
 import type { AssetDoc, RefusalDoc } from '../contract/records.ts'
 import { Capability, Conditions } from '../devices/capability.ts'
@@ -45,6 +46,18 @@ const Which = Type.Object({
   assets: Type.Optional(Type.Array(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'the SHA-256 of a recording' }), { maxItems: 1_000 })),
   drive: Type.Optional(Type.String({ maxLength: 200 })),
   from: Time, to: Time, // of the recordings
+})
+const CameraById = Type.Object({ id: CameraName })
+const SteerCamera = Type.Object({ id: CameraName, mode: Type.Union([Type.Literal('working'), Type.Literal('paused')]) })
+const Clips = Type.Array(ClipId, { minItems: 1, maxItems: 2_000 })
+const SkipClips = Type.Object({ id: CameraName, clips: Clips })
+/** Without clips: all that failed. */
+const RetryClips = Type.Object({ id: CameraName, clips: Type.Optional(Clips) })
+const SayCameras = Type.Object({
+  plugin: Type.String({ maxLength: 64 }),
+  names: Type.Array(CameraName, { maxItems: 100 }), // all cameras of this watcher
+  words: Type.Array(Type.Object({ name: CameraName, standing: CameraStanding, clips: Type.Optional(CameraClips) }), { maxItems: 100 }), // of those of which something is new
+  knows: Type.Record(Type.String(), Type.String({ maxLength: 64 })), // versions of the orders that it has
 })
 const RetentionQuery = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 40 })), limit: Limit })
 const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
@@ -108,6 +121,15 @@ export interface HelloAnswer {
   readonly far?: readonly { readonly name: string; readonly host_key: string | null }[] // volumes that core reaches over the network: a device writes there that has them as folders, or is core's own
   readonly token_ends_ms: number | null
 }
+/** A camera on the network, as its watcher last said; of one that nobody watches now, as it was. */
+export interface CameraView extends CameraStanding {
+  readonly id: string // also its name
+  readonly device: string // that watches it
+  readonly heard_ms: number | null // of the watcher; null: not since the appliance started
+  readonly watched: boolean
+  readonly paused_by: 'person' | 'settings' | null
+}
+export interface CameraDetail extends CameraView, CameraClips {}
 export interface EventView { readonly seq: string; readonly type: string; readonly at_ms: number; readonly payload: Record<string, unknown> }
 
 export const routes = {
@@ -145,6 +167,13 @@ export const routes = {
   hello: route<typeof Hello, HelloAnswer>('POST', '/api/device/hello', 'device', Hello),
   goodbye: route<typeof Empty, Record<string, never>>('POST', '/api/device/goodbye', 'device', Empty),
   renewToken: route<typeof Empty, { token: string; ends_ms: number }>('POST', '/api/device/token', 'device', Empty),
+  cameras: route<typeof Empty, { cameras: readonly CameraView[] }>('GET', '/api/cameras', 'viewer', Empty),
+  camera: route<typeof CameraById, CameraDetail>('GET', '/api/cameras/:id', 'viewer', CameraById),
+  steerCamera: route<typeof SteerCamera, Record<string, never>>('POST', '/api/cameras/:id/mode', 'operator', SteerCamera),
+  skipClips: route<typeof SkipClips, { changed: number }>('POST', '/api/cameras/:id/skip', 'operator', SkipClips),
+  retryClips: route<typeof RetryClips, { changed: number }>('POST', '/api/cameras/:id/retry', 'operator', RetryClips),
+  cameraHere: route<typeof CameraById, Record<string, never>>('POST', '/api/cameras/:id/here', 'operator', CameraById),
+  sayCameras: route<typeof SayCameras, { life: string; orders: readonly { name: string; version: string; order: CameraOrder }[] }>('POST', '/api/device/cameras', 'device', SayCameras),
   retention: route<typeof RetentionQuery, RetentionView>('GET', '/api/retention', 'viewer', RetentionQuery),
   runRetention: route<typeof Empty, RunNote>('POST', '/api/retention/run', 'admin', Empty),
   undoRetention: route<typeof Undo, { back: number; refused: readonly { name: string; why: string }[] }>('POST', '/api/retention/undo', 'operator', Undo),

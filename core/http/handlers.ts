@@ -3,6 +3,7 @@ import type { Access, SignedIn } from '../access/access.ts'
 import { holds } from '../access/role.ts'
 import type { Principal, Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
+import type { Cameras } from '../cameras/cameras.ts'
 import type { Devices } from '../devices/devices.ts'
 import type { RetentionDesk } from '../retention/desk.ts'
 import type { Bounds, Catalogue, Index, Period } from '../store/port.ts'
@@ -19,6 +20,7 @@ export interface Rooms {
   /** The audit: newest first; `after` continues behind an entry. */
   readonly events: (scope: Scope, filter: { type?: string; after?: string; limit: number }) => Promise<readonly EventView[]>
   readonly devices: Omit<Devices, 'gate' | 'attach' | 'word' | 'ended' | 'look' | 'close'>
+  readonly cameras: Omit<Cameras, 'close'>
   readonly retention: (scope: Scope) => RetentionDesk
   readonly status: (scope: Scope) => Promise<StatusView>
   readonly work: (scope: Scope) => Promise<Answer<'work'>>
@@ -27,7 +29,7 @@ export interface Rooms {
 const LIMIT = 100
 const NEAR_LIMIT = 20
 
-export function makeHandlers({ access, index, desk, catalogue, events, devices, retention, status, work }: Rooms): Handlers {
+export function makeHandlers({ access, index, desk, catalogue, events, devices, cameras, retention, status, work }: Rooms): Handlers {
   const come = (signedIn: SignedIn, visit: Visit): SessionView => {
     visit.setCookie(signedIn.cookie)
     return sessionView(access, signedIn.principal, signedIn.session)
@@ -97,6 +99,16 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
     hello: async (ask, who) => devices.hello(ask, who),
     goodbye: (_ask, who) => done(devices.goodbye(who)),
     renewToken: (_ask, who) => devices.renew(who),
+    cameras: async (_ask, who) => ({ cameras: cameras.views(who.scope) }),
+    camera: async ({ id }, who) => cameras.view(who.scope, id),
+    steerCamera: (ask, who) => done(cameras.steer(ask, who)),
+    skipClips: async (ask, who) => ({ changed: await cameras.skip(ask, who) }),
+    retryClips: async (ask, who) => ({ changed: await cameras.retry(ask, who) }),
+    cameraHere: async ({ id }, who) => {
+      cameras.here(id, who)
+      return {}
+    },
+    sayCameras: async (ask, who) => cameras.heard(ask, who),
     retention: ({ reason, limit = LIMIT }, who) => retention(who.scope).view({ limit, ...(reason === undefined ? {} : { reason }) }),
     runRetention: (_ask, who) => retention(who.scope).run(who.name),
     undoRetention: ({ ids }, who) => retention(who.scope).undo(ids ?? null, who.name),

@@ -3,6 +3,7 @@ import mqtt, { type MqttClient } from 'mqtt'
 import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Principal, Scope } from '../access/scope.ts'
+import { openCameras, type Cameras } from '../cameras/cameras.ts'
 import { openYard, type Yard } from '../devices/testing.ts'
 import { eventually, handlersOf } from '../http/testing.ts'
 import type { Asked } from './broker.ts'
@@ -15,6 +16,7 @@ const OPERATOR: Principal = { kind: 'key', id: 'ha', name: 'ha', scope: { ...SCO
 
 let library: Awaited<ReturnType<typeof emptyLibrary>>
 let yard: Yard
+let cameras: Cameras
 let requests: Requests
 let said: { topic: string; response: Response }[]
 let troubles: object[]
@@ -28,9 +30,11 @@ afterAll(() => library.close())
 beforeEach(async () => {
   ;[said, troubles, peers, registry] = [[], [], [], new Registry()]
   yard = await openYard(() => ({ onAsked: (asked) => onAsked(asked) }))
+  cameras = await openCameras({ log: yard.bench.log, sequence: yard.bench.outcomes.sequence, clock: () => yard.clock.now_ms, announce: () => undefined, warn: (e) => { throw e } })
+  watched()
   const board = () => yard.bench.board
   const rooms = handlersOf({
-    access: yard.access, devices: yard.devices, desk: board(), index: library.index,
+    access: yard.access, devices: yard.devices, cameras, desk: board(), index: library.index,
     work: async (scope) => ({ stages: (await board().counts(scope)).map((count) => ({ ...count, title: count.stage, plugin: 'test' })), links: [] }),
   })
   requests = openRequests({
@@ -45,6 +49,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await Promise.all(peers.map((peer) => peer.endAsync(true)))
+  await cameras.close()
   await yard.close()
 })
 
@@ -56,6 +61,11 @@ async function ask(request: unknown, who: Principal | null = OPERATOR, raw?: Buf
   return said.at(-1)!.response
 }
 const modes = () => Object.fromEntries(yard.records.all().map(({ id, settings }) => [id, settings.mode]))
+/** A watcher speaks of the van, and hears what people want of it. */
+const watched = () => cameras.heard({ plugin: 'camera-viofo', names: ['Van'], knows: {}, words: [{
+  name: 'Van', clips: { more: 0, clips: [{ id: 'a.MP4|', name: 'a.MP4', time: null, channel: 'front', event: 'normal', bytes: null, state: 'failed', why: 'no', again_ms: null }] },
+  standing: { maker: 'VIOFO', addresses: ['van'], address: null, seen_ms: null, paused: false, trouble: null, listed: { at_ms: 1, clips: 1 }, counts: { fetching: 0, waiting: 0, failed: 1, recording: 0, skipped: 0, in: 0 }, waiting_bytes: 0, fetching: [], deletes: false, rules: [] },
+}] }, { kind: 'device', id: 'nas', name: 'nas', scope: { ...SCOPE, role: 'device' } }).orders[0]!.order
 const events = async () => (await yard.bench.events.list(SCOPE, { type: 'device.steered', limit: 1_000 })).length
 async function park(stage: string, n: number): Promise<void> {
   const input = (i: number) => (stage === 'clip.thumb' ? { clip: `${stage}${i}`, length: 1 } : { clip: `${stage}${i}` })
@@ -72,6 +82,36 @@ test('pause, drain and resume: one device, or all of them', async () => {
   expect(await ask({ ask: 'resume', device: 'nas' })).toEqual({ id: null, ok: true, changed: 1 })
   expect(modes()).toEqual({ gpu: 'draining', nas: 'working' })
   expect(requests.refused).toEqual({})
+})
+
+test('a camera: pause and resume, skip and retry of its clips, and that it has come', async () => {
+  expect(await ask({ id: 'c', ask: 'pause', camera: 'Van' })).toEqual({ id: 'c', ok: true, changed: 1 })
+  expect(watched().paused).toBe(true)
+  expect(await ask({ ask: 'resume', camera: 'Van' })).toMatchObject({ ok: true, changed: 1 })
+  expect(await ask({ ask: 'skip', camera: 'Van', clips: ['a.MP4'] })).toMatchObject({ ok: true, changed: 1 })
+  expect(watched()).toMatchObject({ paused: false, skip: ['a.MP4|'] })
+  expect(await ask({ ask: 'retry', camera: 'Van' })).toMatchObject({ ok: true, changed: 1 })
+  expect(watched()).toMatchObject({ skip: [], again: { 'a.MP4|': expect.any(Number) as unknown } })
+  expect(await ask({ ask: 'hint', camera: 'Van' })).toMatchObject({ ok: true, changed: 1 })
+  expect(await ask({ ask: 'hint' })).toMatchObject({ ok: true, changed: 1 })
+  expect(watched().here).toBe(2)
+  expect(modes()).toEqual({ gpu: 'working', nas: 'working' })
+})
+
+test.each([
+  [{ ask: 'skip', camera: 'Van' }, 'input/invalid', 'clips'], [{ ask: 'skip', camera: 'Van', clips: [] }, 'input/invalid', 'clips'], [{ ask: 'skip', clips: ['a.MP4'] }, 'input/invalid', 'camera'],
+  [{ ask: 'pause', camera: 'Bus' }, 'not-found', 'Bus'], [{ ask: 'pause', camera: 7 }, 'input/invalid', 'camera'], [{ ask: 'drain', camera: 'Van' }, 'input/invalid', ''], [{ ask: 'rerun', camera: 'Van' }, 'input/invalid', ''],
+  [{ ask: 'pause', camera: 'Van', device: 'gpu' }, 'input/invalid', ''], [{ ask: 'retry', camera: 'Van', clips: ['b.MP4'] }, 'not-found', 'b.MP4'], [{ ask: 'hint', camera: 'Bus' }, 'not-found', 'Bus'], [{ ask: 'hint', clips: ['a.MP4'] }, 'input/invalid', ''],
+])('of a camera: %j is refused with %s and changes nothing', async (request, code, words) => {
+  expect(await ask(request)).toMatchObject({ code, message: expect.stringContaining(words) as unknown })
+  expect(watched()).toEqual({ paused: false, skip: [], again: {}, here: 0 })
+  expect(modes()).toEqual({ gpu: 'working', nas: 'working' })
+})
+
+test('a camera is steered by operators alone', async () => {
+  const viewer: Principal = { ...OPERATOR, scope: { ...SCOPE, role: 'viewer' } }
+  for (const request of [{ ask: 'pause', camera: 'Van' }, { ask: 'skip', camera: 'Van', clips: ['a.MP4'] }, { ask: 'retry', camera: 'Van' }, { ask: 'hint' }]) expect(await ask(request, viewer)).toMatchObject({ code: 'access/denied' })
+  expect(watched()).toEqual({ paused: false, skip: [], again: {}, here: 0 })
 })
 
 test.each([
@@ -144,8 +184,8 @@ test('a request that is too large is refused unread, and too many are', async ()
 })
 
 test('whatever is sent, it is answered once or, said to be remembered, not at all; nothing changes but by a sound request, and nothing breaks', async () => {
-  const word = fc.oneof(fc.constantFrom('pause', 'drain', 'resume', 'retry', 'rerun', 'gpu', 'nas', 'clip.probe'), fc.string())
-  const request = fc.dictionary(fc.constantFrom('id', 'ask', 'device', 'stage', 'ids', 'from', 'to', 'drive', 'mode', '__proto__', 'x'), fc.oneof(word, fc.integer(), fc.constant(null), fc.array(word, { maxLength: 3 })))
+  const word = fc.oneof(fc.constantFrom('pause', 'drain', 'resume', 'retry', 'rerun', 'skip', 'hint', 'Van', 'a.MP4', 'gpu', 'nas', 'clip.probe'), fc.string())
+  const request = fc.dictionary(fc.constantFrom('id', 'ask', 'device', 'camera', 'clips', 'stage', 'ids', 'from', 'to', 'drive', 'mode', '__proto__', 'x'), fc.oneof(word, fc.integer(), fc.constant(null), fc.array(word, { maxLength: 3 })))
   const payload = fc.oneof(fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)), fc.json().map((text) => Buffer.from(text)), request.map((value) => Buffer.from(JSON.stringify(value))))
   await fc.assert(fc.asyncProperty(payload, fc.boolean(), async (bytes, retained) => {
     yard.clock.now_ms += REPLAY_MS

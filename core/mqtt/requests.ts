@@ -16,7 +16,7 @@ import type { Asked } from './broker.ts'
 import { bridgeTopic, parseTopic } from './topics.ts'
 
 /** The handlers of the routes of the same names. */
-export type Acts = Pick<Handlers, 'steerDevice' | 'retry' | 'rerun' | 'devices' | 'work'>
+export type Acts = Pick<Handlers, 'steerDevice' | 'retry' | 'rerun' | 'devices' | 'work' | 'cameras' | 'steerCamera' | 'skipClips' | 'retryClips' | 'cameraHere'>
 
 const MODES = { pause: 'paused', drain: 'draining', resume: 'working' } as const satisfies Record<string, Mode>
 const isSteering = (ask: unknown): ask is keyof typeof MODES => typeof ask === 'string' && Object.hasOwn(MODES, ask)
@@ -26,7 +26,14 @@ const Id = Type.Optional(Type.String({ minLength: 1, maxLength: 64, description:
 const Steer = Type.Object({ id: Id, ask: Type.Union([Type.Literal('pause'), Type.Literal('drain'), Type.Literal('resume')]), device: Type.Optional(routes.steerDevice.query.properties.id) }, { additionalProperties: false })
 /** `retry`: parked tasks, those that are named or all. `rerun`: those that are named, which some must be. */
 const Again = Type.Object({ id: Id, ask: Type.Union([Type.Literal('retry'), Type.Literal('rerun')]), ...routes.retry.query.properties }, { additionalProperties: false })
-export type Request = Static<typeof Steer> | Static<typeof Again>
+/** One camera. `skip` and `retry`: those clips, as its page and `viewshed cameras NAME` call them; `retry` without any: all that failed. `hint`: it has come. */
+const OfCamera = Type.Object({
+  id: Id, ask: Type.Union([Type.Literal('pause'), Type.Literal('resume'), Type.Literal('skip'), Type.Literal('retry')]),
+  camera: routes.camera.query.properties.id, clips: Type.Optional(routes.skipClips.query.properties.clips),
+}, { additionalProperties: false })
+/** Without a name all cameras: whoever saw the car come may not know which it was. */
+const Hint = Type.Object({ id: Id, ask: Type.Literal('hint'), camera: Type.Optional(routes.camera.query.properties.id) }, { additionalProperties: false })
+export type Request = Static<typeof Steer> | Static<typeof Again> | Static<typeof OfCamera> | Static<typeof Hint>
 
 /** `id` null: the request had none, or could not be read. */
 export type Response =
@@ -68,6 +75,7 @@ export function openRequests({ acts, say, log, clock = Date.now, registry }: Req
   const tries = limit({ tries: 120, refill_ms: 500, clock })
 
   async function act(request: Request, who: Principal): Promise<number> {
+    if (isOfCamera(request)) return actOnCamera(request, who)
     demand(who, routes[isSteer(request) ? 'steerDevice' : request.ask].role!)
     if (isSteer(request)) {
       const mode = MODES[request.ask]
@@ -80,6 +88,20 @@ export function openRequests({ acts, say, log, clock = Date.now, registry }: Req
     const parked = (await acts.work({}, who, VISIT)).stages.filter((stage) => stage.parked > 0)
     const changed = await Promise.all(parked.map(({ stage }) => acts.retry({ stage }, who, VISIT)))
     return changed.reduce((sum, one) => sum + one.changed, 0)
+  }
+
+  async function actOnCamera(request: Static<typeof OfCamera> | Static<typeof Hint>, who: Principal): Promise<number> {
+    demand(who, routes.steerCamera.role!)
+    if (request.ask === 'hint') {
+      const ids = request.camera === undefined ? (await acts.cameras({}, who, VISIT)).cameras.map(({ id }) => id) : [request.camera]
+      await Promise.all(ids.map((id) => acts.cameraHere({ id }, who, VISIT)))
+      return ids.length
+    }
+    const { ask, camera: id, clips } = request
+    if (ask === 'skip') return (await acts.skipClips(checked(routes.skipClips.query, { id, clips }), who, VISIT)).changed
+    if (ask === 'retry') return (await acts.retryClips({ id, ...(clips ? { clips } : {}) }, who, VISIT)).changed
+    await acts.steerCamera({ id, mode: ask === 'pause' ? 'paused' : 'working' }, who, VISIT)
+    return 1
   }
 
   async function answer(id: string | null, doing: () => Promise<number>): Promise<Response> {
@@ -134,6 +156,7 @@ export function openRequests({ acts, say, log, clock = Date.now, registry }: Req
   }
 }
 
+const isOfCamera = (request: Request): request is Static<typeof OfCamera> | Static<typeof Hint> => request.ask === 'hint' || 'camera' in request
 const isSteer = (request: Request): request is Static<typeof Steer> => isSteering(request.ask)
 
 /** A fault: what was sent cannot be read at all. */
@@ -150,9 +173,11 @@ function read(payload: Buffer): unknown {
 function asRequest(value: unknown): Request {
   if (value instanceof Fault) throw value
   const ask = typeof value === 'object' && value !== null && 'ask' in value ? value.ask : undefined
+  if (ask === 'hint') return checked(Hint, value)
+  if (ask === 'skip' || (typeof value === 'object' && value !== null && 'camera' in value && ['pause', 'resume', 'retry'].includes(ask as string))) return checked(OfCamera, value)
   if (ask === 'retry' || ask === 'rerun') return checked(Again, value)
   if (isSteering(ask)) return checked(Steer, value)
-  throw new Fault('input/invalid', 'ask: expected pause, drain, resume, retry or rerun.')
+  throw new Fault('input/invalid', 'ask: expected pause, drain, resume, retry, rerun, skip or hint.')
 }
 
 /** What it calls itself, as far as that can be told from something that may be no request. */

@@ -10,6 +10,7 @@ export const run = (ctx: WatchContext<Static<typeof CamerasConfig>, typeof camer
 const LISTING = '/blackvue_vod.cgi'
 
 export const blackvue: Driver = {
+  maker: 'BlackVue',
   async greet(door, signal) {
     readListing(await door.text(LISTING, signal))
   },

@@ -14,6 +14,7 @@ const FOLDERS = ['/DCIM/Movie', '/DCIM/Movie/Parking', '/DCIM/Movie/RO', '/DCIM/
 const command = (n: number) => `/?custom=1&cmd=${n}`
 
 export const viofo: Driver = {
+  maker: 'VIOFO',
   async greet(door, signal) {
     if (!isHeartbeat(await door.text(command(3016), signal))) throw new Fault('camera/invalid', `what answers at ${door.address} is no VIOFO`)
   },

@@ -26,13 +26,17 @@ export interface Look {
 
 /** What differs between makers. */
 export interface Driver {
+  readonly maker: string
   /** Resolves when such a camera answers. Throws `camera/unreachable`, `camera/invalid`. */
   greet(door: Door, signal: AbortSignal): Promise<void>
   look(door: Door, signal: AbortSignal): Promise<Look>
 }
 
-/** What names a clip for ever. Listings round sizes and leave out seconds, so neither is part of it. */
-export const keyOf = (camera: string, { name, time }: Pick<Clip, 'name' | 'time'>): string => `${camera}|${name}|${time ?? ''}`
+/** What names a clip on its camera for ever. Listings round sizes and leave out seconds, so neither is part of it. */
+export const clipId = ({ name, time }: Pick<Clip, 'name' | 'time'>): string => `${name}|${time ?? ''}`
+
+/** And among all cameras. */
+export const keyOf = (camera: string, clip: Pick<Clip, 'name' | 'time'>): string => `${camera}|${clipId(clip)}`
 
 /** A name that is one file in one folder, wherever it is written. */
 export const isPlainName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name)

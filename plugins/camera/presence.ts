@@ -1,8 +1,9 @@
 /** Whether a camera is in reach, and at which address. Asked again and again: a car that comes home is noticed within ten seconds. */
-import { setTimeout as wait } from 'node:timers/promises'
+import type { CameraDesk } from '../../core/contract/camera.ts'
 import { Fault } from '../../core/contract/fault.ts'
 import type { Driver } from './clip.ts'
 import { openDoor, type Door, type Patience } from './door.ts'
+import { nap } from './nap.ts'
 
 const FIRST_MS = 1_000
 const MOST_MS = 6_500
@@ -31,11 +32,14 @@ export async function answering(addresses: readonly string[], driver: Pick<Drive
   }
 }
 
-/** Waits until it is there. Throws the signal's reason. */
-export async function arrival(addresses: readonly string[], driver: Pick<Driver, 'greet'>, connections: number, signal: AbortSignal): Promise<Door> {
+/** Waits until it is there; somebody's word that it has come is followed at once. Throws the signal's reason. */
+export async function arrival(addresses: readonly string[], driver: Pick<Driver, 'greet'>, connections: number, desk: Pick<CameraDesk, 'onOrder' | 'order'>, signal: AbortSignal): Promise<Door> {
   for (let misses = 0; ; misses++) {
+    const { here } = desk.order
     const address = await answering(addresses, driver, signal)
     if (address !== null) return openDoor(address, connections)
-    await wait(pause_ms(misses), undefined, { signal })
+    if (desk.order.here === here) await nap(pause_ms(misses), desk, signal)
+    signal.throwIfAborted()
+    if (desk.order.here !== here) misses = -1
   }
 }

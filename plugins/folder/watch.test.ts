@@ -39,6 +39,7 @@ class World {
           return { volume, path, bytes: bytes.length, sha256 }
         },
       },
+      cameras: () => Promise.resolve([]),
       known: (event: string, key: string) => Promise.resolve(this.emitted.some((e) => e.event === event && e.key === key)),
       emit: (event: string, key: string, payload: object) => {
         if (!this.emitted.some((e) => e.event === event && e.key === key)) this.emitted.push({ event, key, payload: payload as Emitted['payload'] })
