@@ -15,7 +15,7 @@ import { choose, discover } from './discover.ts'
 import { join } from './join.ts'
 
 /** What was under way gets this long to stop by itself. */
-const STOP_MS = 4_000
+const STOP_MS = 9_000 // Docker kills after ten seconds
 /** For whoever starts it again by itself: that would not help. */
 const REVOKED = 3
 

@@ -59,7 +59,7 @@ const RENEW_EVERY_MS = 5_000 // core takes 20 s of silence for an end
 const HELLO_EVERY_MS = 60_000
 const TOKEN_EVERY_MS = 86_400_000
 const LOOK_EVERY_MS = 10_000
-const GOODBYE_MS = 2_000
+const GOODBYE_MS = 6_000
 
 /** Runs until `signal` aborts. Throws Fault `access/unauthenticated` when the appliance no longer knows it. */
 export async function runAgent(order: AgentOrder, { signal: told, keepToken }: AgentLife): Promise<void> {
