@@ -16,8 +16,8 @@ import { openSink, type Pace, type Sink } from './sink.ts'
 import { safeParts } from './volume/path.ts'
 import { moveWithoutOverwrite, RECEIVING, type Volumes } from './volumes.ts'
 
-/** While 256 KiB at most are synced, 256 KiB at most are waiting: a power cut costs 512, a kill of this process alone two batches. */
-const PACE: Pace = { batch_bytes: 64 << 10, sync_every_bytes: 192 << 10, waits: true }
+/** What a power cut costs at most; a kill of this process alone costs two batches. */
+const PACE: Pace = { batch_bytes: 64 << 10, sync_every_bytes: 128 << 10, most_unsynced_bytes: 512 << 10 }
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(t: T) => Type.Union([t, Type.Null()])
 const Note = Type.Object({

@@ -4,12 +4,12 @@ import type { FileHandle } from 'node:fs/promises'
 /** How bytes go to the disk. */
 export interface Pace {
   readonly batch_bytes: number // in one call: chunks of a socket are small
-  readonly sync_every_bytes: number
-  readonly waits: boolean // for a sync under way before the next begins: what is lost with the power is then bounded
+  readonly sync_every_bytes: number // or later, when a sync is under way
+  readonly most_unsynced_bytes: number // then it waits for the disk: more is not lost with the power
 }
 
 /** A sync at the end alone leaves the disk idle until everything has come: 384 MB took five times as long. */
-const FREE: Pace = { batch_bytes: 512 << 10, sync_every_bytes: 16 << 20, waits: false }
+const FREE: Pace = { batch_bytes: 512 << 10, sync_every_bytes: 16 << 20, most_unsynced_bytes: Infinity }
 
 /** Bytes that come one after another into a file: while some are written, the next are hashed, and what is written is synced on the way. */
 export interface Sink {
@@ -28,7 +28,8 @@ export function openSink(file: FileHandle, at: number, hash: Hash | null, pace: 
   let batch: Buffer[] = []
   let batched = 0
   let written = at // all before is in the file, or on its way in `writing`
-  let unsynced = 0
+  let unsynced = 0 // since the last sync began
+  let insync = 0 // under way
   let writing: Promise<void> = Promise.resolve()
   let syncing: Promise<void> | null = null
   const failed: unknown[] = [] // the system says once only that a write did not reach the disk
@@ -44,11 +45,19 @@ export function openSink(file: FileHandle, at: number, hash: Hash | null, pace: 
     written += bytes
     writing = writeAll(file, chunks, position).then(async () => {
       unsynced += bytes
-      if (unsynced < pace.sync_every_bytes || (syncing && !pace.waits)) return
-      await syncing
-      unsynced = 0
-      syncing = file.datasync().catch(note).then(() => { syncing = null })
+      if (unsynced >= pace.sync_every_bytes && !syncing) begin()
+      if (unsynced + insync + pace.batch_bytes > pace.most_unsynced_bytes) await syncing
     }, note)
+  }
+
+  function begin(): void {
+    insync = unsynced
+    unsynced = 0
+    syncing = file.datasync().catch(note).then(() => {
+      insync = 0
+      syncing = null
+      if (unsynced >= pace.sync_every_bytes) begin()
+    })
   }
 
   async function flush(): Promise<void> {
@@ -75,7 +84,7 @@ export function openSink(file: FileHandle, at: number, hash: Hash | null, pace: 
     flush,
     async sync() {
       await flush()
-      await syncing
+      while (syncing) await syncing
       check()
       await file.datasync()
     },

@@ -118,7 +118,7 @@ export async function serve(reply: (url: URL) => Answer): Promise<FakeServer> {
     const stops = trouble?.kind === 'cut' || trouble?.kind === 'stall' ? Math.min(trouble.after, length) : length
     const socket = answer.socket!
     const slice = fake.rate_bytes_s === Infinity ? 256 << 10 : 16 << 10
-    const begun_ms = performance.now()
+    let due_ms = performance.now()
     while (entry.sent < stops && !socket.destroyed) {
       const chunk = content.read(from + entry.sent, Math.min(slice, stops - entry.sent))
       // When the system has it, and not before: what a cut throws away was never sent.
@@ -131,8 +131,9 @@ export async function serve(reply: (url: URL) => Answer): Promise<FakeServer> {
       })
       if (socket.destroyed) break
       entry.sent += chunk.length
-      const due_ms = begun_ms + (entry.sent / fake.rate_bytes_s) * 1000 - performance.now()
-      if (due_ms > 1) await wait(due_ms)
+      // A radio that was kept waiting does not make up for it.
+      due_ms = Math.max(due_ms, performance.now() - 20) + (chunk.length / fake.rate_bytes_s) * 1000
+      if (due_ms - performance.now() > 1) await wait(due_ms - performance.now())
     }
     if (trouble?.kind === 'stall') return void answer.flushHeaders()
     if (trouble?.kind === 'cut' || entry.sent < claimed) return void socket.destroy()
