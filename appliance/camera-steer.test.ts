@@ -1,5 +1,6 @@
 /** Cameras as people see and steer them: the watcher, the agent's line to core, and core, beside cameras that are fake. */
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
@@ -89,6 +90,15 @@ describe('a camera', () => {
     await at.core.steer({ id: 'Van', mode: 'working' }, ann)
     await within(async () => expect(await at.arrived()).toEqual([name(1)]))
     expect(at.camera.served.reduce((sum, one) => sum + one.sent, 0) - 4_000_000).toBeLessThan(1 << 20)
+  })
+
+  test.concurrent('in whose place something else answers is not believed, and it is said what', async ({ onTestFinished }) => {
+    const at = await scene(onTestFinished, [[movie(1), file(1)]])
+    await within(() => expect(at.view().address).not.toBeNull())
+    await at.camera.off()
+    const router = createServer((_, answer) => void answer.end('<html>router</html>')).listen(Number(at.camera.address.split(':')[1]), '127.0.0.1')
+    onTestFinished(() => void router.close())
+    await within(() => expect(at.view()).toMatchObject({ address: null, trouble: `what answers at ${at.camera.address} is no VIOFO` }))
   })
 
   test.concurrent('that is said to have come is asked at once', async ({ onTestFinished }) => {

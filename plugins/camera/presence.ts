@@ -13,31 +13,33 @@ const GREETING: Patience = { connect_ms: 2_000, answer_ms: 3_000, stall_ms: 2_00
 /** How long until it is asked again, after so many times in vain. */
 export const pause_ms = (misses: number): number => Math.min(MOST_MS, Math.round(FIRST_MS * 1.5 ** misses))
 
-/** The first of its addresses at which such a camera answers. Null: none does now. A camera of another kind counts as none. */
-export async function answering(addresses: readonly string[], driver: Pick<Driver, 'greet'>, signal: AbortSignal): Promise<string | null> {
+/** The first of its addresses at which such a camera answers; none does now: why not, in words, when something else answers there. */
+export async function answering(addresses: readonly string[], driver: Pick<Driver, 'greet'>, signal: AbortSignal): Promise<{ readonly address: string } | { readonly strange: string | null }> {
   const done = new AbortController()
   const either = AbortSignal.any([signal, done.signal])
   try {
     return await Promise.any(addresses.map(async (address) => {
       await driver.greet(openDoor(address, 1, GREETING), either)
-      return address
+      return { address }
     }))
   } catch (e) {
     signal.throwIfAborted()
-    const strange = (e as AggregateError).errors.find((cause) => !(cause instanceof Fault && (cause.code === 'camera/unreachable' || cause.code === 'camera/invalid')))
-    if (strange) throw strange
-    return null
+    const { errors } = e as AggregateError
+    const unforeseen = errors.find((cause) => !(cause instanceof Fault && (cause.code === 'camera/unreachable' || cause.code === 'camera/invalid')))
+    if (unforeseen) throw unforeseen
+    return { strange: (errors as Fault[]).find(({ code }) => code === 'camera/invalid')?.message ?? null }
   } finally {
     done.abort()
   }
 }
 
-/** Waits until it is there; somebody's word that it has come is followed at once. Throws the signal's reason. */
-export async function arrival(addresses: readonly string[], driver: Pick<Driver, 'greet'>, connections: number, desk: Pick<CameraDesk, 'onOrder' | 'order'>, signal: AbortSignal): Promise<Door> {
+/** Waits until it is there; somebody's word that it has come is followed at once. Throws the signal's reason. @param strange told of what answers in its place, null: nothing */
+export async function arrival(addresses: readonly string[], driver: Pick<Driver, 'greet'>, connections: number, desk: Pick<CameraDesk, 'onOrder' | 'order'>, signal: AbortSignal, strange: (why: string | null) => void): Promise<Door> {
   for (let misses = 0; ; misses++) {
     const { here } = desk.order
-    const address = await answering(addresses, driver, signal)
-    if (address !== null) return openDoor(address, connections)
+    const found = await answering(addresses, driver, signal)
+    if ('address' in found) return openDoor(found.address, connections)
+    strange(found.strange)
     if (desk.order.here === here) await nap(pause_ms(misses), desk, signal)
     signal.throwIfAborted()
     if (desk.order.here !== here) misses = -1

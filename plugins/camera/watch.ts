@@ -59,8 +59,8 @@ async function keepWatch(camera: CameraSettings, driver: Driver, ctx: CameraCont
       }
     }
     try {
-      const door = await arrival(addresses, driver, camera.connections, desk, signal)
-      becomes({ address: door.address, seen_ms: Date.now() })
+      const door = await arrival(addresses, driver, camera.connections, desk, signal, (why) => why !== now.trouble && becomes({ trouble: why }))
+      becomes({ address: door.address, seen_ms: Date.now(), trouble: null })
       for (;;) {
         const again_ms = await card.empty(door, signal)
         rest_ms = REST_MS
@@ -77,7 +77,7 @@ async function keepWatch(camera: CameraSettings, driver: Driver, ctx: CameraCont
         continue
       }
       if (!TROUBLES.includes(e.code)) throw e
-      becomes({ trouble: e.message })
+      becomes({ trouble: e.message, ...(e.code === 'camera/invalid' ? { address: null } : {}) })
       await nap(rest_ms, desk, signal)
       rest_ms = Math.min(MOST_REST_MS, rest_ms * 2)
     } finally {

@@ -32,13 +32,19 @@ const WIRE = {
   steerDevice: 'POST /api/devices/:id/mode',
   setDevice: 'POST /api/devices/:id',
   revokeDevice: 'DELETE /api/devices/:id',
+  cameras: 'GET /api/cameras',
+  camera: 'GET /api/cameras/:id',
+  steerCamera: 'POST /api/cameras/:id/mode',
+  skipClips: 'POST /api/cameras/:id/skip',
+  retryClips: 'POST /api/cameras/:id/retry',
+  cameraHere: 'POST /api/cameras/:id/here',
   retention: 'GET /api/retention',
   runRetention: 'POST /api/retention/run',
   undoRetention: 'POST /api/retention/undo',
   setRetention: 'POST /api/retention/settings',
   events: 'GET /api/events',
   edit: 'POST /api/edits',
-} as const satisfies Record<Exclude<keyof Routes, 'join' | 'joinState' | 'hello' | 'goodbye' | 'renewToken'>, string> // those are an agent's
+} as const satisfies Record<Exclude<keyof Routes, 'join' | 'joinState' | 'hello' | 'goodbye' | 'renewToken' | 'sayCameras'>, string> // those are an agent's
 export type Asked = keyof typeof WIRE
 
 /** What went wrong, as the server said it; `offline` when nothing answered. */

@@ -12,6 +12,7 @@ import { FAULTS, Fault } from '../../core/contract/fault.ts'
 import { ROLES, type Role } from '../../core/contract/plugin.ts'
 import { routes, type Answer, type Ask, type Routes, type StatusView } from '../../core/http/api.ts'
 import type { PlateHit } from '../../core/store/port.ts'
+import { garageAt, type Garage } from './cameras.ts'
 import { yardAt, type Yard } from './devices.ts'
 import { clipMp4, cropJpeg, filmstripJpeg, frameJpeg } from './pictures.ts'
 import { shelfAt, type Shelf } from './shelf.ts'
@@ -29,6 +30,7 @@ export interface Fixture {
   readonly asked: { route: string; query: Record<string, unknown> }[]
   readonly yard: Yard
   readonly shelf: Shelf
+  readonly garage: Garage
   /** `refuse`: what these routes answer instead, 409. */
   state: { signedIn: boolean; setupNeeded: boolean; empty: boolean; down: boolean; role: Role; refuse: Record<string, { code: string; message: string }> }
   /** Says over MQTT how far a task is, and that something changed. */
@@ -43,6 +45,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
   const video = await clipMp4(join(ROOT, '..', '.viewshed', 'fixture'))
   const yard = yardAt(now_ms, world)
   const shelf = shelfAt(now_ms, world, BOX)
+  const garage = garageAt(now_ms)
   const state: Fixture['state'] = { signedIn: true, setupNeeded: false, empty: false, down: false, role: 'admin', refuse: {} }
   const asked: Fixture['asked'] = []
   const pictures = new Map<string, Promise<Buffer>>()
@@ -123,6 +126,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     rerun: (which) => ({ changed: meant(which).filter((task) => task.state === 'complete').length }),
     ...yard.answers,
     ...shelf.answers,
+    ...garage.answers,
     events: () => ({ events: [] }),
     edit: () => ({}),
   }
@@ -167,7 +171,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
 
   await new Promise<void>((done) => server.listen(port, '127.0.0.1', done))
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, world, yard, shelf, asked, state,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, world, yard, shelf, garage, asked, state,
     progress: (task, stage, done, what) => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/gpu-pc/progress', payload: Buffer.from(JSON.stringify({ task, stage, done, what })) }, () => undefined),
     changed: () => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/bridge/home/home/changed', payload: Buffer.from('{"kinds":["asset"]}') }, () => undefined),
     close: async () => {

@@ -2,7 +2,7 @@
 import type { DeviceView } from '../../../core/http/api.ts'
 import { count, hourMinute, many, moment, nearDay } from '../words.ts'
 
-export interface State { readonly kind: 'working' | 'here' | 'rests' | 'away'; readonly says: string }
+export interface State { readonly kind: 'working' | 'here' | 'rests' | 'away' | 'bad'; readonly says: string }
 
 export function stateOf(device: DeviceView, now_ms: number): State {
   const { mode, slots } = device.settings

@@ -1,0 +1,146 @@
+/** The cameras' pages: who is in reach, how far each is emptied, why a clip does not come, and who may decide about it. Pictures stay in `.viewshed/screens/`. */
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { installed, LOOKS, sideways, skipped, visit, type Visit } from './chromium.ts'
+
+describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 }, () => {
+  let v: Visit
+  beforeAll(async () => { v = await visit('cameras') }, 240_000)
+  afterAll(async () => { await v?.end() })
+  beforeEach(() => {
+    v.box.garage.set('full')
+    Object.assign(v.box.state, { empty: false, down: false, role: 'admin', refuse: {} })
+    v.complaints.length = 0
+  })
+  const card = (page: Page, id: string) => page.getByRole('article', { name: id, exact: true })
+  const asked = (route: string) => v.box.asked.filter((one) => one.route === route).map((one) => one.query)
+  const plain = (text: string | null) => (text ?? '').replaceAll('\u202f', ' ')
+  const van = '/cameras/Blue%20van'
+  const row = (page: Page, part: string) => page.locator('section[aria-label=Clips] li', { hasText: part })
+
+  for (const [size, theme] of LOOKS) {
+    test(`${size}, ${theme}: every state fits its width and complains of nothing`, async () => {
+      const page = await v.open(await v.context(size, theme), '/cameras')
+      const look = async (name: string, path: string, ready: string, whole: boolean, before?: () => Promise<void>) => {
+        await page.goto(v.box.url + path)
+        await page.locator(ready).first().waitFor()
+        await before?.()
+        await v.shot(page, `${name}-${size}-${theme}`, whole)
+        expect(await sideways(page), `${name} scrolls sideways`).toBeLessThanOrEqual(0)
+      }
+      await look('cameras', '/cameras', 'article', true)
+      await look('cameras-add', '/cameras', 'article', false, async () => { await page.getByRole('button', { name: 'Add a camera…' }).click(); await page.getByRole('dialog').waitFor() })
+      await look('camera', van, 'section li', true)
+      await look('camera-failed', `${van}?of=failed`, 'section li', false)
+      await look('camera-new', '/cameras/Quad', '.empty', true)
+      await look('camera-trouble', '/cameras/Tractor', 'section li', false)
+      await look('home-cameras', '/', '.drive', true)
+      v.box.state.role = 'viewer'
+      await look('camera-viewer', van, 'section li', false)
+      v.box.state.role = 'admin'
+      v.box.state.refuse = { steerCamera: { code: 'log/failed', message: 'The disk of the configuration takes no writes.' }, skipClips: { code: 'log/failed', message: 'The disk of the configuration takes no writes.' } }
+      await look('cameras-refused', '/cameras', 'article', false, async () => { await card(page, 'Blue van').getByRole('button', { name: 'Pause' }).click(); await page.getByText('log/failed').waitFor() })
+      v.box.garage.set('away')
+      v.box.state.refuse = {}
+      await look('cameras-away', '/cameras', 'article', false)
+      v.box.garage.set('none')
+      await look('cameras-none', '/cameras', '.empty', true)
+      v.box.state.refuse = { cameras: { code: 'log/held', message: 'The log is being read.' } }
+      await look('cameras-error', '/cameras', '.empty', false)
+      expect(v.complaints).toEqual([])
+    }, 600_000)
+  }
+
+  test('a card says whether it is here, what comes, how far it is and what needs a person', async () => {
+    const page = await v.desk('/cameras')
+    const text = plain(await card(page, 'Blue van').innerText())
+    expect(text).toMatch(/Here, 47 clips to come, about \d+ min at 5\.9 MB\/s/)
+    expect(text).toContain('1 243 clips on its card: 47 to come')
+    expect(text).toContain('2 failed, 1 being written, 3 stay there, 1 190 in.')
+    expect(text).toContain('81.3 MB of 170 MB, 47 %')
+    expect(await card(page, 'Blue van').getByRole('progressbar').getAttribute('aria-valuenow')).toBe('47')
+    expect(await card(page, 'Quad').innerText()).toContain('Not seen yet')
+    expect(await card(page, 'Tractor').innerText()).toContain('What answers at 192.168.1.70 is no VIOFO')
+    expect(await page.getByText('2 are in reach, 4 not. 51 clips to come.').count()).toBe(1)
+    await card(page, 'Blue van').getByRole('link', { name: 'Why they failed' }).click()
+    await row(page, 'is answered with 500').waitFor()
+    expect(await page.locator('section[aria-label=Clips] li').count()).toBe(2)
+  })
+
+  test('Pause and Resume are one click each; one that is away is asked now', async () => {
+    const page = await v.desk('/cameras')
+    await card(page, 'Blue van').getByRole('button', { name: 'Pause' }).click()
+    await card(page, 'Blue van').getByText('Paused, left alone until you resume it').waitFor()
+    expect(asked('steerCamera').at(-1)).toEqual({ id: 'Blue van', mode: 'paused' })
+    await card(page, 'Blue van').getByRole('button', { name: 'Resume' }).click()
+    await card(page, 'Blue van').getByText(/^Away since/).waitFor()
+    expect(asked('steerCamera').at(-1)).toEqual({ id: 'Blue van', mode: 'working' })
+    await card(page, 'Blue van').getByRole('button', { name: 'Ask now' }).click()
+    await card(page, 'Blue van').getByText(/^Here, 4\d clips to come/).waitFor()
+    expect(asked('cameraHere').at(-1)).toEqual({ id: 'Blue van' })
+  })
+
+  test('every clip says why it does not come, and one click decides about it', async () => {
+    const page = await v.desk(van)
+    await page.getByRole('button', { name: /Failed 2/ }).click()
+    expect(plain(await row(page, 'ended after').innerText())).toContain('failed: the clip ended after 48211968 of 171300000 bytes; again in 8 min')
+    await row(page, 'ended after').getByRole('button', { name: /^Try/ }).click()
+    await page.getByRole('button', { name: /Failed 1/ }).waitFor()
+    expect(asked('retryClips').at(-1)).toMatchObject({ id: 'Blue van', clips: [expect.stringMatching(/004251R\.MP4\|2026-11-20T09:33$/)] })
+    await page.getByRole('button', { name: /Stay there/ }).click()
+    expect(await page.locator('section[aria-label=Clips] li').allInnerTexts()).toEqual([expect.stringContaining('stays there: parked at home'), expect.stringContaining('parking recordings are skipped'), expect.stringContaining('skipped by hand')])
+    await row(page, 'parked at home').getByRole('button', { name: /^Fetch/ }).click()
+    await row(page, 'parked at home').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: /To come/ }).click()
+    await row(page, '004201R').getByRole('button', { name: /^Skip/ }).click()
+    await row(page, '004201R').waitFor({ state: 'detached' })
+    expect(asked('skipClips').at(-1)).toMatchObject({ id: 'Blue van', clips: [expect.stringContaining('004201R.MP4|')] })
+  })
+
+  test('the keyboard alone does: choose, open, skip, try, pause, back', async () => {
+    const page = await v.desk('/cameras')
+    await card(page, 'Blue van').waitFor()
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    await page.locator('section[aria-label=Clips] li').first().waitFor()
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    const chosen = page.locator('li.chosen')
+    const name = (await chosen.locator('.mono').innerText()).trim()
+    await page.keyboard.press('x')
+    await expect.poll(() => asked('skipClips').at(-1)).toMatchObject({ clips: [expect.stringContaining(name)] })
+    await page.locator('li.chosen.skipped').waitFor()
+    await page.keyboard.press('r')
+    await expect.poll(() => asked('retryClips').at(-1)).toMatchObject({ clips: [expect.stringContaining(name)] })
+    await page.keyboard.press('p')
+    await page.getByText('Paused, left alone').first().waitFor()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await card(page, 'Quad').waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('d')
+    await page.getByRole('article', { name: 'nas', exact: true }).waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('c')
+    await card(page, 'Quad').waitFor()
+  })
+
+  test('who may only look is shown no button that does something', async () => {
+    v.box.state.role = 'viewer'
+    const page = await v.desk(van)
+    await page.locator('section[aria-label=Clips] li').first().waitFor()
+    for (const name of [/^Pause/, /^Skip/, /^Try/, /^Fetch/]) expect(await page.getByRole('button', { name }).count()).toBe(0)
+    await page.goto(`${v.box.url}/cameras`)
+    await card(page, 'Quad').waitFor()
+    for (const name of [/^Pause/, /^Ask now/]) expect(await page.getByRole('button', { name }).count()).toBe(0)
+  })
+
+  test('without a camera it says what to write where; one that is gone says so', async () => {
+    v.box.garage.set('none')
+    const page = await v.desk('/cameras')
+    await page.getByText('No camera on the network yet').waitFor()
+    expect(await page.locator('pre').innerText()).toContain('camera-viofo:')
+    await page.goto(`${v.box.url}${van}`)
+    await page.getByText('No camera is called Blue van').waitFor()
+  })
+})
