@@ -85,7 +85,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
   const bell = openBell()
   const running = new Map<string, { claim: Claim; run: Running; cap_mib: number }>()
   const conditions = await watchConditions(
-    { here: HERE, nvidia: machine.gpus.some((gpu) => gpu.driver !== null), cores: machine.cores, ours: { busy: () => running.size > 0, has: children.has } },
+    { here: HERE, nvidia: machine.gpus.some((gpu) => gpu.driver !== null), cores: machine.cores, scratch: scratch.root, ours: { busy: () => running.size > 0, has: children.has } },
     LOOK_EVERY_MS, (now) => { link?.state(now); bell.ring() }, () => undefined,
   )
   let mounts: Awaited<ReturnType<typeof checkedMounts>> = { good: [], wrong: [] }

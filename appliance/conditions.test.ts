@@ -1,11 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Value } from 'typebox/value'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Conditions } from '../core/devices/capability.ts'
+import { rests } from '../core/devices/rests.ts'
+import { SETTINGS } from '../core/devices/settings.ts'
 import { differs, othersAmong, readConditions, watchConditions, type Look, type Ours } from './conditions.ts'
+import { openDisk, whyNoDisk } from './crash/disk.ts'
 import { plant, tools } from './test/tree.ts'
+
+const NO_DISK = whyNoDisk()
 
 const NOTHING_RUNS: Ours = { busy: () => false, has: () => false }
 const ours = (...pids: number[]): Ours => ({ busy: () => true, has: (pid) => pids.includes(pid) })
@@ -14,7 +19,7 @@ let dir: string
 let look: Look
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'conditions-'))
-  look = { here: { platform: 'linux', sys: join(dir, 'sys'), proc: join(dir, 'proc'), dev: join(dir, 'dev'), patience_ms: 10_000 }, nvidia: false, cores: 4, ours: NOTHING_RUNS }
+  look = { here: { platform: 'linux', sys: join(dir, 'sys'), proc: join(dir, 'proc'), dev: join(dir, 'dev'), patience_ms: 10_000 }, nvidia: false, cores: 4, scratch: join(dir, 'nowhere'), ours: NOTHING_RUNS }
   await plant(look.here.proc, { loadavg: '3.00 0.63 0.58 1/512 12345\n' })
 })
 afterEach(async () => {
@@ -24,7 +29,7 @@ afterEach(async () => {
 
 test('a machine that tells nothing is known by its load alone', async () => {
   const found = await readConditions(look)
-  expect(found).toEqual({ gpu_busy_percent: null, temperature_c: null, on_battery: false, battery_percent: null, load: 0.75 })
+  expect(found).toEqual({ gpu_busy_percent: null, temperature_c: null, on_battery: false, battery_percent: null, scratch_free_mib: null, load: 0.75 })
   expect(Value.Check(Conditions, found)).toBe(true)
 })
 
@@ -113,10 +118,35 @@ describe('how much of a GPU others use', () => {
 })
 
 test('others hear of what moved enough to matter', () => {
-  const calm: Conditions = { gpu_busy_percent: 10, temperature_c: 50, on_battery: false, battery_percent: 80, load: 0.5 }
+  const calm: Conditions = { gpu_busy_percent: 10, temperature_c: 50, on_battery: false, battery_percent: 80, scratch_free_mib: 9000, load: 0.5 }
   expect(differs(calm, { ...calm, gpu_busy_percent: 15, temperature_c: 53, battery_percent: 78, load: 0.7 })).toBe(false)
-  for (const change of [{ gpu_busy_percent: 20 }, { gpu_busy_percent: null }, { temperature_c: 55 }, { on_battery: true }, { battery_percent: 75 }, { load: 1 }] satisfies Partial<Conditions>[])
+  for (const change of [{ gpu_busy_percent: 20 }, { gpu_busy_percent: null }, { temperature_c: 55 }, { on_battery: true }, { battery_percent: 75 }, { load: 1 }, { scratch_free_mib: 6000 }, { scratch_free_mib: null }] satisfies Partial<Conditions>[])
     expect(differs(calm, { ...calm, ...change })).toBe(true)
+})
+
+test('a disk that comes to its end is told of, though little has changed, and so is one that has room again', () => {
+  const low: Conditions = { gpu_busy_percent: null, temperature_c: null, on_battery: false, battery_percent: null, scratch_free_mib: 70, load: 0 }
+  expect([differs(low, { ...low, scratch_free_mib: 60 }), differs({ ...low, scratch_free_mib: 60 }, low), differs(low, { ...low, scratch_free_mib: 900 }), differs({ ...low, scratch_free_mib: 3 }, { ...low, scratch_free_mib: 40 })]).toEqual([true, true, false, false])
+})
+
+test('what is free where stages write is what the file system says', async () => {
+  const { bavail, bsize } = await statfs(dir)
+  const { scratch_free_mib } = await readConditions({ ...look, scratch: dir })
+  expect(Math.abs(scratch_free_mib! - (bavail * bsize) / 2 ** 20)).toBeLessThan(2048) // others write meanwhile
+})
+
+test.skipIf(NO_DISK !== null)(`a disk that is full leaves nothing to work in${NO_DISK === null ? '' : ` (${NO_DISK})`}`, async () => {
+  const disk = openDisk(join(dir, 'disk'), 100)
+  try {
+    const rest = async () => rests(SETTINGS, await readConditions({ ...look, scratch: disk.folder }), new Date())
+    expect(await rest()).toBeNull()
+    disk.fill()
+    expect(await rest()).toBe('its disk is full: 0 MiB left to work in')
+    disk.free()
+    expect(await rest()).toBeNull()
+  } finally {
+    disk.close()
+  }
 })
 
 test('it is looked at again and again, and a plug that is pulled is told of once', async () => {

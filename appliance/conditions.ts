@@ -1,7 +1,10 @@
 /** How this machine is just now: read every few seconds, and cheap, since it is read for as long as the machine lives. */
+import { statfs } from 'node:fs/promises'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import type { Conditions } from '../core/devices/capability.ts'
+import { LEAST_SCRATCH_MIB } from '../core/devices/rests.ts'
+import { errno } from '../core/store/durable.ts'
 import { ask } from './machine/ask.ts'
 import { battery } from './machine/battery.ts'
 import type { Here } from './machine/here.ts'
@@ -19,20 +22,22 @@ export interface Look {
   readonly here: Here
   readonly nvidia: boolean // whether there is a card that nvidia-smi knows
   readonly cores: number
+  readonly scratch: string // folder of its stages
   readonly ours: Ours
 }
 
 const SENSORS = /^(coretemp|k8temp|k10temp|zenpower|cpu_?thermal|amdgpu|radeon|nouveau|i915|xe)$/
 const ZONES = /^(x86_pkg_temp|cpu|soc|gpu|bigcore|littlecore)|(cpu|gpu|soc)\d*[-_]?thermal/i
 
-export async function readConditions({ here, nvidia, cores, ours }: Look): Promise<Conditions> {
-  const [power, cards] = await Promise.all([battery(here), nvidia ? nvidiaCards(here) : null])
+export async function readConditions({ here, nvidia, cores, scratch, ours }: Look): Promise<Conditions> {
+  const [power, cards, free_mib] = await Promise.all([battery(here), nvidia ? nvidiaCards(here) : null, freeIn(scratch)])
   const heat = [...(cards?.flatMap((card) => (card.temperature_c === null ? [] : [card.temperature_c])) ?? []), ...sensors(here)].filter((t) => t > -50 && t < 150)
   return {
     gpu_busy_percent: cards !== null && cards.length > 0 ? await othersOf(cards, ours, here) : kernelBusy(here, ours),
     temperature_c: heat.length > 0 ? Math.round(Math.max(...heat)) : null,
     on_battery: power?.discharging ?? false,
     battery_percent: power?.percent ?? null,
+    scratch_free_mib: free_mib,
     load: Math.round(((Number(read(join(here.proc, 'loadavg'))?.split(' ')[0]) || loadavg()[0]!) / cores) * 100) / 100,
   }
 }
@@ -41,7 +46,20 @@ export async function readConditions({ here, nvidia, cores, ours }: Look): Promi
 export function differs(a: Conditions, b: Conditions): boolean {
   const moved = (x: number | null, y: number | null, by: number) => (x === null || y === null ? x !== y : Math.abs(x - y) >= by)
   return a.on_battery !== b.on_battery || moved(a.gpu_busy_percent, b.gpu_busy_percent, 10) || moved(a.temperature_c, b.temperature_c, 5)
-    || moved(a.battery_percent, b.battery_percent, 5) || moved(a.load, b.load, 0.5)
+    || moved(a.battery_percent, b.battery_percent, 5) || moved(a.load, b.load, 0.5) || moved(a.scratch_free_mib, b.scratch_free_mib, 2048) || isFull(a) !== isFull(b)
+}
+
+const isFull = ({ scratch_free_mib }: Conditions): boolean => scratch_free_mib !== null && scratch_free_mib < LEAST_SCRATCH_MIB
+
+/** For whoever is not root, in MiB. Null: the folder is away, or its file system does not say. */
+async function freeIn(folder: string): Promise<number | null> {
+  try {
+    const { bavail, bsize, blocks } = await statfs(folder)
+    return blocks > 0 ? Math.floor((bavail * bsize) / 2 ** 20) : null
+  } catch (e) {
+    if (['ENOENT', 'EIO', 'ESTALE', 'EACCES', 'ENOSYS'].includes(errno(e))) return null
+    throw e
+  }
 }
 
 interface Card { readonly index: number; readonly busy_percent: number | null; readonly temperature_c: number | null }

@@ -40,6 +40,7 @@ import type { Flows } from '../flows/process.ts'
 import type { Config } from './config.ts'
 import { doorRoutes, ownRoutes } from './own-routes.ts'
 import { openPlayable } from './playable.ts'
+import { startArchiveRounds } from './archive-round.ts'
 import { startRetention } from './retention-clock.ts'
 import { statusOf } from './status.ts'
 import { volumeRoutes } from './volume-routes.ts'
@@ -118,6 +119,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   indexes.onChange(() => changed(['assets', 'drives', 'plates']))
 
   const retention = await startRetention({ home: HOME, log: store, outcomes, volumes, catalogue, events, plugins, registry, clock: Date.now, warn: (error, message) => log.warn(error, message) })
+  const folders = startArchiveRounds({ scope: SCOPE, catalogue, events, plugins, registry, clock: Date.now, warn: (error, message) => log.warn(error, message) })
   const thinning = openDesk({ retention, states: volumes.states, box: config.name, clock: Date.now })
 
   const records = await openRecords({ log: store, sequence: outcomes.sequence, clock: Date.now })
@@ -226,6 +228,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     async close() {
       clearInterval(counting)
       clearInterval(sweeping)
+      folders.close()
       outcomes.close()
       home.close()
       await door.close()

@@ -4,12 +4,13 @@ import { linksOf } from './links.ts'
 import type { FlowEntry } from './red.ts'
 
 const shipped = JSON.parse(readFileSync(new URL('./default.json', import.meta.url), 'utf8')) as FlowEntry[]
-const OURS = new Set(['folder.arrived', 'folder.refused', 'folder.refuse', 'clip.probe', 'clip.thumbs', 'clip.filmstrip', 'inference.plates', 'archive.copy', 'retention.slim', 'retention.due'])
+const OURS = new Set(['folder.arrived', 'folder.refused', 'folder.refuse', 'clip.probe', 'clip.thumbs', 'clip.filmstrip', 'inference.plates', 'archive.copy', 'retention.slim', 'retention.due', 'archive.due', 'archive.folder'])
 
 describe('the shipped flow', () => {
   test('wires the stages in the order of the architecture', () => {
     expect(linksOf(shipped, OURS).map(({ from, to }) => `${from} → ${to}`).sort()).toEqual([
       'archive.copy → retention.slim',
+      'archive.due → archive.folder',
       'clip.probe → archive.copy', // at once: a second copy does not wait for what is found in the first
       'clip.probe → clip.filmstrip',
       'clip.probe → clip.thumbs',
@@ -28,7 +29,7 @@ describe('the shipped flow', () => {
   })
 
   test('explains itself: a comment for each of its steps', () => {
-    expect(shipped.filter(({ type }) => type === 'comment').map(({ name }) => name)).toHaveLength(6)
+    expect(shipped.filter(({ type }) => type === 'comment').map(({ name }) => name)).toHaveLength(7)
   })
 })
 

@@ -129,6 +129,16 @@ export const CopyDoc = Type.Object({
 })
 export type CopyDoc = Static<typeof CopyDoc>
 
+/** Pictures and summary of a recording in its archive folder: what is left to a person who has the archive alone. */
+export const ArchivedDoc = Type.Object({
+  _id: Type.String(), // archived:<sha256>
+  kind: Type.Literal('archived'),
+  asset: Sha256,
+  files: Type.Array(Type.Object({ media: MediaRef, from: Nullable(MediaRef) })), // `from`: what it is a copy of
+  verified_ms: Type.Number(),
+})
+export type ArchivedDoc = Static<typeof ArchivedDoc>
+
 /** A file of a recording that was taken from its place. Written by core alone; what is known of the recording stays. */
 export const RemovalDoc = Type.Object({
   _id: Type.String(), // removal:<sha256 of the asset>:<role of the file>

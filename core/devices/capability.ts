@@ -31,6 +31,7 @@ export const Conditions = Type.Object({
   temperature_c: Type.Union([Type.Number({ minimum: -50, maximum: 200 }), Type.Null()]), // the hottest sensor of CPU or GPU
   on_battery: Type.Boolean(),
   battery_percent: Type.Union([Type.Number({ minimum: 0, maximum: 100 }), Type.Null()]),
+  scratch_free_mib: Type.Union([Mib, Type.Null()]), // where its stages write what is not done yet; null: not known
   load: Type.Number({ minimum: 0 }), // processes that want a core, one minute's mean, over the cores
 })
 export type Conditions = Static<typeof Conditions>

@@ -19,7 +19,7 @@ export const CAPABILITY: Capability = {
   tools: { ffmpeg: '7.0' }, stages: ['clip.probe', 'clip.thumb', 'plate.read'], lacks: {}, mounts: [], platform: 'linux', host: 'gpu-pc', version: '0.3.0', battery: false,
 }
 
-export const CONDITIONS: Conditions = { gpu_busy_percent: null, temperature_c: null, on_battery: false, battery_percent: null, load: 0.1 }
+export const CONDITIONS: Conditions = { gpu_busy_percent: null, temperature_c: null, on_battery: false, battery_percent: null, scratch_free_mib: null, load: 0.1 }
 
 /** The devices with everything real around them, on loopback: log, board, broker, door. Both clocks stand still until they are moved. */
 export interface Yard {

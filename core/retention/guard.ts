@@ -5,6 +5,7 @@ import type { MediaRef } from '../contract/media.ts'
 import type { Query } from '../contract/plugin.ts'
 import { isRemoved, type AssetDoc, type DriveDoc, type RemovalDoc } from '../contract/records.ts'
 import { errno, hashFile } from '../store/durable.ts'
+import type { Volume } from '../store/volume/volume.ts'
 import type { Volumes } from '../store/volumes.ts'
 import type { Leaving } from './journal.ts'
 import { isKept } from './library.ts'
@@ -24,7 +25,7 @@ export async function spokenFor(query: Query, { sha256, drive }: Pick<Leaving, '
  * removed, and each file that replaces it must give back its digest from its volume, now.
  * @param path of the file, at its place or in the trash @param leaving places that are on their way out themselves
  */
-export async function unsafe(file: Leaving, path: string, volumes: Pick<Volumes, 'resolve'>, query: Query, leaving: ReadonlySet<string>): Promise<string | null> {
+export async function unsafe(file: Leaving, path: string, volumes: Pick<Volumes, 'resolve' | 'far'>, query: Query, leaving: ReadonlySet<string>): Promise<string | null> {
   if (file.replaced_by.length === 0) return 'nothing would replace it'
   const removals = await removalsOf(query, file.sha256)
   const own = await identity(path, lstat)
@@ -37,9 +38,10 @@ export async function unsafe(file: Leaving, path: string, volumes: Pick<Volumes,
   return null
 }
 
-async function unfit(ref: MediaRef, own: string, volumes: Pick<Volumes, 'resolve'>, leaving: ReadonlySet<string>, removals: readonly RemovalDoc[]): Promise<string | null> {
+async function unfit(ref: MediaRef, own: string, volumes: Pick<Volumes, 'resolve' | 'far'>, leaving: ReadonlySet<string>, removals: readonly RemovalDoc[]): Promise<string | null> {
   if (leaving.has(`${ref.volume}/${ref.path}`) || isRemoved(removals, ref)) return 'is on its way out itself'
   try {
+    if (volumes.far.has(ref.volume)) return await unfitFar(ref, await volumes.far.at(ref.volume))
     const path = await volumes.resolve(ref.volume, ref.path)
     const there = await identity(path, stat)
     if (there === null) return 'is not there'
@@ -50,6 +52,13 @@ async function unfit(ref: MediaRef, own: string, volumes: Pick<Volumes, 'resolve
     if (e instanceof Fault) return `cannot be read back (${e.message})`
     throw e
   }
+}
+
+/** Read by that machine, or by us over the network: what is asked is whether its disk still gives these bytes back. */
+async function unfitFar({ path, bytes, sha256 }: MediaRef, volume: Volume): Promise<string | null> {
+  const there = await volume.stat(path)
+  if (there === null) return 'is not there'
+  return there.bytes === bytes && (await volume.digest(path)).sha256 === sha256 ? null : 'does not read back as it was written'
 }
 
 /** Device and inode; null: no regular file. */

@@ -8,9 +8,12 @@ import { isRemoved, type AssetDoc, type CopyDoc, type DriveDoc, type PicturesDoc
 import type { Library, LibraryFile, LibraryItem, VolumeSight } from '../contract/retention.ts'
 import { errno } from '../store/durable.ts'
 import { safeParts } from '../store/volume/path.ts'
+import type { Volume } from '../store/volume/volume.ts'
 import type { Volumes } from '../store/volumes.ts'
 
-export type VolumesSeen = Pick<Volumes, 'names' | 'root' | 'states'>
+export type VolumesSeen = Pick<Volumes, 'names' | 'root' | 'states' | 'far'>
+/** Tells whether a file lies there with its size; null: nobody could look. */
+type Look = (media: MediaRef) => Promise<boolean | null>
 type Edited = { readonly keep?: unknown }
 
 /** Files looked for at a time: a network mount answers slowly, and one after another. */
@@ -44,12 +47,11 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
     const all = [{ sha256, role: 'original', media: asset.media, verified_ms: null, checks: {} }, ...(copies.get(sha256) ?? []).map(({ role, media, verified_ms, checks }) => ({ sha256, role, media, verified_ms, checks }))]
     claims.push(...all.filter(({ media }) => !leaving.has(`${media.volume}/${media.path}`) && !isRemoved(removals.get(sha256) ?? [], media)))
   }
-  const { roots, sights } = await lookAt(volumes)
+  const { looks, sights } = await lookAt(volumes)
   const files = new Map<string, LibraryFile[]>()
   for (let at = 0; at < claims.length; at += AT_ONCE)
     await Promise.all(claims.slice(at, at + AT_ONCE).map(async ({ sha256, ...claim }) => {
-      const root = roots.get(claim.media.volume)
-      const file: LibraryFile = { ...claim, there: root === undefined ? null : await liesThere(root, claim.media) }
+      const file: LibraryFile = { ...claim, there: (await looks.get(claim.media.volume)?.(claim.media)) ?? null }
       push(files, sha256, file)
       const sight = sights.get(claim.media.volume)
       if (sight) sights.set(claim.media.volume, { ...sight, files: sight.files + 1, there: sight.there + Number(file.there === true) })
@@ -57,19 +59,30 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
   return { items: found.map((item) => ({ ...item, files: (files.get(item.asset.sha256) ?? []).sort(byRole) })), volumes: sights, now_ms }
 }
 
-async function lookAt(volumes: VolumesSeen): Promise<{ roots: Map<string, string>; sights: Map<string, VolumeSight> }> {
-  const roots = new Map<string, string>()
+async function lookAt(volumes: VolumesSeen): Promise<{ looks: Map<string, Look>; sights: Map<string, VolumeSight> }> {
+  const looks = new Map<string, Look>()
   const sights = new Map<string, VolumeSight>()
   const states = new Map((await volumes.states()).map((state) => [state.name, state]))
   for (const name of volumes.names) {
-    const root = await volumes.root(name).catch((e: unknown) => {
-      if (e instanceof Fault && e.code === 'media/unmounted') return null
-      throw e
-    })
-    if (root !== null) roots.set(name, root)
-    sights.set(name, { mounted: root !== null, files: 0, there: 0, bytes_free: states.get(name)?.bytes_free ?? null })
+    const look = await (volumes.far.has(name) ? volumes.far.at(name).then(farLook) : volumes.root(name).then((root): Look => (media) => liesThere(root, media))).catch(away)
+    if (look !== null) looks.set(name, look)
+    sights.set(name, { mounted: look !== null, files: 0, there: 0, bytes_free: states.get(name)?.bytes_free ?? null })
   }
-  return { roots, sights }
+  return { looks, sights }
+}
+
+/** A bucket is listed: a question for each file would take longer, and cost money. */
+async function farLook(volume: Volume): Promise<Look> {
+  if (volume.kind !== 's3') return async ({ path, bytes }) => volume.stat(path).then((found) => found?.bytes === bytes, away)
+  const sizes = new Map<string, number>()
+  for await (const { path, bytes } of volume.list('')) sizes.set(path, bytes)
+  return async ({ path, bytes }) => sizes.get(path) === bytes
+}
+
+/** Not there, or not any more: that says nothing of its files. */
+function away(e: unknown): null {
+  if (e instanceof Fault && ['media/unmounted', 'media/host-key', 'media/unreadable', 'media/outside'].includes(e.code)) return null
+  throw e
 }
 
 /** A regular file of the right size; a link is not the file. */

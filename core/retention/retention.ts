@@ -23,7 +23,7 @@ export interface RetentionRooms {
   readonly home: Home
   readonly log: Log
   readonly outcomes: Pick<Outcomes, 'projected' | 'sequence'>
-  readonly volumes: Pick<Volumes, 'names' | 'root' | 'resolve' | 'states'>
+  readonly volumes: Pick<Volumes, 'names' | 'root' | 'resolve' | 'states' | 'far'>
   readonly query: Query // of the same home
   readonly planner: { readonly terms: Terms; readonly placed: ((track: TrackDoc) => string | null) | null; readonly plan: (library: Library) => Plan }
   /** Has a smaller copy made. Asking twice for the same is asking once. */
@@ -144,6 +144,7 @@ export function openRetention(rooms: RetentionRooms): Retention {
   }
 
   async function whyNot(entry: Leaving, which: keyof Places, leaving: ReadonlySet<string>): Promise<string | null> {
+    if (volumes.far.has(entry.media.volume)) return `${entry.media.volume} is reached over the network: only what lies in a folder here is thinned`
     const places = await placesIfMounted(entry)
     if (places === null) return `${entry.media.volume} is not mounted`
     const spoken = await spokenFor(query, entry)

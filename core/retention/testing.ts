@@ -9,6 +9,7 @@ import type { Library, Make, Plan, Terms } from '../contract/retention.ts'
 import { openCatalogue } from '../store/catalogue.ts'
 import { openLog } from '../store/log.ts'
 import { startProjector } from '../store/projector.ts'
+import type { Remotes } from '../store/volume/remotes.ts'
 import { openVolumes } from '../store/volumes.ts'
 import { openOutcomes } from '../tasks/outcomes.ts'
 import { openRetention } from './retention.ts'
@@ -20,7 +21,7 @@ export const digest = (content: string | Buffer): string => createHash('sha256')
 export type World = Awaited<ReturnType<typeof openWorld>>
 
 /** @param dir of an earlier life; otherwise a fresh one */
-export async function openWorld(plan: (library: Library) => Plan, { dir, terms = TERMS }: { dir?: string; terms?: Terms } = {}) {
+export async function openWorld(plan: (library: Library) => Plan, { dir, terms = TERMS, far }: { dir?: string; terms?: Terms; far?: Remotes } = {}) {
   const base = dir ?? (await mkdtemp(join(tmpdir(), 'viewshed-retention-')))
   let now_ms = Date.UTC(2026, 6, 1)
   const clock = () => now_ms
@@ -29,7 +30,7 @@ export async function openWorld(plan: (library: Library) => Plan, { dir, terms =
   const log = await openLog(join(base, 'log'))
   const volumes = await openVolumes(Object.entries(roots).map(([name, root]) => ({ name, root, org: HOME.org })), {
     get: (name) => log.get(`volume!${name}`), set: (name, id) => log.commit([{ type: 'put', key: `volume!${name}`, value: id }]),
-  })
+  }, far)
   const outcomes = await openOutcomes({ log, clock })
   const catalogue = await openCatalogue({ dir: join(base, 'catalogue'), clock, groupings: [] })
   const projector = startProjector({ projections: outcomes.projections, catalogue })

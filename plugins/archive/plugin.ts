@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { MediaRef } from '../../core/contract/media.ts'
 import { call, plugin, stage } from '../../core/contract/plugin.ts'
-import type { CopyDoc } from '../../core/contract/records.ts'
+import type { ArchivedDoc, CopyDoc } from '../../core/contract/records.ts'
 
 export const ArchiveConfig = Type.Object({
   enabled: Type.Boolean({ default: false, title: 'Make archive copies', description: 'On by itself when an archive volume is configured' }),
@@ -36,11 +36,38 @@ export const Copies = Type.Object({
   next: Type.Union([Type.String(), Type.Null()]),
 })
 
+/** `as`: its name in the recording's folder. */
+const Piece = Type.Object({ media: MediaRef, as: Type.String({ pattern: '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$', maxLength: 120 }) })
+
+/** What a recording lacks in its folder. `rung`: a smaller copy of this size, with what was measured of it; null: pictures and `summary`. */
+export const Due = Type.Object({
+  sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  rung: Type.Union([Type.String({ pattern: '^[0-9]+p$' }), Type.Null()]),
+  checks: Type.Record(Type.String(), Type.Union([Type.Number(), Type.String(), Type.Boolean(), Type.Null()])),
+  pieces: Type.Array(Piece),
+  summary: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
+})
+
+export const MissingQuery = Type.Object({ after: Type.Optional(Type.String({ maxLength: 200 })) }) // `next` of the page before
+export const Missing = Type.Object({ due: Type.Array(Due), next: Type.Union([Type.String(), Type.Null()]) })
+
+export const FolderInput = Due
+export const FolderOutput = Type.Object({
+  files: Type.Array(Type.Object({ media: MediaRef, from: Type.Union([MediaRef, Type.Null()]) })), // in the archive; `from` null: written for it
+  verified_ms: Type.Number(), // UTC epoch; when the last of them was re-read
+})
+
+export const events = {
+  due: Type.Object(Due.properties, { title: 'A folder lacks something', description: 'Pictures, summary or a smaller copy of an archived recording are not in its archive folder yet.' }),
+}
+
 export default plugin({
   name: 'archive',
   title: 'Archive',
   config: ArchiveConfig,
+  events,
   calls: {
+    missing: call({ input: MissingQuery, output: Missing, role: 'viewer', load: () => import('./missing.ts') }),
     copies: call({ title: 'List copies', help: 'The second copies that are known, a page at a time.', input: CopiesQuery, output: Copies, role: 'viewer', load: () => import('./copies.ts') }),
   },
   stages: {
@@ -59,6 +86,21 @@ export default plugin({
       writes: ({ volume }) => [volume],
       lease_s: 60,
       load: () => import('./copy.ts'),
+    }),
+    folder: stage({
+      title: 'Archive folder',
+      help: 'Lays pictures, a summary that can be read without Viewshed, or a smaller copy beside the archived original, and reads each back.',
+      version: 1,
+      input: FolderInput,
+      output: FolderOutput,
+      recordsOnly: ['files', 'verified_ms'],
+      records: ({ sha256, rung, checks }, { files, verified_ms }): (CopyDoc | ArchivedDoc)[] =>
+        rung === null
+          ? [{ _id: `archived:${sha256}`, kind: 'archived', asset: sha256, files: [...files], verified_ms }]
+          : files.map(({ media }): CopyDoc => ({ _id: `copy:${sha256}:archive-${rung}`, kind: 'copy', asset: sha256, role: `archive-${rung}`, media, verified_ms, checks: { ...checks } })),
+      writes: ({ volume }) => [volume],
+      lease_s: 60,
+      load: () => import('./folder.ts'),
     }),
   },
 })

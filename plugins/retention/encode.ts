@@ -1,6 +1,6 @@
 /**
  * A smaller copy in segments, by one ffmpeg that cuts as it goes: one process a segment would pay for its start and for decoding up to its
- * beginning each time. Whoever is killed leaves whole segments, and only the rest is encoded. Beside it every n-th scaled frame is kept as it
+ * beginning each time. Whoever is killed leaves whole segments, and only the rest is encoded. Beside it some of the scaled frames are kept as they
  * went into the encoder, to be compared with what comes out.
  */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { Fault } from '../../core/contract/fault.ts'
 import type { Encoder } from './encoders.ts'
 import { ffmpeg } from './ffmpeg.ts'
-import { ffprobe, framesOf, type Picture } from './picture.ts'
+import { ffprobe, timesOf, type Picture } from './picture.ts'
+import type { Rhythm } from './rhythm.ts'
 
 export interface Encoding {
   readonly from: string
@@ -17,7 +18,7 @@ export interface Encoding {
   readonly size: { readonly width_px: number; readonly height_px: number }
   readonly encoder: Encoder
   readonly threads: number
-  readonly every: number // frames between two samples
+  readonly rhythm: Rhythm
   readonly audio: 'keep' | 'drop'
   readonly folder: string // outlives this life where the host keeps it; all that is in it is ours
   readonly copy: string // target, MP4
@@ -25,36 +26,31 @@ export interface Encoding {
 
 export interface Encoded { readonly resumed_frames: number; readonly samples: readonly string[] } // raw yuv420p, one a file
 
-/** Seconds that a kill may cost. */
-const SEGMENT_S = 10
-const MOST_SEGMENTS = 400
 /** Added while it is cut, so that no time is below zero. */
 const SHIFT_S = 10
 const TICKS = 90_000
 
-/** Frames of a segment; every segment but the last has so many. */
-export const segmentFrames = ({ frames, duration_s }: Pick<Picture, 'frames' | 'duration_s'>): number =>
-  Math.max(1, Math.round((SEGMENT_S * frames) / Math.max(duration_s, 0.001)), Math.ceil(frames / MOST_SEGMENTS))
-
 /** @param progress 0 to 1 */
 export async function encode(e: Encoding, signal: AbortSignal, progress: (done: number) => void): Promise<Encoded> {
-  const per = segmentFrames(e.picture)
-  const whole = await wholeSegments(e, per, signal)
-  const from = whole * per
-  if (from < e.picture.frames) await cut(e, per, whole, signal, (frames) => progress(Math.min(0.97, (from + frames) / e.picture.frames)))
+  const whole = await wholeSegments(e, signal)
+  const from = whole * e.rhythm.segment
+  if (from < e.picture.frames) await cut(e, whole, signal, (frames) => progress(Math.min(0.97, (from + frames) / e.picture.frames)))
   await join_(e, signal)
   progress(1)
-  const samples = Array.from({ length: Math.ceil(e.picture.frames / e.every) }, (_, n) => samplePath(e, n))
-  return { resumed_frames: from, samples }
+  return { resumed_frames: from, samples: samplesOf(e).map((_, n) => samplePath(e, n)) }
 }
+
+const samplesOf = ({ rhythm }: Pick<Encoding, 'rhythm'>): number[] => rhythm.windows.flatMap(({ frames }) => frames)
 
 const segmentPath = ({ folder }: Pick<Encoding, 'folder'>, n: number) => join(folder, `${String(n).padStart(5, '0')}.nut`)
 const samplePath = ({ folder }: Pick<Encoding, 'folder'>, n: number) => join(folder, `sample-${n}.yuv`)
 const listPath = ({ folder }: Pick<Encoding, 'folder'>) => join(folder, 'segments.txt')
+const startsPath = ({ folder }: Pick<Encoding, 'folder'>) => join(folder, 'starts.csv')
 
 /** How many segments of an earlier life are whole and of this very work; the others are removed. */
-async function wholeSegments(e: Encoding, per: number, signal: AbortSignal): Promise<number> {
-  const work = JSON.stringify({ source: e.source, size: e.size, encoder: e.encoder, per, every: e.every, frames: e.picture.frames })
+async function wholeSegments(e: Encoding, signal: AbortSignal): Promise<number> {
+  const work = JSON.stringify({ source: e.source, size: e.size, encoder: e.encoder, rhythm: e.rhythm, frames: e.picture.frames })
+  const per = e.rhythm.segment
   const note = join(e.folder, 'work.json')
   if ((await readFile(note, 'utf8').catch(absent)) !== work) {
     await rm(e.folder, { recursive: true, force: true })
@@ -71,47 +67,47 @@ async function wholeSegments(e: Encoding, per: number, signal: AbortSignal): Pro
   return whole
 }
 
-const framesIn = (path: string, signal: AbortSignal) => framesOf(path, 0, signal).catch((error: unknown) => {
+const framesIn = (path: string, signal: AbortSignal) => timesOf(path, 0, signal).then(({ length }) => length, (error: unknown) => {
   if (error instanceof Fault && error.code === 'clip/unreadable') return 0
   throw error
 })
 
 async function hasSamples(e: Encoding, from: number, to: number): Promise<boolean> {
   const bytes = sampleBytes(e.size)
-  for (let n = Math.ceil(from / e.every); n * e.every < to; n++) if ((await stat(samplePath(e, n)).catch(absent))?.size !== bytes) return false
+  for (const [n, frame] of samplesOf(e).entries()) if (frame >= from && frame < to && (await stat(samplePath(e, n)).catch(absent))?.size !== bytes) return false
   return true
 }
 
 export const sampleBytes = ({ width_px, height_px }: Encoding['size']): number => (width_px * height_px * 3) / 2
 
-async function cut(e: Encoding, per: number, whole: number, signal: AbortSignal, progress: (frames: number) => void): Promise<void> {
+async function cut(e: Encoding, whole: number, signal: AbortSignal, progress: (frames: number) => void): Promise<void> {
+  const per = e.rhythm.segment
   const from = whole * per
   const { width_px, height_px } = e.size
+  const samples = samplesOf(e)
+  const first = samples.findIndex((frame) => frame >= from)
+  const wanted = first < 0 ? '0' : samples.slice(first).map((frame) => `eq(n,${frame - from})`).join('+')
   const borders = Array.from({ length: Math.ceil((e.picture.frames - from) / per) - 1 }, (_, n) => (n + 1) * per)
-  const chain = `scale=${width_px}:${height_px}:flags=bicubic,format=yuv420p,setsar=1,split[all][raw];[raw]select='not(mod(n+${from},${e.every}))'[samples];[all]${e.encoder.filter || 'null'}[copy]`
+  const chain = `scale=${width_px}:${height_px}:flags=bicubic,format=yuv420p,setsar=1,split[all][raw];[raw]select='${wanted}'[samples];[all]${e.encoder.filter || 'null'}[copy]`
   await ffmpeg([
-    ...e.encoder.before, '-threads', String(e.threads), ...(from === 0 ? [] : ['-ss', (await before(e, from, signal)).toFixed(6)]), '-i', `file:${e.from}`,
+    ...e.encoder.before, '-threads', String(e.threads), ...(from === 0 ? [] : ['-ss', before(e.picture, from).toFixed(6)]), '-i', `file:${e.from}`,
     // Times stay those of the source over all lives; every frame keeps its own. (`-fps_mode` is newer than some distributions.)
     '-copyts', '-filter_complex', `[0:v:0]${chain}`, '-vsync', 'passthrough', '-enc_time_base:v', `1:${TICKS}`,
     '-map', '[copy]', '-c:v', e.encoder.name, ...e.encoder.args, '-threads', String(e.threads), '-force_key_frames', `expr:eq(mod(n,${per}),0)`, '-output_ts_offset', String(SHIFT_S),
-    '-f', 'segment', '-segment_format', 'nut', ...(borders.length > 0 ? ['-segment_frames', borders.join(',')] : ['-segment_time', '1000000']), '-segment_start_number', String(whole), '-reset_timestamps', '0', '-y', `file:${join(e.folder, '%05d.nut')}`,
-    '-map', '[samples]', '-c:v', 'rawvideo', '-f', 'image2', '-atomic_writing', '1', '-start_number', String(Math.ceil(from / e.every)), '-y', `file:${join(e.folder, 'sample-%d.yuv')}`,
+    '-f', 'segment', '-segment_format', 'nut', ...(borders.length > 0 ? ['-segment_frames', borders.join(',')] : ['-segment_time', '1000000']), '-segment_start_number', String(whole), '-reset_timestamps', '0', '-segment_list', `file:${startsPath(e)}`, '-segment_list_type', 'csv', '-segment_list_size', '0', '-y', `file:${join(e.folder, '%05d.nut')}`,
+    '-map', '[samples]', '-c:v', 'rawvideo', '-f', 'image2', '-atomic_writing', '1', '-start_number', String(Math.max(0, first)), '-y', `file:${join(e.folder, 'sample-%d.yuv')}`,
   ], { signal, threads: e.threads, heard: (key, value) => { if (key === 'frame') progress(Number(value)) } })
 }
 
 /** Seconds from the start of the file to a moment between frame `n - 1` and frame `n`: there ffmpeg begins with `n`. */
-async function before(e: Encoding, n: number, signal: AbortSignal): Promise<number> {
-  const said = await ffprobe(['-select_streams', String(e.picture.index), '-show_entries', 'packet=pts_time,flags', '-of', 'csv=p=0', `file:${e.from}`], signal)
-  const times = said.split('\n').filter((line) => line !== '' && !line.includes('D')).map((line) => Number(line.split(',')[0])).sort((a, b) => a - b)
-  return (times[n - 1]! + times[n]!) / 2 - e.picture.start_s
-}
+const before = ({ times_s, start_s }: Picture, n: number): number => (times_s[n - 1]! + times_s[n]!) / 2 - start_s
 
 /** One MP4 of the segments, with the sound, the data and the dates of the source. */
 async function join_(e: Encoding, signal: AbortSignal): Promise<void> {
   const count = (await readdir(e.folder)).filter((name) => /^\d{5}\.nut$/.test(name)).length
-  const starts: number[] = []
-  for (let n = 0; n < count; n++) starts.push(Number((await ffprobe(['-read_intervals', '%+#1', '-show_entries', 'packet=pts', '-of', 'csv=p=0', `file:${segmentPath(e, n)}`], signal)).split('\n')[0]))
-  const us = starts.map((ticks) => Math.round((ticks * 1e6) / TICKS))
+  const told = await startsTold(e)
+  const us: number[] = []
+  for (let n = 0; n < count; n++) us.push(told.get(n) ?? (await startOf(segmentPath(e, n), signal)))
   await writeFile(listPath(e), ['ffconcat version 1.0', ...us.flatMap((at, n) => [`file ${String(n).padStart(5, '0')}.nut`, ...(n + 1 < us.length ? [`duration ${((us[n + 1]! - at) / 1e6).toFixed(6)}`] : [])])].join('\n'))
   const late_s = us[0]! / 1e6 - SHIFT_S - e.picture.start_s // of the picture behind what comes first
   const { audio } = e.picture
@@ -124,6 +120,18 @@ async function join_(e: Encoding, signal: AbortSignal): Promise<void> {
     if (e.picture.carried.length === 0 || !(error instanceof Fault && error.code === 'tool/failed')) throw error
     return mux([]) // a telemetry stream that MP4 does not take; the track is in the catalogue
   })
+}
+
+/** Microseconds at which segments of this life begin, as ffmpeg wrote them down; of the first one it says 0. */
+async function startsTold(e: Encoding): Promise<Map<number, number>> {
+  const lines = ((await readFile(startsPath(e), 'utf8').catch(absent)) ?? '').split('\n').slice(1, -1) // what a kill cut off is no number
+  return new Map(lines.map((line) => { const [name, start_s] = line.split(','); return [Number.parseInt(name!, 10), Math.round(Number(start_s) * 1e6)] }))
+}
+
+/** The same of one segment, for those of an earlier life. */
+async function startOf(path: string, signal: AbortSignal): Promise<number> {
+  const ticks = Number((await ffprobe(['-read_intervals', '%+#1', '-show_entries', 'packet=pts', '-of', 'csv=p=0', `file:${path}`], signal)).split('\n')[0])
+  return Math.round((ticks * 1e6) / TICKS)
 }
 
 function absent(error: unknown): null {

@@ -42,7 +42,7 @@ function software(codec: Codec, crf: number, gop: number, tag: readonly string[]
     hevc: ['-preset', 'fast', '-crf', String(crf + 4), '-x265-params', 'open-gop=0:log-level=error'], // or segments would lean on each other
     av1: ['-preset', '8', '-crf', String(crf + 11)], // it knows no forced key frame, but keeps to its -g
   }[codec]
-  return { name: { h264: 'libx264', hevc: 'libx265', av1: 'libsvtav1' }[codec], way: 'software', before: [], filter: '', args: [...args, ...(codec === 'h264' ? [] : ['-g', String(gop)]), ...tag] }
+  return { name: { h264: 'libx264', hevc: 'libx265', av1: 'libsvtav1' }[codec], way: 'software', before: [], filter: '', args: [...args, '-g', String(gop), ...tag] }
 }
 
 /** The first that encodes half a second here. Throws Fault `tool/missing` when the one that is asked for does not. */

@@ -17,6 +17,7 @@ export interface Picture {
   readonly width_px: number // as shown, after rotation
   readonly height_px: number
   readonly frames: number // at least one; those that an edit list cuts away are not counted
+  readonly times_s: readonly number[] // of each of them, in order of time; NaN where the file does not say
   readonly duration_s: number // of the picture
   readonly created: string | null
   readonly audio: string | null // codec
@@ -49,8 +50,8 @@ export async function readPicture(path: string, signal: AbortSignal): Promise<Pi
   if (!Value.Check(Found, found)) throw new Fault('clip/unreadable', `ffprobe says something unforeseen of it: ${JSON.stringify(Value.Errors(Found, found)[0])}`)
   const video = found.streams.find((s) => s.codec_type === 'video' && s.disposition?.attached_pic !== 1)
   if (!video?.codec_name || !video.width || !video.height) return null
-  const frames = await framesOf(path, video.index, signal)
-  if (frames === 0) return null
+  const times_s = await timesOf(path, video.index, signal)
+  if (times_s.length === 0) return null
   const turned = video.side_data_list?.some((s) => s.rotation !== undefined && Math.abs(s.rotation) % 180 === 90) ?? false
   return {
     index: video.index,
@@ -61,17 +62,18 @@ export async function readPicture(path: string, signal: AbortSignal): Promise<Pi
     container: found.format.format_name,
     width_px: turned ? video.height : video.width,
     height_px: turned ? video.width : video.height,
-    frames,
+    frames: times_s.length,
+    times_s,
     duration_s: Number(video.duration ?? found.format.duration ?? 0),
     created: found.format.tags?.creation_time ?? null,
     audio: found.streams.find((s) => s.codec_type === 'audio')?.codec_name ?? null,
   }
 }
 
-/** Frames of a stream, those that an edit list cuts away not counted. */
-export async function framesOf(path: string, index: number, signal: AbortSignal): Promise<number> {
-  const packets = await ffprobe(['-select_streams', String(index), '-show_entries', 'packet=flags', '-of', 'csv=p=0', `file:${path}`], signal)
-  return packets.split('\n').filter((flags) => flags !== '' && !flags.includes('D')).length
+/** Of each frame of a stream, in order of time; those that an edit list cuts away are left out. */
+export async function timesOf(path: string, index: number, signal: AbortSignal): Promise<number[]> {
+  const packets = await ffprobe(['-select_streams', String(index), '-show_entries', 'packet=pts_time,flags', '-of', 'csv=p=0', `file:${path}`], signal)
+  return packets.split('\n').filter((line) => line !== '' && !line.includes('D')).map((line) => Number(line.split(',')[0])).sort((a, b) => a - b)
 }
 
 export async function ffprobe(args: readonly string[], signal: AbortSignal): Promise<string> {

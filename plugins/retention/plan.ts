@@ -77,7 +77,7 @@ function replacement(file: LibraryFile, has: Rung, rung: Rung, item: LibraryItem
   const elsewhere = stay.filter((other) => other.media.volume !== file.media.volume)
   const same = elsewhere.filter((other) => rungOfFile(other, item) === 'original')
   if (rung === 'crops') return good([same, elsewhere], 'there is no copy on another volume', item, library, settings)
-  const small = stay.filter((other) => rungOfFile(other, item) === rung)
+  const small = stay.filter((other) => rungOfFile(other, item) === rung && !isSecond(other)) // what is kept has its place here
   if (small.length === 0) return { reason: 'to-make', why: `its ${rung} copy is yet to be made` }
   const here = good([small], '', item, library, settings)
   if (!('by' in here) || has !== 'original' || settings.replaced_by === 'copy') return here
@@ -156,6 +156,8 @@ export function sharedPlaces({ items }: Library): ReadonlySet<string> {
   return shared
 }
 
+/** A second copy in an archive folder. */
+const isSecond = ({ role }: LibraryFile): boolean => role.startsWith('archive')
 const nameOf = (file: LibraryFile, item: LibraryItem): string => {
   const rung = rungOfFile(file, item)
   return rung === 'original' ? `the same on ${file.media.volume}` : `its ${rung ?? file.role} copy`

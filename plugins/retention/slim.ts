@@ -5,19 +5,19 @@ import { join } from 'node:path'
 import type { Static } from 'typebox'
 import { Fault } from '../../core/contract/fault.ts'
 import type { StageContext } from '../../core/contract/plugin.ts'
-import { encode, segmentFrames, type Encoding } from './encode.ts'
+import { encode, type Encoding } from './encode.ts'
 import { choose } from './encoders.ts'
 import { budget } from './ffmpeg.ts'
 import { likeness } from './likeness.ts'
 import { readPicture, slimAlready, slimSize, type Picture } from './picture.ts'
 import { poor } from './plan.ts'
 import type { RetentionConfig, SlimChecks, SlimInput, SlimOptions, SlimOutput } from './plugin.ts'
+import { rhythmOf } from './rhythm.ts'
 import { LINES_PX } from './rung.ts'
 
 type Output = Static<typeof SlimOutput>
 type Context = StageContext<Static<typeof RetentionConfig>, Static<typeof SlimOptions>>
 
-const SAMPLES = 12
 const ENCODED = 0.9 // of the way, when the copy is made and not checked
 
 /** A smaller copy, called good only when it was compared with its original. One that is not good is thrown away and said so. */
@@ -34,13 +34,13 @@ export async function run(input: Static<typeof SlimInput>, ctx: Context): Promis
   const threads = budget(ctx.options.threads)
   const encoding: Omit<Encoding, 'encoder'> = {
     from: original, source: input.media.sha256, picture, size: slimSize(picture.width_px, picture.height_px, LINES_PX[rung]), threads, audio,
-    every: Math.max(1, Math.ceil(picture.frames / SAMPLES)), folder: join(ctx.kept ?? ctx.scratch, 'segments'), copy: join(ctx.scratch, 'copy.mp4'),
+    rhythm: rhythmOf(picture), folder: join(ctx.kept ?? ctx.scratch, 'segments'), copy: join(ctx.scratch, 'copy.mp4'),
   }
-  const encoder = await choose(codec, ctx.options.encoder, crf, segmentFrames(picture), ctx.signal)
+  const encoder = await choose(codec, ctx.options.encoder, crf, encoding.rhythm.segment, ctx.signal)
   const progress = (done: number) => ctx.progress(done * ENCODED, `${rung} copy`)
   const made = await attempt({ ...encoding, encoder }).catch(async (e: unknown) => {
     if (encoder.way === 'software' || ctx.options.encoder !== 'auto' || !(e instanceof Fault && e.code === 'tool/failed')) throw e
-    return attempt({ ...encoding, encoder: await choose(codec, 'software', crf, segmentFrames(picture), ctx.signal) }) // a card that gave up on the way
+    return attempt({ ...encoding, encoder: await choose(codec, 'software', crf, encoding.rhythm.segment, ctx.signal) }) // a card that gave up on the way
   })
   if (!made) return none('the copy came out without a picture')
   const doubt = poor(made.checks, min_ssim) ?? (made.checks.vmaf_mean !== null && made.checks.vmaf_mean < min_vmaf ? `has a VMAF of only ${made.checks.vmaf_mean.toFixed(0)}` : null)
@@ -62,7 +62,7 @@ export async function run(input: Static<typeof SlimInput>, ctx: Context): Promis
       return attempt(e)
     }
     if (!copy) return null
-    const { ssim, vmaf } = await likeness(e.copy, { files: samples, size: e.size, every: e.every, scratch: join(ctx.scratch, 'samples.yuv'), threads }, ctx.signal)
+    const { ssim, vmaf } = await likeness(e.copy, { files: samples, size: e.size, windows: e.rhythm.windows, picture: copy, scratch: join(ctx.scratch, 'samples.yuv'), threads }, ctx.signal)
     return { checks: { ...compare(picture!, copy, ssim), vmaf_mean: vmaf, encoder: e.encoder.name, bytes: (await stat(e.copy)).size, original_bytes: input.media.bytes } }
   }
 }

@@ -25,6 +25,6 @@ test('only what was limited is said, and hours over midnight are known', () => {
 })
 
 test('conditions leave out what is not known', () => {
-  expect(conditions({ gpu_busy_percent: null, temperature_c: null, on_battery: false, battery_percent: null, load: 0.35 })).toEqual(['load 35\u202f%'])
-  expect(conditions({ gpu_busy_percent: 87, temperature_c: 64.4, on_battery: true, battery_percent: 80, load: 1.2 })).toEqual(['64\u202f°C', 'load 120\u202f%', 'GPU 87\u202f% by others', 'on battery, 80\u202f%'])
+  expect(conditions({ gpu_busy_percent: null, temperature_c: null, on_battery: false, battery_percent: null, scratch_free_mib: null, load: 0.35 })).toEqual(['load 35\u202f%'])
+  expect(conditions({ gpu_busy_percent: 87, temperature_c: 64.4, on_battery: true, battery_percent: 80, scratch_free_mib: 90_000, load: 1.2 })).toEqual(['64\u202f°C', 'load 120\u202f%', 'GPU 87\u202f% by others', 'on battery, 80\u202f%'])
 })

@@ -1,7 +1,7 @@
 /** When a device may work, as people say it, and how its fields are read. */
 import type { Conditions } from '../../../core/devices/capability.ts'
 import type { Settings } from '../../../core/devices/settings.ts'
-import { percent } from '../words.ts'
+import { bytes, percent } from '../words.ts'
 
 /** The short form of a card: only what was limited. */
 export function limits(settings: Settings): string[] {
@@ -21,6 +21,7 @@ export function conditions(now: Conditions): string[] {
     `load ${percent(now.load)}`,
     ...(now.gpu_busy_percent !== null && now.gpu_busy_percent >= 10 ? [`GPU ${Math.round(now.gpu_busy_percent)}\u202f% by others`] : []),
     ...(now.on_battery ? [now.battery_percent === null ? 'on battery' : `on battery, ${Math.round(now.battery_percent)}\u202f%`] : now.battery_percent === null ? [] : [`battery ${Math.round(now.battery_percent)}\u202f%`]),
+    ...(now.scratch_free_mib !== null && now.scratch_free_mib < 4096 ? [`${bytes(now.scratch_free_mib * 2 ** 20)} left to work in`] : []),
   ]
 }
 

@@ -11,6 +11,13 @@ const placeOf = (role: string) => (role === 'archive' ? 99 : LADDER.includes(rol
 export const shadeOf = (role: string): string => (role === 'archive' ? 'var(--line-2)' : LADDER.includes(role) ? `var(--s-${5 - LADDER.indexOf(role)})` : 'var(--s-1)')
 export const wordOf = (role: string): string => (role === 'archive' ? 'second copies' : role)
 
+/** All second copies as one, whatever their size. */
+export const folded = (ages: View['ages']): View['ages'] => ages.map(({ week, bytes }) => {
+  const sums: Record<string, number> = {}
+  for (const [role, n] of Object.entries(bytes)) { const as = role.startsWith('archive') ? 'archive' : role; sums[as] = (sums[as] ?? 0) + n }
+  return { week, bytes: sums }
+})
+
 export const rolesOf = (ages: View['ages']): string[] => [...new Set(ages.flatMap(({ bytes }) => Object.keys(bytes)))].sort((a, b) => placeOf(a) - placeOf(b) || (a < b ? -1 : 1))
 
 export const total = (ages: View['ages'], role: string): number => ages.reduce((sum, { bytes }) => sum + (bytes[role] ?? 0), 0)

@@ -41,6 +41,9 @@ const REASONS: Readonly<Record<string, Reason>> = {
 /** A word that a newer planner says is shown as it is. */
 export const reasonOf = (word: string): Reason => REASONS[word] ?? { title: `Stay: ${word}`, note: '', icon: 'file' }
 
+/** What of a recording a file is. */
+export const roleWord = (role: string): string => (role === 'original' ? 'original' : role === 'archive' ? 'second copy' : role.startsWith('archive-') ? `second ${role.slice(8)} copy` : `${role} copy`)
+
 /** What the page says first. */
 export function sentence({ on, groups, next }: Pick<View, 'on' | 'groups' | 'next'>): string {
   const sum = (which: (group: Group) => boolean) => groups.filter(which).reduce((n, { files }) => n + files, 0)

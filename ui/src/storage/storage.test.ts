@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ageWord, at, columnsOf, rolesOf, total } from './ages.ts'
+import { ageWord, at, columnsOf, folded, rolesOf, total } from './ages.ts'
 import { guardsOf } from './guards.ts'
 import { reasonOf, sentence, type Group, type View } from './reasons.ts'
 
@@ -30,6 +30,10 @@ test('columns have no gaps, and second copies come last', () => {
   expect(rolesOf(AGES)).toEqual(['original', '720p', '540p', 'archive'])
   expect(columnsOf(AGES, ['original', '720p', '540p'], 100).map(({ bytes }) => bytes)).toEqual([11, 0, 4, 0, 0, 3])
   expect(total(AGES, 'original')).toBe(14)
+})
+
+test('second copies are one, whatever their size', () => {
+  expect(folded([{ week: 3, bytes: { original: 9, archive: 9, 'archive-720p': 2 } }])).toEqual([{ week: 3, bytes: { original: 9, archive: 11 } }])
 })
 
 test.each([1, 2, 3, 4, 5, 6, 80])('no byte is lost when a column takes several weeks: %i columns at most', (most) => {

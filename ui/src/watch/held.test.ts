@@ -23,6 +23,11 @@ test('once it left its place its second copy plays, and without one the largest 
   expect([originalOf(view([ARCHIVE], ['original']))?.volume, originalOf(view([P540], ['original'])), originalOf(view([], ['720p']))?.volume]).toEqual(['archive', null, 'media'])
 })
 
+test('a second copy of a small size plays where the first is gone, and is no choice of its own beside it', () => {
+  const second = copy('archive-540p', ref('archive', `${SHA}/video_540p.mp4`, P540.media.sha256))
+  expect([names(view([second, P540])), names(view([second], ['original', '540p']))]).toEqual([['Original media', '540p media'], ['540p archive']])
+})
+
 test('what a browser cannot play plays as a copy or not at all, wherever it lies', () => {
   expect([names(view([ARCHIVE], [], false)), names(view([P1080], [], false))]).toEqual([[], ['1080p media']])
 })

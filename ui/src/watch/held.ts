@@ -15,8 +15,12 @@ export function sourcesOf(view: AssetView): readonly Source[] {
   const { asset, copies } = view
   if (asset.media_kind !== 'video') return []
   const original = asset.playable ? originalOf(view) : null
-  const smaller = copies.filter(({ role }) => /^\d+p$/.test(role)).sort((a, b) => Number.parseInt(b.role) - Number.parseInt(a.role))
-  return [...(original ? [{ name: 'Original', path: original }] : []), ...smaller.map(({ role, media }) => ({ name: role, path: media }))]
+  const smaller = new Map<string, Ref>()
+  for (const { role, media } of copies.toSorted((a, b) => a.role.length - b.role.length)) { // a second copy in the archive only where the first is gone
+    const name = /^(?:archive-)?(\d+p)$/.exec(role)?.[1]
+    if (name !== undefined && !smaller.has(name)) smaller.set(name, media)
+  }
+  return [...(original ? [{ name: 'Original', path: original }] : []), ...[...smaller].map(([name, path]) => ({ name, path })).sort((a, b) => Number.parseInt(b.name) - Number.parseInt(a.name))]
 }
 
 /** Why a file that should be there was not played. */
