@@ -38,7 +38,7 @@ export function handlersOf(rooms: Partial<Rooms> & Pick<Rooms, 'access'>): Handl
     join: nobodyHome, joinState: nobodyHome, accept: nobodyHome, refuse: nobodyHome, steer: nobodyHome, set: nobodyHome, revoke: nobodyHome,
     hello: nobodyHome, goodbye: nobodyHome, renew: nobodyHome, joining: nobodyHome, views: nobodyHome, view: nobodyHome,
   }
-  return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, retention: nobodyHome, status: nobodyHome, work: nobodyHome, ...rooms })
+  return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, retention: nobodyHome, status: nobodyHome, work: nobodyHome, reviews: nobodyHome, ...rooms })
 }
 
 const nobodyHome = () => {
