@@ -16,6 +16,7 @@ export function abilities(plugins: readonly AnyPlugin[], has: Means): { readonly
   const lacks: Record<string, string> = {}
   for (const plugin of plugins)
     for (const [short, stage] of Object.entries(plugin.stages ?? {})) {
+      if (stage.own) continue // core does it
       const why = unmet(stage.needs, has)
       if (why === null) stages.set(`${plugin.name}.${short}`, { plugin, cap_mib: stage.needs?.memory_mib ?? DEFAULT_CAP_MIB, alone: stage.needs?.all_cores ?? false })
       else lacks[`${plugin.name}.${short}`] = why

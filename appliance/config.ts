@@ -66,6 +66,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       ...file.plugins,
       folder: { inboxes: [{ path: inbox }], ...folderConfig },
       inference: { models: join(folder, 'models'), ...file.plugins?.inference },
+      command: { scripts: join(folder, 'scripts'), ...file.plugins?.command },
       archive: { enabled: archive !== undefined || far.some(({ name }) => name === 'archive'), ...file.plugins?.archive },
     },
   }

@@ -33,12 +33,14 @@ import { openVolumes } from '../core/store/volumes.ts'
 import { openBoard, type OpenBoard } from '../core/tasks/board.ts'
 import { openEvents } from '../core/tasks/events.ts'
 import { openOutcomes } from '../core/tasks/outcomes.ts'
+import type { OwnWork } from '../core/tasks/own.ts'
 import { boardRoutes } from '../core/tasks/port-http.ts'
 import defaultFlow from '../flows/default.json' with { type: 'json' }
 import { linksOf } from '../flows/links.ts'
 import type { Flows } from '../flows/process.ts'
 import type { Config } from './config.ts'
 import { doorRoutes, ownRoutes } from './own-routes.ts'
+import { openOwnWork } from './own-work.ts'
 import { openPlayable } from './playable.ts'
 import { startArchiveRounds } from './archive-round.ts'
 import { startRetention } from './retention-clock.ts'
@@ -96,11 +98,15 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   let flows: Pick<Flows, 'state' | 'count'> | null = null
   let countsChanged = true
   const changed = (kinds: readonly string[]) => broker.announce(HOME, kinds)
+  let ownWork: OwnWork | null = null
   const board = await openBoard({
     log: store, outcomes, volumes, clock: Date.now, sweep_ms: SWEEP_MS,
     stages: (name) => registry.stage(name)?.stage ?? null,
     stageNames: registry.stages.map((stage) => stage.name),
-    onWork: (stages) => broker?.work(HOME, stages),
+    onWork: (stages) => {
+      broker?.work(HOME, stages)
+      ownWork?.wake()
+    },
     onChange: () => {
       countsChanged = true
       if (broker) changed(['tasks'])
@@ -167,20 +173,28 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       if (org !== HOME.org || site !== HOME.site) throw new Fault('not-found', 'Nothing is thinned here.')
       return thinning
     },
+    reviews: ({ org, site }) => {
+      if (org !== HOME.org || site !== HOME.site) throw new Fault('not-found', 'Nobody is asked anything here.')
+      return ownWork!
+    },
     index: (scope) => indexes.index(scope),
     events: (scope, filter) => events.list(scope, filter),
     work: async (scope) => {
       const counts = new Map((await board.counts(scope)).map((count) => [count.stage, count]))
       const nothing = { pending: 0, running: 0, complete: 0, parked: 0 }
+      const links = await currentLinks()
+      // What acts for the flow is part of it where somebody wired it.
+      const isShown = (name: string, each: boolean) => !each || counts.get(name)?.complete || counts.get(name)?.pending || links.some(({ from, to }) => from === name || to === name)
       return {
-        stages: registry.stages.map(({ name, plugin, stage }) => ({ stage: name, title: stage.title, plugin: plugin.name, ...(counts.get(name) ?? nothing) })),
-        links: await currentLinks(),
+        stages: registry.stages.filter(({ name, stage }) => isShown(name, stage.each === true || stage.own !== undefined)).map(({ name, plugin, stage }) => ({ stage: name, title: stage.title, plugin: plugin.name, ...(counts.get(name) ?? nothing) })),
+        links,
       }
     },
   })
   const requests = openRequests({ acts: handlers, say: broker.say, log, registry: metrics })
   const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), devices: await devices.views(SCOPE) }) })
   devices.attach(broker)
+  ownWork = openOwnWork({ home: SCOPE, board, registry, outcomes, catalogue, index: indexes.index(SCOPE), say: broker.say, warn: (error, message) => log.warn(error, message) })
 
   const door = await startHttp({
     port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy, handlers,
@@ -232,6 +246,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       outcomes.close()
       home.close()
       await door.close()
+      await ownWork?.close()
       await broker.close()
       await devices.close()
       await cameras.close()

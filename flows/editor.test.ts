@@ -9,7 +9,7 @@ import type { Field, PaletteNode } from './palette.ts'
 const field = (name: string, more: Partial<Field>): Field => ({ name, label: name, help: '', kind: 'text', required: false, default: null, min: null, max: null, choices: [], ...more })
 const node: PaletteNode = {
   type: 'clip.thumbs', kind: 'stage', plugin: 'clip', category: 'Clips', title: 'Make </script><b>thumbs', help: 'A & B', color: '#ffffff',
-  takes: [{ name: 'media', type: 'file', help: 'Which', required: true }], gives: [],
+  takes: [{ name: 'media', type: 'file', help: 'Which', required: true }], gives: [], ways: [], each: false, gathers: false,
   fields: [
     field('width_px', { kind: 'integer', default: 320, min: 16, max: 4096, required: true }),
     field('quality', { kind: 'choice', choices: ['low', 'high'], default: 'low' }),

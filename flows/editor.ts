@@ -69,13 +69,13 @@ function registerAll(nodes: readonly PaletteNode[]): void {
       color: node.color,
       defaults: { name: { value: '' }, ...Object.fromEntries(node.fields.map((field) => [field.name, { value: first(field), validate: fits(field) }])) },
       inputs: node.kind === 'event' ? 0 : 1,
-      outputs: 1,
-      icon: { stage: 'font-awesome/fa-cog', event: 'font-awesome/fa-bolt', call: 'font-awesome/fa-question-circle' }[node.kind],
+      outputs: node.ways.length || 1,
+      icon: { stage: 'font-awesome/fa-cog', event: 'font-awesome/fa-bolt', call: 'font-awesome/fa-question-circle', rule: 'font-awesome/fa-filter' }[node.kind],
       paletteLabel: node.title,
       label(this: { name?: string }) { return this.name || node.title },
       labelStyle(this: { name?: string }) { return this.name ? 'node_label_italic' : '' },
       inputLabels: lines(node.takes),
-      outputLabels: lines(node.gives),
+      outputLabels: node.ways.length > 0 ? node.ways : lines(node.gives),
       button: {
         enabled(this: { changed?: boolean }) { return !this.changed },
         onclick(this: { id: string; name?: string; changed?: boolean }) {

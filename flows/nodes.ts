@@ -1,4 +1,5 @@
 /** What the nodes of the palette do when they run: a stage asks for its work and is done; a call asks and goes on; an event only sends. */
+import { randomUUID } from 'node:crypto'
 import { Fault } from '../core/contract/fault.ts'
 import type { StageCount } from '../core/tasks/port.ts'
 import type { Again, Core } from './core.ts'
@@ -6,18 +7,23 @@ import { countText, Rates } from './counts.ts'
 import { repeated } from './message.ts'
 import type { Field, Palette, PaletteNode } from './palette.ts'
 import type { FlowEntry, Message, NodeApi, RedNode, Send } from './red.ts'
+import { ruleOf } from './rule-nodes.ts'
+import { joined } from './split.ts'
+import { starterOf, type Starter } from './starters.ts'
 
 /** The nodes of ours that run now. */
 export interface LiveNodes {
   get(id: string): RedNode | undefined
   /** Sources of an event. */
   ofEvent(type: string): readonly RedNode[]
+  /** Sends what came of the node's work, by the way that it names. */
+  leave(id: string, message: Message): void
   /** Called by the files of the palette as Node-RED loads them. */
   register(api: NodeApi, plugin: string): void
   /** Shown beneath the stages of the editor. */
   count(counts: readonly StageCount[]): void
-  /** Rates sink while nothing happens. */
-  refresh(): void
+  /** Now and then: rates sink while nothing happens, and clocks go on. */
+  tick(): void
   /** What the node did last, once more; null: there is no such node. */
   again(id: string): Promise<Again | null>
 }
@@ -30,10 +36,22 @@ type Meet = (message: Message, send: Send) => Promise<void>
 
 interface Live { readonly node: RedNode; readonly of: PaletteNode; again(): Promise<Again>; shown: string }
 
-export function createNodes({ palette, ask, core, now_ms = Date.now }: { palette: Palette; ask: Ask; core: Pick<Core, 'call' | 'again' | 'lastEvent'>; now_ms?: () => number }): LiveNodes {
+export interface NodeParts {
+  readonly palette: Palette
+  readonly ask: Ask
+  /** What outcome a message came of; null: a person sent it. */
+  readonly nameOf: (message: Message) => string | null
+  readonly core: Pick<Core, 'call' | 'again' | 'lastEvent'>
+  /** Durable when it resolves; the same key twice is one. */
+  readonly emit: (type: string, key: string, payload: Record<string, unknown>) => Promise<void>
+  readonly now_ms?: () => number
+}
+
+export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.now }: NodeParts): LiveNodes {
   const live = new Map<string, Live>()
   const refused = new Set<string>() // shown red until something of theirs goes well again
   const rates = new Rates()
+  const starters = new Map<string, Starter>()
   let counts = new Map<string, StageCount>()
 
   function show(one: Live): void {
@@ -71,6 +89,11 @@ export function createNodes({ palette, ask, core, now_ms = Date.now }: { palette
     const options = optionsOf(of.fields, config)
     let task: string | null = null
     let last: Message | null = null
+    const again = async (): Promise<Again> => {
+      if (last === null) return 'nothing to repeat'
+      node.receive(repeated(last))
+      return 'done again'
+    }
     const made: Record<PaletteNode['kind'], { again(): Promise<Again>; meet?: Meet }> = {
       event: {
         async again() {
@@ -85,11 +108,7 @@ export function createNodes({ palette, ask, core, now_ms = Date.now }: { palette
         meet: async (message) => { task = await ask(node, of, options, message) },
       },
       call: {
-        async again() {
-          if (last === null) return 'nothing to repeat'
-          node.receive(repeated(last))
-          return 'done again'
-        },
+        again,
         async meet(message, send) {
           last = message
           const payload = isRecord(message['payload']) ? message['payload'] : {}
@@ -100,11 +119,22 @@ export function createNodes({ palette, ask, core, now_ms = Date.now }: { palette
           send({ ...message, payload: { ...payload, ...await core.call(of.type, asked) } })
         },
       },
+      rule: {
+        again,
+        async meet(message, send) {
+          last = message
+          rule!(message, send)
+        },
+      },
     }
+    const rule = of.kind === 'rule' ? ruleOf(of.type, options, (message) => nameOf(message) ?? randomUUID(), node) : null
     const kind = made[of.kind]
     const one: Live = { node, of, again: kind.again, shown: '' }
     live.set(node.id, one)
+    const starter = of.kind === 'event' ? starterOf(of.type, node.id, options, config['since_ms'], now_ms()) : null
+    if (starter) starters.set(node.id, starter)
     node.on('close', () => {
+      starters.delete(node.id)
       if (live.get(node.id) === one) live.delete(node.id)
       refused.delete(node.id)
     })
@@ -112,11 +142,24 @@ export function createNodes({ palette, ask, core, now_ms = Date.now }: { palette
     show(one)
   }
 
+  function start(): void {
+    for (const starter of starters.values()) {
+      const due = starter(now_ms(), counts)
+      if (due) void emit(due.type, due.key, due.payload)
+    }
+  }
+
   const showAll = () => { for (const one of live.values()) show(one) }
 
   return {
     get: (id) => live.get(id)?.node,
     ofEvent: (type) => [...live.values()].filter(({ of }) => of.kind === 'event' && of.type === type).map(({ node }) => node),
+    leave(id, message) {
+      const { node, of } = live.get(id)!
+      const leaving = of.gathers ? joined(message) : message
+      const way = isRecord(leaving['payload']) ? leaving['payload']['way'] : null
+      node.send(of.ways.length === 0 ? leaving : of.ways.map((name) => (name === way ? leaving : null)))
+    },
     register(api, plugin) {
       for (const of of palette.filter((node) => node.plugin === plugin))
         api.nodes.registerType(of.type, function (config) {
@@ -129,7 +172,10 @@ export function createNodes({ palette, ask, core, now_ms = Date.now }: { palette
       for (const { stage, complete } of next) rates.note(stage, complete, now_ms())
       showAll()
     },
-    refresh: showAll,
+    tick() {
+      showAll()
+      start()
+    },
     again: async (id) => (await live.get(id)?.again()) ?? null,
   }
 }

@@ -32,6 +32,7 @@ test('an event is a source, a stage a node with ports and a form; what is for th
     {
       type: 'clip.arrivedLate', kind: 'event', plugin: 'clip', category: 'Clips', color, title: 'clip: arrived late', help: '', fields: [], takes: [],
       gives: [{ name: 'media', type: 'file', help: '', required: true }, { name: 'name', type: 'string', help: 'As the camera called it', required: false }],
+      ways: [], each: false, gathers: false,
     },
     {
       type: 'clip.thumbs', kind: 'stage', plugin: 'clip', category: 'Clips', color, title: 'Make thumbnails', help: 'Small pictures.',
@@ -41,6 +42,7 @@ test('an event is a source, a stage a node with ports and a form; what is for th
         { name: 'duration_s', type: 'number or null', help: '', required: false },
       ],
       gives: [{ name: 'thumbs', type: 'integer', help: 'How many', required: true }],
+      ways: [], each: false, gathers: false,
       fields: [
         { name: 'max_width_px', label: 'Max width (px)', help: 'Of the widest', kind: 'integer', required: true, default: 320, min: 16, max: 4096, choices: [] },
         { name: 'quality', label: 'How good', help: '', kind: 'choice', required: true, default: 'low', min: null, max: null, choices: ['low', 'high'] },

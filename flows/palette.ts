@@ -6,12 +6,13 @@
 import type { TSchema } from 'typebox'
 import { Fault } from '../core/contract/fault.ts'
 import type { AnyCall, AnyPlugin, AnyStage } from '../core/contract/plugin.ts'
+import { RULES, SETTINGS, type Rule } from './rules.ts'
 
 export type Palette = readonly PaletteNode[]
 
 export interface PaletteNode {
   readonly type: string // `clip.probe`, also the name of the task type
-  readonly kind: 'stage' | 'event' | 'call'
+  readonly kind: 'stage' | 'event' | 'call' | 'rule' // a rule is decided within Node-RED itself
   readonly plugin: string
   readonly category: string // the plugin's title: the drawer it lies in
   readonly title: string
@@ -20,6 +21,9 @@ export interface PaletteNode {
   readonly fields: readonly Field[] // the form
   readonly takes: readonly Port[]
   readonly gives: readonly Port[]
+  readonly ways: readonly string[] // its outputs by name; none: one output
+  readonly each: boolean // a stage that acts for every message
+  readonly gathers: boolean // a stage in which messages wait for each other
 }
 
 /** One option of a stage, as a line of its form. */
@@ -40,18 +44,23 @@ export interface Port { readonly name: string; readonly type: string; readonly h
 
 export function makePalette(plugins: readonly AnyPlugin[]): Palette {
   return plugins.flatMap((plugin) => [
+    ...(plugin.name === 'flow' ? RULES : []).map((rule) => ruleNode(plugin, rule)),
     ...Object.entries<TSchema>(plugin.events ?? {}).map(([name, payload]) => eventNode(plugin, name, payload)),
     ...Object.entries<AnyStage>(plugin.stages ?? {}).map(([name, stage]) => stageNode(plugin, name, stage)),
     ...Object.entries<AnyCall>(plugin.calls ?? {}).map(([name, call]) => callNode(plugin, name, call)),
   ])
 }
 
+const ruleNode = (plugin: AnyPlugin, { name, title, help, options, takes, gives, ways }: Rule): PaletteNode =>
+  ({ ...nodeOf(plugin, name), kind: 'rule', title, help, fields: fieldsOf(`flow.${name}`, options as JsonSchema), takes, gives, ways })
+
 function stageNode(plugin: AnyPlugin, name: string, stage: AnyStage): PaletteNode {
   const hidden = new Set<string>(stage.recordsOnly ?? [])
   return {
     ...nodeOf(plugin, name), kind: 'stage', title: stage.title, help: stage.help,
     fields: stage.options ? fieldsOf(`${plugin.name}.${name}`, stage.options as JsonSchema) : [],
-    takes: portsOf(stage.input as JsonSchema), gives: portsOf(stage.output as JsonSchema).filter((port) => !hidden.has(port.name)),
+    ways: stage.ways ?? [], each: stage.each ?? false, gathers: stage.gathers !== undefined,
+    takes: stage.gathers ? [] : portsOf(stage.input as JsonSchema), gives: portsOf(stage.output as JsonSchema).filter((port) => !hidden.has(port.name)),
   }
 }
 
@@ -59,7 +68,7 @@ function eventNode(plugin: AnyPlugin, name: string, payload: TSchema): PaletteNo
   const schema = payload as JsonSchema
   return {
     ...nodeOf(plugin, name), kind: 'event', title: schema.title ?? `${plugin.name}: ${words(name)}`, help: schema.description ?? '',
-    fields: [], takes: [], gives: portsOf(schema),
+    fields: SETTINGS[`${plugin.name}.${name}`] ? fieldsOf(`${plugin.name}.${name}`, SETTINGS[`${plugin.name}.${name}`] as JsonSchema) : [], takes: [], gives: portsOf(schema),
   }
 }
 
@@ -74,7 +83,7 @@ function callNode(plugin: AnyPlugin, name: string, call: AnyCall): PaletteNode {
 }
 
 const nodeOf = (plugin: AnyPlugin, name: string) =>
-  ({ type: `${plugin.name}.${name}`, plugin: plugin.name, category: plugin.title, color: colorOf(plugin.name) })
+  ({ type: `${plugin.name}.${name}`, plugin: plugin.name, category: plugin.title, color: colorOf(plugin.name), ways: [] as readonly string[], each: false, gathers: false })
 
 /** JSON Schema, as far as a form and a list of ports need it. TypeBox schemas are such. */
 interface JsonSchema {

@@ -3,7 +3,8 @@ import { createRequire } from 'node:module'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 export type Message = Record<string, unknown>
-export type Send = (message: Message | readonly (Message | null)[]) => void
+/** One message, or for each output one, several or none. */
+export type Send = (message: Message | readonly (Message | readonly Message[] | null)[]) => void
 
 export interface RedNode {
   readonly id: string

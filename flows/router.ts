@@ -12,14 +12,19 @@ import type { Outcome, OutcomeLog } from '../core/tasks/port.ts'
 import type { Held, HeldOutcome } from './ipc.ts'
 import { outgoing, portable, readRoot, rootOf, type Root } from './message.ts'
 import type { Ask, LiveNodes } from './nodes.ts'
+import type { PaletteNode } from './palette.ts'
 import type { Persist, Publisher } from './publisher.ts'
-import type { FlowEntry, Hooks, Message } from './red.ts'
+import type { FlowEntry, Hooks, Message, RedNode } from './red.ts'
+import { SETTINGS } from './rules.ts'
+import { partOf } from './split.ts'
 import { track } from './tracker.ts'
 
 export type Home = Pick<Scope, 'org' | 'site'>
 
 export interface Router {
   readonly ask: Ask
+  /** What outcome a message came of; null: a person sent it. */
+  nameOf(message: Message): string | null
   /** Flows run: everything that is not acknowledged is sent. */
   started(deployed: readonly FlowEntry[]): void
   /** Flows end: messages under way are forgotten. */
@@ -85,17 +90,17 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
   }
 
   function route(outcome: Outcome): void {
-    const targets = outcome.kind === 'event' ? nodes().ofEvent(outcome.type) : [nodes().get(outcome.node!)].filter((node) => node?.type === outcome.type)
-    if (outcome.kind === 'event' && targets.length < (sources.get(outcome.type) ?? 0)) return note(outcome, null)
+    const to = addressee(outcome)
+    const targets = to === null ? nodes().ofEvent(outcome.type) : [nodes().get(to)].filter((node) => node?.type === outcome.type)
+    if (to === null && targets.length < (sources.get(outcome.type) ?? 0)) return note(outcome, null)
     if (targets.length === 0) {
-      if (outcome.kind === 'event') return end(outcome.seq)
-      if (isDeployed(outcome.node!)) return note(outcome, null)
-      return gone(outcome)
+      if (to !== null && isDeployed(to)) return note(outcome, null)
+      return outcome.kind === 'event' ? end(outcome.seq) : gone(outcome)
     }
     const root = rootOf(++sendings, outcome.scope, outcome.seq)
     note(outcome, root)
     const message = outgoing(outcome.seq, outcome.type, outcome.message)
-    tracker.run(root, () => targets.forEach((node) => node!.send(clone(message))))
+    tracker.run(root, () => targets.forEach((node) => nodes().leave(node!.id, clone(message))))
     if (isBroken('ack-early')) end(outcome.seq)
   }
 
@@ -139,15 +144,31 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
     return { total: all.length, oldest: all.slice(0, 100) }
   }
 
+  const rootOfMessage = (message: Message) => oldest(tracker.rootsOf(message), (seq) => open.has(seq) || interrupted.has(seq))
+
+  async function join(node: RedNode, stage: PaletteNode, options: Record<string, unknown>, message: Message): Promise<string> {
+    const part = partOf(message)
+    if (part === null) throw new Fault('input/invalid', `${stage.title} takes what a split made, and this message has no \`split\`. Was its work run again by hand? Then what it belonged to has gone on.`)
+    const [, root] = rootOfMessage(message)
+    const { org, site } = root?.home ?? HOME
+    const { id } = await publisher.publish({ org, site, role: 'operator' }, {
+      stage: stage.type, input: { of: part.id, at: node.id, count: part.count }, options,
+      waiter: { node: node.id, message: portable(message), member: part.index, ...(root === null ? {} : { root: root.seq }) },
+    })
+    return id
+  }
+
   return {
+    nameOf: (message) => rootOfMessage(message)[1]?.seq ?? null,
     async ask(node, stage, options, message) {
+      if (stage.gathers) return join(node, stage, options, message)
       const { payload } = message
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) throw new Fault('input/invalid', `${stage.type} takes an object as msg.payload, and got ${payload === null ? 'null' : Array.isArray(payload) ? 'an array' : `a ${typeof payload}`}.`)
       const kept = portable(message)
       const input = kept['payload'] as Record<string, unknown>
-      const [name, root] = oldest(tracker.rootsOf(message), (seq) => open.has(seq) || interrupted.has(seq))
+      const [name, root] = rootOfMessage(message)
       const sent = root === null ? undefined : open.get(root.seq)
-      const work = JSON.stringify([stage.takes.map((port) => input[port.name]), options])
+      const work = JSON.stringify([stage.each ? input : stage.takes.map((port) => input[port.name]), options])
       const part = sent && sent.root === name ? nth(sent.asked, `${node.id} ${work}`) : 0
       const { org, site } = root?.home ?? HOME
       const { id } = await publisher.publish({ org, site, role: 'operator' }, {
@@ -189,6 +210,10 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
     },
   }
 }
+
+/** The one node that it is for; null: all of its type. */
+const addressee = ({ kind, node, type, message }: Outcome): string | null =>
+  kind === 'outcome' ? node : Object.hasOwn(SETTINGS, type) ? String((message['payload'] as { node?: unknown }).node) : null
 
 /** Of several that a join made one of: the same whenever the same are joined. None when all have ended: a message that somebody kept. */
 function oldest(roots: readonly string[], isUnderWay: (seq: string) => boolean): [name: string, root: Root] | [null, null] {

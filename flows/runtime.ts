@@ -3,6 +3,7 @@ import { chmod, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { HOME } from '../core/access/scope.ts'
 import { FLOW_TOKEN_HEADER, verifyFlowToken } from '../core/access/flow-token.ts'
 import { adminRoutes } from './admin.ts'
 import type { Core } from './core.ts'
@@ -33,7 +34,10 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     log: core, publisher: createPublisher(core, persist), persist,
     hooks: red.hooks, nodes: () => nodes, clone: red.util.cloneMessage,
   })
-  const nodes: LiveNodes = createNodes({ palette: begin.palette, ask: router.ask, core })
+  const nodes: LiveNodes = createNodes({
+    palette: begin.palette, ask: router.ask, nameOf: router.nameOf, core,
+    emit: (type, key, payload) => persist(() => core.emit(HOME, type, key, payload)),
+  })
 
   const app = express()
   const server = createServer(app)
@@ -55,7 +59,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
   const loaded = firstLoad(red)
   const beat = setInterval(() => {
     say({ kind: 'beat', rss_bytes: process.memoryUsage.rss(), held: router.held() })
-    nodes.refresh()
+    nodes.tick()
   }, BEAT_MS)
   await red.start()
   await loaded

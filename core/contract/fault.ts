@@ -55,6 +55,8 @@ export const FAULTS = {
   'log/held': { status: 503, retry: true }, // another process has the log open
   'log/failed': { status: 503, retry: true }, // its disk answered with an error
   'core/unreachable': { status: 503, retry: true },
+  'notify/failed': { status: 502, retry: true }, // whoever should be told did not take it
+  'command/failed': { status: 422, retry: true }, // the user's own script said no
   'flows/unavailable': { status: 503, retry: true },
 } as const satisfies Record<string, { readonly status: number; readonly retry: Retry }>
 

@@ -1,5 +1,6 @@
 import type { Static, TObject, TSchema } from 'typebox'
 import type { CameraDesk } from './camera.ts'
+import { Fault } from './fault.ts'
 import type { StageMedia, WatchMedia } from './media.ts'
 import type { AssetDoc, Doc, TrackDoc } from './records.ts'
 import type { Planner } from './retention.ts'
@@ -64,8 +65,42 @@ export interface Stage<Config, I extends TSchema = TSchema, O extends TSchema = 
   readonly needs?: Needs
   readonly writes?: (config: Config) => readonly string[] // volumes besides `media`: it is not claimed while one of them is away
   readonly exclusive?: (input: Static<I>) => string // e.g. `exchange/AB12`: one at a time
+  readonly each?: true // it acts or waits rather than finds: every message is work of its own, also one that says the same as another
+  /** How many messages wait for each other: when that many do, the work is complete, and they go on as one with their payloads in `items`. */
+  readonly gathers?: (input: Static<I>) => number
+  readonly ways?: readonly string[] // outputs of its node: a message leaves by the one that the output's field `way` names; none: one output
   readonly lease_s: number
   readonly load: () => Promise<Run<I, O, StageContext<Config, Static<P>>>> // imported only where it runs
+  readonly own?: () => Promise<OwnRun<I, O, OwnContext<Config, Static<P>>>> // core itself does it: it waits, or touches only what core has
+}
+
+/** All that a stage which core does itself can touch. */
+export interface OwnContext<Config, Options = unknown> {
+  readonly task: string // its name: the same at every try, so that the other side can tell a repetition
+  readonly scope: { readonly org: string; readonly site: string }
+  readonly config: Config
+  readonly options: Options
+  readonly asked_ms: number // UTC epoch: when the work was asked for, which stays so whatever restarts
+  readonly now_ms: number
+  readonly look: OwnLook
+  /** To the broker, as core. */
+  readonly say: (topic: string, payload: string, retain: boolean) => void
+  /** What a person would say of a recording. */
+  readonly edit: (target: string, set: Record<string, unknown>) => Promise<void>
+}
+
+/** The library as it is when all that was found so far is in it. */
+export interface OwnLook {
+  readonly track: (sha256: string) => Promise<TrackDoc | null>
+  readonly plates: (sha256: string) => Promise<readonly string[]>
+  readonly drives: (from_ms: number, to_ms: number) => Promise<readonly { readonly start_ms: number; readonly end_ms: number; readonly distance_m: number; readonly plates: number; readonly line: readonly (readonly number[])[] }[]>
+}
+
+/** Done, or asked again at this moment; `Infinity`: somebody else says when. With `asks` a person is asked. */
+export type OwnAnswer<O> = { readonly output: O } | { readonly not_before_ms: number; readonly what: string; readonly asks?: true }
+
+export interface OwnRun<I extends TSchema, O extends TSchema, Ctx> {
+  readonly run: (input: Static<I>, ctx: Ctx) => Promise<OwnAnswer<Static<O>>>
 }
 
 /** A quick question to the appliance. Becomes a route with OpenAPI and a typed method in the UI client. */
@@ -124,5 +159,10 @@ export type AnyCall = Call<any, any, any>
 
 // Identities at run time; at compile time they tie each handler to its schemas.
 export const stage = <Config, I extends TSchema, O extends TSchema, P extends TSchema>(s: Stage<Config, I, O, P>) => s
+/** A stage that core does itself. */
+export const ownStage = <Config, I extends TSchema, O extends TSchema, P extends TSchema>(s: Omit<Stage<Config, I, O, P>, 'load' | 'lease_s'> & Required<Pick<Stage<Config, I, O, P>, 'own'>>): Stage<Config, I, O, P> =>
+  ({ ...s, lease_s: OWN_LEASE_S, load: () => Promise.reject(new Fault('stage/unknown', `Core does “${s.title}” itself.`)) })
+/** Its leases end with core: nobody else could take them. */
+const OWN_LEASE_S = 100 * 366 * 86_400
 export const call = <Config, I extends TSchema, O extends TSchema>(c: Call<Config, I, O>) => c
 export const plugin = <C extends TObject, E extends Record<string, TSchema>>(p: Plugin<C, E>) => p

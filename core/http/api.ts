@@ -63,6 +63,7 @@ const RetentionQuery = Type.Object({ reason: Type.Optional(Type.String({ maxLeng
 const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
 /** Without ids: everything that is in the trash. */
 const Undo = Type.Object({ ids: Type.Optional(Type.Array(Type.String({ maxLength: 40 }), { maxItems: 10_000 })) })
+const Decide = Type.Object({ id: Type.String({ maxLength: 100 }), way: Type.Union([Type.Literal('yes'), Type.Literal('no')]), note: Type.Optional(Type.String({ maxLength: 2_000 })) })
 const Edit = Type.Object({ target: Type.String(), set: Type.Record(Type.String(), Type.Unknown()) })
 
 /** @param role null: open to everybody who can reach the port. */
@@ -100,6 +101,8 @@ export interface DeviceView {
   readonly rates: readonly { stage: string; per_hour: number; took_s: number }[] // over what it did in the last 24 h; `took_s` the median
   readonly strip: readonly number[] // 24 h to now in quarters of an hour, oldest first: 0 to 1 how busy; -1: away
 }
+/** Something that a flow asks a person. */
+export interface ReviewView { readonly id: string; readonly question: string; readonly since_ms: number; readonly asset: string | null; readonly name: string | null; readonly camera: string | null }
 export interface DeviceDetail extends DeviceView {
   readonly recent: readonly { task: string; stage: string; what: string | null; end: 'complete' | 'fault' | 'interrupted'; at_ms: number; took_s: number | null; message: string | null }[] // newest first
 }
@@ -155,6 +158,8 @@ export const routes = {
   retry: route<typeof Which, { changed: number }>('POST', '/api/tasks/retry', 'operator', Which),
   cancel: route<typeof Which, { changed: number }>('POST', '/api/tasks/cancel', 'operator', Which),
   rerun: route<typeof Which, { changed: number }>('POST', '/api/tasks/rerun', 'operator', Which),
+  reviews: route<typeof Empty, { reviews: readonly ReviewView[] }>('GET', '/api/reviews', 'viewer', Empty),
+  review: route<typeof Decide, Record<string, never>>('POST', '/api/reviews/:id', 'reviewer', Decide),
   devices: route<typeof Empty, { devices: readonly DeviceView[]; joining: readonly JoiningView[] }>('GET', '/api/devices', 'viewer', Empty),
   device: route<typeof ById, DeviceDetail>('GET', '/api/devices/:id', 'viewer', ById),
   join: route<typeof Join, { code: string; secret: string; ends_s: number }>('POST', '/api/join', null, Join),

@@ -7,8 +7,9 @@ import type { Cameras } from '../cameras/cameras.ts'
 import type { Devices } from '../devices/devices.ts'
 import type { RetentionDesk } from '../retention/desk.ts'
 import type { Bounds, Catalogue, Index, Period } from '../store/port.ts'
+import type { OwnWork } from '../tasks/own.ts'
 import type { BoardDesk } from '../tasks/port.ts'
-import type { Answer, EventView, SessionView, StatusView } from './api.ts'
+import type { Answer, EventView, ReviewView, SessionView, StatusView } from './api.ts'
 import type { Handlers, Visit } from './table.ts'
 import { overTasks } from './which.ts'
 
@@ -24,12 +25,14 @@ export interface Rooms {
   readonly retention: (scope: Scope) => RetentionDesk
   readonly status: (scope: Scope) => Promise<StatusView>
   readonly work: (scope: Scope) => Promise<Answer<'work'>>
+  /** What people are asked, and what they say. */
+  readonly reviews: (scope: Scope) => Pick<OwnWork, 'asking' | 'decide'>
 }
 
 const LIMIT = 100
 const NEAR_LIMIT = 20
 
-export function makeHandlers({ access, index, desk, catalogue, events, devices, cameras, retention, status, work }: Rooms): Handlers {
+export function makeHandlers({ access, index, desk, catalogue, events, devices, cameras, retention, status, work, reviews }: Rooms): Handlers {
   const come = (signedIn: SignedIn, visit: Visit): SessionView => {
     visit.setCookie(signedIn.cookie)
     return sessionView(access, signedIn.principal, signedIn.session)
@@ -86,6 +89,8 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
     retry: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.retry(who.scope, tasks, who.name)) }),
     cancel: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.cancel(who.scope, tasks, who.name)) }),
     rerun: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.rerun(who.scope, tasks, who.name)) }),
+    reviews: async (_ask, who) => ({ reviews: reviews(who.scope).asking().map(reviewView) }),
+    review: ({ id, way, note = '' }, who) => done(reviews(who.scope).decide(id, { way, by: who.name, note })),
     // Codes are for who may accept.
     devices: async (_ask, who) => ({ devices: await devices.views(who.scope), joining: holds(who.scope.role, 'admin') ? devices.joining() : [] }),
     device: ({ id }, who) => devices.view(who.scope, id),
@@ -127,6 +132,11 @@ const sessionView = (access: Access, who: Principal, session: string | null): Se
   role: who.scope.role,
   mqtt: session === null ? { username: '', password: '' } : access.mqttOf(who, session),
 })
+
+const reviewView = ({ task, question, since_ms, input }: ReturnType<OwnWork['asking']>[number]): ReviewView => {
+  const text = (name: string) => (typeof input[name] === 'string' ? input[name] : null)
+  return { id: task, question, since_ms, asset: text('sha256'), name: text('name'), camera: text('camera') }
+}
 
 const done = async (doing: Promise<void>): Promise<Record<string, never>> => {
   await doing

@@ -39,7 +39,7 @@ export function handlersOf(rooms: Partial<Rooms> & Pick<Rooms, 'access'>): Handl
     hello: nobodyHome, goodbye: nobodyHome, renew: nobodyHome, joining: nobodyHome, views: nobodyHome, view: nobodyHome,
   }
   const cameras = { heard: nobodyHome, views: nobodyHome, view: nobodyHome, steer: nobodyHome, skip: nobodyHome, retry: nobodyHome, here: nobodyHome }
-  return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, cameras, retention: nobodyHome, status: nobodyHome, work: nobodyHome, ...rooms })
+  return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, cameras, retention: nobodyHome, status: nobodyHome, work: nobodyHome, reviews: nobodyHome, ...rooms })
 }
 
 const nobodyHome = () => {

@@ -3,7 +3,7 @@
  *
  * `viewshed/<device>/{birth,availability,progress,state}` are a device's own; `viewshed/<device>/order` is what core tells it
  * alone. `viewshed/bridge/availability`, `viewshed/bridge/<org>/<site>/{work,changed,state,response}` and `…/device/<device>`
- * are core's; `…/request` is what people and keys ask of it. `homeassistant/device/<id>/config` is core's,
+ * and `…/flow/<topic>`, what a flow of the user's says, are core's; `…/request` is what people and keys ask of it. `homeassistant/device/<id>/config` is core's,
  * `homeassistant/status` that of a Home Assistant with a key. Nobody else's topics exist.
  */
 import type { Principal, Scope } from '../access/scope.ts'
@@ -20,12 +20,15 @@ export type Topic =
   | { readonly of: 'order'; readonly device: string }
   | { readonly of: 'bridge'; readonly org: string; readonly site: string; readonly kind: BridgeKind }
   | { readonly of: 'state'; readonly org: string; readonly site: string; readonly device: string } // a device as core sees it
+  | { readonly of: 'flow'; readonly org: string; readonly site: string; readonly topic: string } // what a flow says
   | { readonly of: 'core' } // whether core is there
   | { readonly of: 'discovery'; readonly org: string; readonly site: string; readonly device: string | null } // null: the appliance itself
   | { readonly of: 'home-assistant' } // whether it is there
 
 /** A device's name: one level of a topic, and never mistaken for the bridge or for a person. */
 export const isDeviceName = (name: string): boolean => /^[a-z0-9][a-z0-9._-]{0,62}$/i.test(name) && name !== 'bridge'
+
+const isFlowTopic = (topic: string): boolean => /^[A-Za-z0-9_-]{1,64}$/.test(topic)
 
 export function parseTopic(topic: string): Topic | null {
   if (topic === CORE_TOPIC) return { of: 'core' }
@@ -37,6 +40,7 @@ export function parseTopic(topic: string): Topic | null {
     const [org, site, kind, device, more] = rest
     if (!org || !site || more !== undefined) return null
     if (kind === 'device') return device !== undefined && isDeviceName(device) ? { of: 'state', org, site, device } : null
+    if (kind === 'flow') return device !== undefined && isFlowTopic(device) ? { of: 'flow', org, site, topic: device } : null
     return device === undefined && isOneOf(BRIDGE_KINDS, kind) ? { of: 'bridge', org, site, kind } : null
   }
   const [kind, more] = rest
@@ -49,6 +53,7 @@ export const deviceTopic = (device: string, kind: DeviceKind | typeof ORDER): st
 export const CORE_TOPIC = 'viewshed/bridge/availability'
 export const HOME_ASSISTANT_TOPIC = 'homeassistant/status'
 export const stateTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, device: string): string => `viewshed/bridge/${org}/${site}/device/${device}`
+export const flowTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, topic: string): string => `viewshed/bridge/${org}/${site}/flow/${topic}`
 export const discoveryTopic = (scope: Pick<Scope, 'org' | 'site'>, device: string | null): string => `homeassistant/device/${discoveryId(scope, device)}/config`
 export const bridgeTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, kind: BridgeKind): string => `viewshed/bridge/${org}/${site}/${kind}`
 
@@ -91,7 +96,7 @@ export function mayHear(principal: Principal, topic: string, scopeOf: (device: s
   if (about.of === 'home-assistant') return principal.kind === 'key'
   if (about.of === 'discovery') return principal.kind !== 'device' && isSame(principal.scope, about)
   if (about.of === 'bridge') return isSame(principal.scope, about) && (isForAll(about.kind) || (mayAsk(principal) && about.kind !== 'request'))
-  if (about.of === 'state') return principal.kind !== 'device' && isSame(principal.scope, about)
+  if (about.of === 'state' || about.of === 'flow') return principal.kind !== 'device' && isSame(principal.scope, about)
   if (principal.kind === 'device') return about.device === principal.id
   if (about.of === 'order') return false
   const scope = scopeOf(about.device)
@@ -108,6 +113,7 @@ export function maySubscribe(principal: Principal, filter: string): boolean {
     const [org, site, kind, device, more] = rest
     if (org !== principal.scope.org || site !== principal.scope.site || more !== undefined) return false
     if (kind === 'device') return device !== undefined && mayAsk(principal) && (device === '+' || device === '#' || isDeviceName(device))
+    if (kind === 'flow') return device !== undefined && mayAsk(principal) && (device === '+' || device === '#' || isFlowTopic(device))
     return device === undefined && (kind === '+' || kind === '#' || (isOneOf(BRIDGE_KINDS, kind) && kind !== 'request' && (isForAll(kind) || mayAsk(principal))))
   }
   const [kind, more] = rest

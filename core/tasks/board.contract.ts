@@ -99,6 +99,53 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       expect(await payloads()).toHaveLength(2)
     })
 
+    test('of a stage that acts for each message, every message is work of its own; the same one sent again is the same', async () => {
+      const wait = (root: string | undefined, n: number): Publication => ({ stage: 'flow.wait', input: {}, waiter: { node: 'n1', message: { payload: { n } }, ...(root === undefined ? {} : { root }) } })
+      const [a, b, other, again, by_hand] = await publish(wait('r1', 1), wait('r2', 1), wait('r1', 2), wait('r1', 1), wait(undefined, 1))
+      expect(new Set([a!.id, b!.id, other!.id, by_hand!.id]).size).toBe(4)
+      expect(again).toEqual({ id: a!.id, state: 'pending', created: false })
+      expect((await publish(wait(undefined, 1)))[0]!.created).toBe(true)
+    })
+
+    describe('what was split', () => {
+      const member = (index: number, more: Partial<Waiter> = {}): Publication => ({ stage: 'flow.join', input: { of: 's1', count: 3 }, waiter: { node: 'join', root: `r${index}`, member: index, message: { topic: 't', payload: { drive: 'd', n: index } }, ...more } })
+      const joined = { drive: 'd', gathered: 3, items: [{ drive: 'd', n: 0 }, { drive: 'd', n: 1 }, { drive: 'd', n: 2 }] }
+
+      test('goes on once, in its order, when all are there, whatever restarts meanwhile', async () => {
+        await publish(member(2))
+        await bench.restart()
+        await publish(member(0), member(0))
+        expect(await unrouted()).toEqual([])
+        await bench.restart()
+        expect((await publish(member(1)))[0]!.state).toBe('complete')
+        expect(await payloads()).toEqual([['join', joined]])
+        await publish(member(1), member(2, { root: 'later' }))
+        await bench.restart()
+        await publish(member(1))
+        expect(await payloads()).toEqual([['join', joined]])
+        await nothing('flow.join')
+      })
+
+      test('all in one batch, or one that comes twice by two roots, is one', async () => {
+        await publish(member(0), member(0, { root: 'another' }), member(1))
+        expect(await unrouted()).toEqual([])
+        await publish(member(2))
+        await publish(...[0, 1, 2].map((index) => ({ ...member(index), input: { of: 's2', count: 3 } })))
+        expect(await payloads()).toEqual([['join', joined], ['join', joined]])
+      })
+
+      test('goes on with what is there when whoever keeps it says so; what comes later is late', async () => {
+        await publish(member(0), member(2))
+        await complete('nas', await claim('nas', 'flow.join'), {})
+        await publish(member(1))
+        expect(await payloads()).toEqual([['join', { ...joined, gathered: 2, items: [{ drive: 'd', n: 0 }, { drive: 'd', n: 2 }] }]])
+      })
+
+      test('what was not split is refused by its reason', async () => {
+        await expect(publish({ stage: 'flow.join', input: { of: 's', count: 2 }, waiter: waiter('join', 'r1') })).rejects.toMatchObject({ code: 'input/invalid', message: 'flow.join gathers what was split, and this message was not.' })
+      })
+    })
+
     test('the oldest goes first, over all stages that were asked for; priority counts for ten minutes a step', async () => {
       await publish(probe('old'))
       bench.clock.now_ms += SECOND_MS

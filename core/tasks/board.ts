@@ -3,7 +3,7 @@ import { Fault, FAULTS, type FaultReport } from '../contract/fault.ts'
 import { crashPoint, isBroken } from '../store/crash.ts'
 import type { Log } from '../store/log.ts'
 import { Batch } from './batch.ts'
-import { Deliveries } from './deliveries.ts'
+import { Deliveries, type Delivery } from './deliveries.ts'
 import { openDesk } from './desk.ts'
 import { Journals, type Journal } from './journals.ts'
 import type { TaskEnd } from './gate.ts'
@@ -64,6 +64,9 @@ export interface OpenBoard extends Board, BoardDesk {
   close(): Promise<void>
 }
 
+/** The device that core itself is, where it does work. */
+export const OWN = 'core'
+
 /** More at once is not time that passed for the board, when it looks around by itself. */
 const longestStep_ms = (sweep_ms: number): number => sweep_ms === 0 ? Number.POSITIVE_INFINITY : 10 * Math.max(sweep_ms, 1_000)
 
@@ -118,16 +121,23 @@ class TaskBoard implements OpenBoard {
     const home: Home = { org: scope.org, site: scope.site }
     const works = publications.map((publication) => ({ publication, work: workOf(this.#parts.stages(publication.stage), home, publication) }))
     const created: TaskRecord[] = []
+    const whole: TaskRecord[] = [] // of which all have come that they gather
     const answers = await this.#lanes.alone([...new Set(works.map(({ work }) => work.id))], async () => {
       const batch = new Batch()
       const drafts = new Map<string, { readonly before: TaskRecord | null; task: TaskRecord }>()
-      const asked = new Set<string>()
+      const asked = new Map<string, Delivery>()
       const held = new Map<string, Journal>()
       const answers = works.map(({ publication: { priority = 5, waiter }, work }): Published => {
         const known = drafts.get(work.id)
         const draft = known ?? this.#draft(batch, work, priority)
         drafts.set(work.id, draft)
         if (waiter !== undefined) draft.task = this.#deliveries.ask(batch, asked, held, draft.task, draft.before === null, waiter)
+        if (this.#isWhole(draft.task)) {
+          const { waiting } = draft.task
+          draft.task = this.#done(draft.task, { gathered: waiting.length }, OWN)
+          for (const outcome of this.#deliveries.answer(batch, waiting, draft.task, asked)) this.#parts.outcomes.queue.append(batch, outcome)
+          whole.push(draft.task)
+        }
         return { id: work.id, state: draft.task.state, created: known === undefined && draft.before === null }
       })
       for (const { before, task } of drafts.values()) {
@@ -140,7 +150,10 @@ class TaskBoard implements OpenBoard {
       crashPoint('board.publish.committed')
       return answers
     })
-    if (created.length > 0) this.#offer(created)
+    for (const { id } of whole) this.#lending.end(id)
+    if (whole.length > 0) this.#parts.onChange?.(home)
+    const offers = created.filter(({ id }) => !whole.some((task) => task.id === id))
+    if (offers.length > 0) this.#offer(offers)
     return answers
   }
 
@@ -149,6 +162,15 @@ class TaskBoard implements OpenBoard {
     const before = this.#tasks.read(work.id)
     if (before !== null) return { before, task: before }
     return { before, task: begun(work, this.#parts.clock(), this.#turn(), priority, this.#parts.outcomes.sequence.next(batch)) }
+  }
+
+  #isWhole({ state, stage, input, waiting }: TaskRecord): boolean {
+    const gathers = this.#parts.stages(stage)?.gathers
+    return state === 'pending' && gathers !== undefined && waiting.length >= gathers(input)
+  }
+
+  #done(task: TaskRecord, output: Record<string, unknown>, device: string): TaskRecord {
+    return { ...(machine.complete(task) ?? task), waiting: [], output, device, completed_ms: this.#parts.clock() }
   }
 
   async claim(device: string, scope: Scope, stages: readonly string[], count: number, holds: readonly string[] = []): Promise<readonly Claim[]> {
@@ -162,7 +184,7 @@ class TaskBoard implements OpenBoard {
     return leases.filter(({ id, token }) => this.#lending.renew(device, id, token)).map(({ token }) => token)
   }
 
-  async complete(device: string, { id, token, output, files }: Completion): Promise<'complete' | 'already'> {
+  async complete(device: string, { id, token, output: given, files }: Completion): Promise<'complete' | 'already'> {
     const named = files.map(({ volume, path }) => `${volume}/${path}`) // two tasks that write one path go one after another
     return this.#lanes.alone([id, ...named], async () => {
       const found = this.#tasks.read(id)
@@ -170,12 +192,13 @@ class TaskBoard implements OpenBoard {
       const rules = this.#parts.stages(found.stage)
       if (rules === null) throw new Fault('stage/unknown', `No plugin has a stage ${found.stage} any more`)
       if (!this.#mayAnswer(found, token)) return this.#refuse(id, token)
+      const output = rules.gathers === undefined ? given : { gathered: found.waiting.length } // with those that are there
       const docs = recordsOf(rules, found, output)
       this.#lending.adopt(device, id, token) // or somebody might claim it while its files are looked at
       if (files.length > 0) await this.#parts.volumes.verify(id, token, files)
       if (!this.#mayAnswer(found, token)) return this.#refuse(id, token)
 
-      const task: TaskRecord = { ...(machine.complete(found) ?? found), waiting: [], output, device, completed_ms: this.#parts.clock() }
+      const task = this.#done(found, output, device)
       const batch = new Batch()
       this.#tasks.write(batch, found, task)
       const outcomes = this.#deliveries.answer(batch, found.waiting, task)

@@ -1,15 +1,17 @@
+import { Fault } from '../contract/fault.ts'
 import { past, type Log } from '../store/log.ts'
 import type { Batch } from './batch.ts'
 import type { Journal, Journals } from './journals.ts'
-import { deliveriesPrefix, deliveryKey, journalKey, madeByPrefix, madePrefix } from './keys.ts'
+import { deliveriesPrefix, deliveryKey, journalKey, madeByPrefix, madePrefix, memberKey } from './keys.ts'
 import { Lately } from './lately.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { Outcome, Waiter } from './port.ts'
 import type { TaskRecord, Tasks } from './record.ts'
 import type { StageRules } from './rules.ts'
+import { canonical } from './shape.ts'
 
 /** Who waits for a task. Kept when it was answered, so that asking again gives no second answer. */
-interface Delivery { readonly node: string; readonly root: string | null; readonly message: Record<string, unknown> | null } // null: answered
+export interface Delivery { readonly node: string; readonly root: string | null; readonly message: Record<string, unknown> | null } // null: answered
 
 /** Of a complete task, for its next run: who waited for it, what asked for it, and the payload of its message. */
 export interface Former {
@@ -20,6 +22,15 @@ export interface Former {
 
 /** A task is asked for by one outcome, or by a few when the same file came several times. */
 const MAX_PARENTS = 100
+
+const NONE: ReadonlyMap<string, Delivery> = new Map()
+
+/** What all say alike, and what each says. */
+function gathered(payloads: readonly unknown[]): Record<string, unknown> {
+  const [first, ...others] = payloads.map((payload) => (payload !== null && typeof payload === 'object' && !Array.isArray(payload) ? (payload as Record<string, unknown>) : {}))
+  const alike = Object.entries(first ?? {}).filter(([name, value]) => others.every((other) => canonical(other[name] ?? null) === canonical(value ?? null)))
+  return { ...Object.fromEntries(alike), items: payloads }
+}
 
 export class Deliveries {
   readonly #log: Log
@@ -39,11 +50,12 @@ export class Deliveries {
 
   /** Notes who waits, or answers at once when the work is done. Returns the task with it.
    *  @param held What this batch already adds to journals, by task. @param asked Deliveries of this batch. @param isNew The task begins with it. */
-  ask(batch: Batch, asked: Set<string>, held: Map<string, Journal>, task: TaskRecord, isNew: boolean, { node, message, root, part = 0 }: Waiter): TaskRecord {
+  ask(batch: Batch, asked: Map<string, Delivery>, held: Map<string, Journal>, task: TaskRecord, isNew: boolean, { node, message, root, part = 0, member }: Waiter): TaskRecord {
     // Without a root there is nothing that could be sent again, so each time is one of its own.
-    const key = deliveryKey(task.id, node, root ?? `~${this.#outcomes.sequence.next(batch)}`, part)
+    const gathers = this.#stages(task.stage)?.gathers !== undefined
+    if (gathers && member === undefined) throw new Fault('input/invalid', `${task.stage} gathers what was split, and this message was not.`)
+    const key = gathers ? memberKey(task.id, member!) : deliveryKey(task.id, node, root ?? `~${this.#outcomes.sequence.next(batch)}`, part)
     if (asked.has(key) || (!isNew && this.#log.get(key) !== undefined)) return task // nobody can have waited for what was not there
-    asked.add(key)
     const parent = root === undefined ? null : this.#outcomes.queue.get(root)?.task ?? null
     if (parent !== null) {
       batch.put(madePrefix(parent) + task.id, '')
@@ -51,6 +63,7 @@ export class Deliveries {
     }
     const isComplete = task.state === 'complete'
     const delivery: Delivery = { node, root: root ?? null, message: isComplete ? null : message }
+    asked.set(key, delivery)
     const text = JSON.stringify(delivery)
     batch.put(key, text)
     if (!isComplete) {
@@ -58,6 +71,7 @@ export class Deliveries {
       return { ...task, waiting: [...task.waiting, key] }
     }
 
+    if (gathers) return task // they went on without it
     // Noted with the last run as well: the next one is for those who waited for that.
     const alsoKey = deliveriesPrefix(this.#tasks.newest(task).id) + key.slice(deliveriesPrefix(task.id).length)
     if (alsoKey !== key && this.#log.get(alsoKey) === undefined) batch.put(alsoKey, { node, root: root ?? null, message: null } satisfies Delivery)
@@ -72,14 +86,17 @@ export class Deliveries {
     return task
   }
 
-  /** Answers everybody who waited for a task that is complete now. Returns what they get. */
-  answer(batch: Batch, waiting: readonly string[], task: TaskRecord): readonly Omit<Outcome, 'seq'>[] {
-    return waiting.map((key) => {
-      const { node, root, message } = this.#read(key, task)
-      batch.put(key, { node, root, message: null } satisfies Delivery)
+  /** Answers everybody who waited for a task that is complete now. Returns what they get. @param asked Those of this very batch. */
+  answer(batch: Batch, waiting: readonly string[], task: TaskRecord, asked: ReadonlyMap<string, Delivery> = NONE): readonly Omit<Outcome, 'seq'>[] {
+    const waiters = waiting.map((key) => {
+      const delivery = asked.get(key) ?? this.#read(key, task)
+      batch.put(key, { ...delivery, message: null } satisfies Delivery)
       batch.after(() => this.#lately.forget(key))
-      return this.#outcome(task, node, message ?? {})
+      return { key, ...delivery }
     })
+    if (this.#stages(task.stage)?.gathers === undefined) return waiters.map(({ node, message }) => this.#outcome(task, node, message ?? {}))
+    const members = waiters.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ node, message }) => ({ node, message: message ?? {} }))
+    return members.slice(0, 1).map(({ node, message }) => this.#outcome(task, node, { ...message, payload: gathered(members.map((member) => member.message['payload'])) }))
   }
 
   /** A cancelled task answers nobody. */

@@ -28,6 +28,8 @@ export const listPrefix = (home: Home, state: string, stage: string): string => 
 export const deliveriesPrefix = (task: string): string => `d!${task}!`
 /** One delivery for each node, root and part, however often it is asked for. */
 export const deliveryKey = (task: string, node: string, root: string, part: number): string => `${deliveriesPrefix(task)}${digest(`${node}\0${root}\0${part}`).slice(0, 24)}`
+/** One of those that a stage gathers, whatever brought it. */
+export const memberKey = (task: string, member: number): string => `${deliveriesPrefix(task)}${String(member).padStart(6, '0')}`
 export const JOURNAL = 'j!'
 export const journalKey = (task: string): string => `${JOURNAL}${task}`
 export const madePrefix = (parent: string): string => `m!${parent}!`

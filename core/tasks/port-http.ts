@@ -93,7 +93,7 @@ export function boardRoutes({ board, outcomes, events, gate }: Routed): Router {
     return {}
   })
 
-  post('/events', isDevice, Emit, async (who, { type, key, payload }) => {
+  post('/events', (who) => isDevice(who) || isFlows(who), Emit, async (who, { type, key, payload }) => {
     await events.emit(who.scope, type, key, payload)
     return {}
   })

@@ -13,6 +13,7 @@ export const Waiter = Type.Object({
   message: Type.Record(Type.String(), Type.Unknown()), // JSON; `payload` is what the stage picks its input from
   root: Type.Optional(Type.String()), // id of the outcome or event whose routing asked for it
   part: Type.Optional(Type.Integer({ minimum: 0 })), // tells apart several messages of one root that ask one node for the same work; default 0
+  member: Type.Optional(Type.Integer({ minimum: 0 })), // of a stage that gathers: which of them this is; each counts once
 })
 export type Waiter = Static<typeof Waiter>
 

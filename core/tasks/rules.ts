@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import type { TSchema } from 'typebox'
 import { Fault } from '../contract/fault.ts'
 import type { Doc } from '../contract/records.ts'
 import { homeKey, type Home } from './keys.ts'
-import type { Publication } from './port.ts'
+import type { Publication, Waiter } from './port.ts'
 import type { TaskRecord } from './record.ts'
 import { canonical, misfit, pick, withDefaults } from './shape.ts'
 
@@ -20,13 +20,16 @@ export interface StageRules {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly exclusive?: (input: any) => string
   readonly lease_s: number
+  readonly each?: true
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly gathers?: (input: any) => number
 }
 
 /** A piece of work, told apart by everything that its result depends on. */
-export type Work = Pick<TaskRecord, 'id' | 'stage' | 'version' | 'org' | 'site' | 'input' | 'options' | 'run' | 'resource'>
+export type Work = Pick<TaskRecord, 'id' | 'stage' | 'version' | 'org' | 'site' | 'input' | 'options' | 'run' | 'resource' | 'asker'>
 
-/** Checks what was asked for and names it. @param run Raised to have finished work done again. Throws Fault `stage/unknown`, `input/invalid`. */
-export function workOf(rules: StageRules | null, { org, site }: Home, { stage, input: given, options: chosen = {} }: Publication, run = 0): Work {
+/** Checks what was asked for and names it. @param run Raised to have finished work done again. @param former Who asked for the former run. Throws Fault `stage/unknown`, `input/invalid`. */
+export function workOf(rules: StageRules | null, { org, site }: Home, { stage, input: given, options: chosen = {}, waiter }: Publication, run = 0, former: string | undefined = undefined): Work {
   if (rules === null) throw new Fault('stage/unknown', `No plugin has a stage ${stage}`)
   const input = pick(rules.input, given)
   const wrongInput = misfit(rules.input, input)
@@ -34,10 +37,15 @@ export function workOf(rules: StageRules | null, { org, site }: Home, { stage, i
   const options = rules.options === undefined ? {} : withDefaults(rules.options, pick(rules.options, chosen))
   const wrongOptions = rules.options === undefined ? null : misfit(rules.options, options)
   if (wrongOptions !== null) throw new Fault('input/invalid', `${stage}: its options do not fit: ${wrongOptions}`)
-  const id = hash('sha256', canonical([stage, rules.version, options, input, run, org, site])).slice(0, 32)
+  const asker = rules.each ? { asker: former ?? askerOf(waiter) } : {}
+  const id = hash('sha256', canonical([stage, rules.version, options, input, run, org, site, ...Object.values(asker)])).slice(0, 32)
   const resource = rules.exclusive === undefined ? null : `${homeKey({ org, site })}!${rules.exclusive(input)}`
-  return { id, stage, version: rules.version, org, site, input, options, run, resource }
+  return { id, stage, version: rules.version, org, site, input, options, run, resource, ...asker }
 }
+
+/** Tells the messages apart for which a stage acts. The same one, sent again after a crash, is the same; one that follows from nothing is always new. */
+const askerOf = (waiter: Waiter | undefined): string =>
+  waiter?.root === undefined ? randomUUID() : hash('sha256', canonical([waiter.node, waiter.root, waiter.part ?? 0, waiter.message['payload'] ?? null])).slice(0, 32)
 
 /** Checks an answer and gives its records. Throws Fault `output/invalid`; `stage/failed` when the stage cannot make records of what it allows. */
 export function recordsOf(rules: StageRules, { stage, input }: TaskRecord, output: Record<string, unknown>): readonly Doc[] {

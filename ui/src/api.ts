@@ -25,6 +25,8 @@ const WIRE = {
   retry: 'POST /api/tasks/retry',
   cancel: 'POST /api/tasks/cancel',
   rerun: 'POST /api/tasks/rerun',
+  reviews: 'GET /api/reviews',
+  review: 'POST /api/reviews/:id',
   devices: 'GET /api/devices',
   device: 'GET /api/devices/:id',
   acceptDevice: 'POST /api/joining/accept',

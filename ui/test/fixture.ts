@@ -127,9 +127,15 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     ...yard.answers,
     ...shelf.answers,
     ...garage.answers,
+    reviews: () => ({ reviews: state.empty ? [] : reviews }),
+    review: ({ id }) => {
+      reviews = reviews.filter((review) => review.id !== id)
+      return {}
+    },
     events: () => ({ events: [] }),
     edit: () => ({}),
   }
+  let reviews: Answer<'reviews'>['reviews'] = [{ id: 'asked1', question: 'Is this plate worth a call?', since_ms: now_ms - 1_200_000, asset: world.views[0]!.asset.sha256, name: world.views[0]!.asset.name, camera: 'a229' }]
   const me: Answer<'session'> = { name: 'anna', get role() { return state.role }, mqtt: { username: 'page', password: 'secret' } }
   const meant = ({ ids, stage, drive, assets, from, to }: Ask<'rerun'>) => world.tasks.filter((task) => {
     const view = world.views.find(({ asset }) => asset.name === task.input['name'])

@@ -23,6 +23,13 @@ export const STAGES: Readonly<Record<string, StageRules>> = {
     options: Type.Object({ size_px: Type.Integer({ minimum: 64, default: 640 }) }),
     output: Type.Object({ plates: Type.Array(Type.String()) }),
   },
+  'flow.wait': { version: 1, lease_s: 60, each: true, input: Type.Object({}), output: Type.Object({}) },
+  'flow.join': {
+    version: 1, lease_s: 60,
+    input: Type.Object({ of: Type.String(), count: Type.Integer({ minimum: 1 }) }),
+    output: Type.Object({ gathered: Type.Integer() }),
+    gathers: ({ count }: { count: number }) => count,
+  },
   'lab.exchange': {
     version: 1, lease_s: 30,
     input: Type.Object({ clip: Type.String(), id: Type.String() }),

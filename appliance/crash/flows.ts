@@ -1,0 +1,182 @@
+/**
+ * `npm run crash -- --flows --kills 300`: items pass a flow with every shape of node while Node-RED, core or both are killed and the flow
+ * is deployed anew, at random moments. In the end every item has ended exactly once, and every join has fired exactly once.
+ */
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { FLOW_TOKEN_HEADER, signFlowToken } from '../../core/access/flow-token.ts'
+import { Fault } from '../../core/contract/fault.ts'
+import { HOME } from '../../core/tasks/testing/bench.ts'
+import { boardClient } from '../../core/tasks/port-http.ts'
+import type { StageCount } from '../../core/tasks/port.ts'
+import { makePalette } from '../../flows/palette.ts'
+import { startFlows } from '../../flows/process.ts'
+import type { FlowEntry } from '../../flows/red.ts'
+import { answerTo, expected, itemFlow, items, plugins } from './flow-items.ts'
+import { seeded } from './random.ts'
+
+const SECRET = 'between core and node-red'
+const DEVICE = 'nas'
+const CORE = fileURLToPath(new URL('./flow-core.ts', import.meta.url))
+const STAGES = Object.keys(items.stages!).map((name) => `item.${name}`)
+const CALM_MS = 2_000
+const STUCK_MS = 180_000
+
+export type Blow = 'node-red' | 'core' | 'both' | 'deploy'
+const BLOWS: readonly Blow[] = ['node-red', 'node-red', 'core', 'both', 'deploy']
+
+export interface FlowReport {
+  readonly seed: number
+  readonly items: number
+  readonly blows: Record<Blow, number>
+  readonly completed: number // answers that a device gave and that counted
+  readonly computed: number // answers that it gave: more where one was cut off
+  readonly differences: readonly string[]
+  readonly seconds: number
+}
+
+export async function flowCampaign({ kills, count, spacing_s, seed, signal, say = () => undefined }: { kills: number; count: number; spacing_s: number; seed: number; signal?: AbortSignal; say?: (line: string) => void }): Promise<FlowReport> {
+  const started_ms = performance.now()
+  const dir = await mkdtemp(join(tmpdir(), 'viewshed-flow-crash-'))
+  const random = seeded(seed)
+  const coreSocket = join(dir, 'core.sock')
+  const redSocket = join(dir, 'red.sock')
+  const blows: Record<Blow, number> = { 'node-red': 0, core: 0, both: 0, deploy: 0 }
+  const device = boardClient({ socketPath: coreSocket, token: `device ${DEVICE} home home` })
+  let core = await startCore(dir)
+  const quiet = () => undefined
+  const flows = await startFlows({
+    userDir: join(dir, 'user'), socketPath: redSocket, coreSocket, credentialKeyPath: join(dir, 'key'), token: 'flows flow home home', secret: SECRET,
+    palette: makePalette(plugins), defaultFlow: itemFlow(false), logger: { info: quiet, warn: quiet, error: (line) => say(`node-red: ${line}`) },
+  })
+  let over = false
+  let computed = 0
+  let completed = 0
+  const trouble: string[] = []
+
+  const emitting = (async () => {
+    const every_ms = (kills * spacing_s * 1_000 * 0.9) / count
+    for (let n = 1; n <= count && !over; n++) {
+      await again(() => device.emit(HOME, 'item.came', `item ${n}`, { n }))
+      await wait(every_ms)
+    }
+  })()
+  const working = (async () => {
+    while (!over) {
+      const claims = await again(() => device.claim(DEVICE, HOME, STAGES, 8))
+      if (claims.length === 0) await wait(50)
+      await Promise.all(claims.map(async ({ id, token, stage, input }) => {
+        computed++
+        if ((await again(() => device.complete(DEVICE, { id, token, output: answerTo(stage, input), files: [] }))) === 'complete') completed++
+      }))
+    }
+  })()
+
+  /** Core may be away just now. */
+  async function again<T>(what: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await what()
+      } catch (error) {
+        if (over || !(error instanceof Fault) || error.code !== 'core/unreachable') throw error
+        await wait(50)
+      }
+    }
+  }
+
+  async function strike(blow: Blow): Promise<boolean> {
+    const { pid } = flows.state()
+    if (blow === 'deploy') return deploy(redSocket, itemFlow(random.next() < 0.5))
+    if (blow !== 'core') {
+      if (pid === null) return false
+      process.kill(pid, 'SIGKILL')
+    }
+    if (blow !== 'node-red') {
+      core.kill('SIGKILL')
+      await once(core, 'exit')
+      core = await startCore(dir)
+    }
+    return true
+  }
+
+  try {
+    const killed = () => blows['node-red'] + blows.core + blows.both
+    while (killed() < kills) {
+      await wait(random.wait(spacing_s * 1_000), undefined, { signal })
+      const blow = BLOWS[Math.floor(random.next() * BLOWS.length)]!
+      if (await strike(blow)) blows[blow]++
+      if (killed() % 25 === 0) say(`${Math.round((performance.now() - started_ms) / 1000)} s: ${JSON.stringify(blows)}`)
+    }
+    await emitting
+    trouble.push(...await settled())
+    const { counts } = await look(core)
+    trouble.push(...unlike(expected(count), counts))
+    if (flows.safeMode) trouble.push('Node-RED is in safe mode')
+    return { seed, items: count, blows, completed, computed, differences: trouble, seconds: Math.round((performance.now() - started_ms) / 1000) }
+  } finally {
+    over = true
+    await flows.stop()
+    core.kill('SIGKILL')
+    device.close()
+    await Promise.allSettled([emitting, working])
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  /** Until nothing is under way for a while, or nothing moves any more. */
+  async function settled(): Promise<string[]> {
+    let last = ''
+    for (let calm_ms = performance.now(), moved_ms = calm_ms; ;) {
+      await wait(100, undefined, { signal })
+      const { counts, unrouted } = await look(core)
+      const now = JSON.stringify(counts)
+      const held = flows.held().total
+      if (now !== last) moved_ms = performance.now()
+      last = now
+      if (unrouted > 0 || held > 0 || counts.some(({ pending, running }) => pending + running > 0)) calm_ms = performance.now()
+      if (performance.now() - calm_ms > CALM_MS) return []
+      if (performance.now() - moved_ms > STUCK_MS) return [`stuck: ${unrouted} unrouted, ${JSON.stringify(flows.held())}, ${now}`]
+    }
+  }
+}
+
+async function startCore(dir: string): Promise<ChildProcess> {
+  const core = fork(CORE, [dir], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  await Promise.race([once(core, 'message'), once(core, 'exit').then(() => { throw new Error('core did not start') })])
+  return core
+}
+
+async function look(core: ChildProcess): Promise<{ counts: StageCount[]; unrouted: number }> {
+  const answer = once(core, 'message')
+  core.send('counts')
+  const [said] = (await answer) as [{ counts: StageCount[]; unrouted: number }]
+  return said
+}
+
+/** Through the editor's own door; false: it is not there just now. */
+function deploy(socketPath: string, flow: readonly FlowEntry[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const sent = request({
+      socketPath, method: 'POST', path: '/flows/flows', timeout: 10_000,
+      headers: { [FLOW_TOKEN_HEADER]: signFlowToken(SECRET, { name: 'Ada', access: 'write' }, Date.now()), 'content-type': 'application/json', 'node-red-deployment-type': 'full' },
+    }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode! < 300)
+    })
+    sent.on('timeout', () => sent.destroy())
+    sent.on('error', () => resolve(false))
+    sent.end(JSON.stringify(flow))
+  })
+}
+
+function unlike(wanted: Record<string, number>, counts: readonly StageCount[]): string[] {
+  return Object.entries(wanted).flatMap(([stage, want]) => {
+    const { pending = 0, complete = 0, parked = 0 } = counts.find((count) => count.stage === stage) ?? {}
+    return complete === want && pending === 0 && parked === 0 ? [] : [`${stage}: ${complete} complete of ${want}, ${pending} pending, ${parked} parked`]
+  })
+}
