@@ -15,7 +15,7 @@ import { drop, makeRecording, type Recording } from './crash/footage.ts'
 import { readLedger, type Ledger } from './crash/ledger.ts'
 import { whyNoNet } from './crash/net.ts'
 import { FAULTS, fellsAppliance, KILLS, plan, type FaultKind, type Kill } from './crash/plan.ts'
-import { differences, snapshot, type Snapshot, type Toll } from './crash/snapshot.ts'
+import { differences, snapshot, stagedIn, type Snapshot, type Toll } from './crash/snapshot.ts'
 import { openStack, type Stack } from './crash/stack.ts'
 import { startViolence } from './crash/violence.ts'
 
@@ -134,6 +134,7 @@ async function run(stack: Stack, signal: AbortSignal, happen: () => Promise<void
     await Promise.all(stack.devices.map((device) => device.join(stack.api)))
     await happen()
     await settle(stack, footage.dropped.length, signal, tell)
+    await cleared(stack, signal)
     const state = await snapshot(await stack.api(), { media: join(stack.home, 'media'), archive: join(stack.home, 'archive') })
     await stack.stop()
     return { state, ledger: await readLedger(stack.home), orphans: await stack.orphans() }
@@ -162,6 +163,11 @@ async function settle(stack: Stack, clips: number, signal: AbortSignal, tell: ()
     last = now
     await tell()
   }
+}
+
+/** What late writers left in staging goes within a minute; what has not gone after two is a difference. */
+async function cleared({ home }: Stack, signal: AbortSignal): Promise<void> {
+  for (let looks = 0; looks < 120_000 / LOOK_MS && (await stagedIn(join(home, 'media'), join(home, 'archive'))).length > 0; looks++) await wait(LOOK_MS, undefined, { signal })
 }
 
 /** Null: it does not answer just now. */

@@ -23,7 +23,11 @@ export interface Snapshot {
 export interface Toll { readonly most_interruptions: number; readonly most_attempts: number; readonly lost: number; readonly taken_over: number; readonly by: Readonly<Record<string, number>> }
 
 const PAGE = 1000
+const STAGED = '.viewshed/staging/'
 const HOUR_MS = 3_600_000
+
+/** Files that are not at their place. @param roots of volumes */
+export const stagedIn = async (...roots: string[]): Promise<string[]> => (await Promise.all(roots.map(walk))).flatMap((paths, i) => paths.filter((path) => relative(roots[i]!, path).startsWith(STAGED)))
 
 /** @param volumes folder of each volume */
 export async function snapshot(api: Client, volumes: Record<string, string>): Promise<Snapshot> {
@@ -32,7 +36,7 @@ export async function snapshot(api: Client, volumes: Record<string, string>): Pr
   for (const [volume, root] of Object.entries(volumes))
     for (const path of await walk(root)) {
       const name = relative(root, path)
-      if (name.startsWith('.viewshed/staging/')) wrong.push(`left in staging: ${volume}/${name}`)
+      if (name.startsWith(STAGED)) wrong.push(`left in staging: ${volume}/${name}`)
       else if (!name.startsWith('.viewshed/')) files.set(`${volume}/${name}`, await hashFile(path))
     }
 

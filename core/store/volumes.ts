@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { lstat, readdir, realpath, rm, statfs, unlink } from 'node:fs/promises'
-import { dirname, join, sep } from 'node:path'
+import { basename, dirname, join, sep } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
@@ -25,6 +25,8 @@ export interface VolumeMemory { get(name: string): string | undefined; set(name:
 export const STAGING = join(OWN, 'staging')
 /** Of that, what comes piece by piece from cameras; a folder each. */
 export const RECEIVING = join(STAGING, 'receive')
+/** Of that, what watchers copy. */
+const PUT = 'put'
 const RECEIVING_STALE_MS = 30 * 86_400_000
 
 const NOWHERE: RemoteMemory = { id: () => undefined, hostKey: () => undefined, keep: null }
@@ -108,23 +110,27 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
   /** What is staged under this token; with null, under every token of the task. What lies far away is swept when it is there. */
   async function drop(task: string, token: string | null): Promise<void> {
     for (const volume of byName.keys()) {
-      const own = await staging(volume, task, token).catch((e: unknown) => {
-        if (e instanceof Fault && e.code === 'media/unmounted') return null
-        throw e
-      })
-      if (own) await rm(own, { recursive: true, force: true })
+      const own = await ifMounted(staging(volume, task, token))
+      if (own !== null) await rm(own, { recursive: true, force: true })
     }
+  }
+
+  /** Tasks for which something is staged on a mounted volume of this machine. */
+  async function tasks(): Promise<readonly string[]> {
+    const mounted = await Promise.all([...byName.keys()].map((volume) => ifMounted(root(volume))))
+    const names = await Promise.all(mounted.map((base) => (base === null ? [] : namesIn(join(base, STAGING)))))
+    return [...new Set(names.flat())].filter((name) => name !== PUT && name !== basename(RECEIVING))
   }
 
   /** A watcher's file: into its place at once. */
   async function put(volume: string, path: string, localPath: string): Promise<MediaRef> {
     const id = randomUUID()
-    const ref = await stage('put', id, volume, path, localPath)
+    const ref = await stage(PUT, id, volume, path, localPath)
     try {
-      await moveWithoutOverwrite(await stagedPath('put', id, ref), join(await root(volume), ...safeParts(path)), ref)
+      await moveWithoutOverwrite(await stagedPath(PUT, id, ref), join(await root(volume), ...safeParts(path)), ref)
       crashPoint('volume.placed')
     } finally {
-      await rm(await staging(volume, 'put', id), { recursive: true, force: true })
+      await rm(await staging(volume, PUT, id), { recursive: true, force: true })
     }
     return ref
   }
@@ -132,7 +138,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
   /** Staging folders of watchers that died; called before any watcher runs. What is being received goes on, unless nothing came for a month. */
   async function sweep(now_ms = Date.now()): Promise<void> {
     for (const spec of byName.values()) {
-      await rm(join(spec.root, STAGING, 'put'), { recursive: true, force: true })
+      await rm(join(spec.root, STAGING, PUT), { recursive: true, force: true })
       await dropStale(join(spec.root, RECEIVING), now_ms - RECEIVING_STALE_MS)
     }
   }
@@ -156,7 +162,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
   /** Within an org only its own volumes have a name. */
   const orgOf = (volume: string): string | null => byName.get(volume)?.org ?? far.orgOf(volume)
 
-  return { names: [...byName.keys(), ...far.names], specs, far, orgOf, at, root, resolve, stage, stagedPath, verify, place, drop, put, sweep, states }
+  return { names: [...byName.keys(), ...far.names], specs, far, orgOf, at, root, resolve, stage, stagedPath, verify, place, drop, tasks, put, sweep, states }
 }
 
 async function adopt(spec: VolumeSpec, memory: VolumeMemory): Promise<void> {
@@ -178,6 +184,12 @@ const namePart = (id: string): string => {
 }
 
 const sizeOf = async (path: string): Promise<number | null> => (await stateAt(path))?.bytes ?? null
+
+/** Null: its volume is not there. */
+const ifMounted = (path: Promise<string>): Promise<string | null> => path.catch((e: unknown) => {
+  if (e instanceof Fault && e.code === 'media/unmounted') return null
+  throw e
+})
 
 async function dropStale(folder: string, before_ms: number): Promise<void> {
   for (const name of await namesIn(folder)) {

@@ -160,7 +160,7 @@ async function openIn(dir: string, heard?: (ops: readonly LogOp[]) => void): Pro
   const outcomes = await openOutcomes({ log, clock: Date.now })
   const board = await openBoard({
     log, outcomes, stages: () => RULES, stageNames: STAGE_NAMES, clock: Date.now, sweep_ms: 0,
-    volumes: { verify: async () => undefined, place: async () => undefined, drop: async () => undefined },
+    volumes: { verify: async () => undefined, place: async () => undefined, drop: async () => undefined, tasks: async () => [] },
   })
   listening = true
   return { log, board, outcomes, close: async () => {

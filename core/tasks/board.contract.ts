@@ -322,6 +322,28 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       expect(await payloads()).toEqual([['n2', { clip: 'a', kept: true, length: 0, picture: ours }]])
     })
 
+    test('what somebody writes for a task that is complete, and never answers, goes within a minute; what is written for an open one stays', async () => {
+      await publish({ stage: 'clip.thumb', input: { clip: 'a', length: 7 } }, { stage: 'clip.thumb', input: { clip: 'b', length: 7 } })
+      const lost = await claim('nas', 'clip.thumb')
+      const open = await claim('pc', 'clip.thumb')
+      bench.clock.now_ms += 61 * SECOND_MS
+      await bench.device('pc').renew('pc', [open])
+      await bench.board.sweep()
+      const held = await claim('shed', 'clip.thumb')
+      expect(held.id).toBe(lost.id)
+      const ours = await bench.folder.stage(held.id, held.token, 'thumbs/a.jpg', 'a')
+      expect(await bench.device('shed').complete('shed', { id: held.id, token: held.token, output: { picture: ours }, files: [ours] })).toBe('complete')
+
+      await bench.folder.stage(lost.id, lost.token, 'thumbs/a.jpg', 'late')
+      await bench.folder.stage(open.id, open.token, 'thumbs/b.jpg', 'half')
+      await bench.folder.stage('nobody', 'nothing', 'of/a/task.jpg', 'that was cancelled')
+      bench.clock.now_ms += 61 * SECOND_MS
+      await bench.device('pc').renew('pc', [open])
+      await bench.board.sweep()
+      expect((await bench.folder.staged()).map((path) => path.split('/').slice(-2).join('/'))).toEqual(['thumbs/b.jpg'])
+      expect(await bench.folder.files()).toEqual({ 'thumbs/a.jpg': 'a' })
+    })
+
     test('other bytes at the place refuse the answer and change nothing', async () => {
       await publish(...['a', 'b'].map((clip) => ({ stage: 'clip.thumb', input: { clip, length: 7 } })))
       const [a, b] = await bench.device('nas').claim('nas', HOME, ['clip.thumb'], 2)

@@ -10,6 +10,7 @@ import type { TaskEnd } from './gate.ts'
 import { homeKey, journalKey, type Home } from './keys.ts'
 import { Lanes } from './lanes.ts'
 import type { Lease } from './leases.ts'
+import { Leftovers } from './leftovers.ts'
 import { Lending } from './lending.ts'
 import * as machine from './machine.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -88,6 +89,7 @@ class TaskBoard implements OpenBoard {
   readonly #lending: Lending
   readonly #journals: Journals
   readonly #deliveries: Deliveries
+  readonly #leftovers: Leftovers
   readonly #desk: BoardDesk
   readonly #timer: NodeJS.Timeout | undefined
   #sweeping: Promise<void> | null = null
@@ -105,6 +107,7 @@ class TaskBoard implements OpenBoard {
     this.#lending = new Lending({ log, tasks, stages, clock, steady: this.#steady, onWork: (of, home) => parts.onWork?.(of, home) })
     this.#journals = new Journals(log, outcomes, volumes, this.#trouble)
     this.#deliveries = new Deliveries(log, outcomes, this.#journals, tasks, stages)
+    this.#leftovers = new Leftovers(tasks, this.#journals, volumes, this.#lanes)
     this.#desk = openDesk({
       log, outcomes, clock, turn: this.#turn, stages, stageNames, tasks, lanes: this.#lanes, leases: this.#lending.leases, deliveries: this.#deliveries,
       offered: (offers) => this.#offer(offers),
@@ -304,6 +307,7 @@ class TaskBoard implements OpenBoard {
     const lost = this.#lending.leases.all().filter((lease) => this.#lending.isOver(lease))
     await Promise.all(lost.map((lease) => this.#interrupt(lease, `said nothing for ${lease.lease_s} s`)))
     for (const id of this.#journals.due(this.#steady())) await this.#lanes.alone([id], () => this.#journals.place(id))
+    await this.#leftovers.clear(this.#steady())
   }
 
   async gone(device: string): Promise<void> {

@@ -9,4 +9,6 @@ export interface StagedFiles {
   place(task: string, token: string, files: readonly MediaRef[]): Promise<void>
   /** Removes what is staged under this token, or with null under every token of the task. Nothing there is no failure. */
   drop(task: string, token: string | null): Promise<void>
+  /** For which something is staged on a volume that is at hand. */
+  tasks(): Promise<readonly string[]>
 }

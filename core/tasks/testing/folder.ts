@@ -1,7 +1,7 @@
 /** Volumes as plain folders: as much of them as the board needs. */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { Fault } from '../../contract/fault.ts'
 import type { MediaRef } from '../../contract/media.ts'
 import type { StagedFiles } from '../staged.ts'
@@ -61,6 +61,9 @@ export function folder(root: string): Folder {
     async drop(task, token) {
       mounted()
       await rm(token === null ? join(root, 'staging', task) : staging(task, token), { recursive: true, force: true })
+    },
+    async tasks() {
+      return self.away ? [] : [...new Set((await list(join(root, 'staging'))).map((path) => relative(join(root, 'staging'), path).split(sep)[0]!))]
     },
     async files() {
       const media = join(root, 'media')

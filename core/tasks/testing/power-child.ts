@@ -45,6 +45,7 @@ if (look === '--look') {
         }
       },
       drop: async (_task, token) => void staged.delete(token ?? ''),
+      tasks: async () => [],
     },
   })
   let next = 0

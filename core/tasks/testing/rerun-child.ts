@@ -18,7 +18,7 @@ const outcomes = await openOutcomes({ log, clock })
 const events = openEvents({ log, outcomes, clock })
 const board = await openBoard({
   log, outcomes, clock, stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES), sweep_ms: 0,
-  volumes: { verify: async () => undefined, place: async () => undefined, drop: async () => undefined },
+  volumes: { verify: async () => undefined, place: async () => undefined, drop: async () => undefined, tasks: async () => [] },
 })
 
 async function finish(): Promise<void> {
