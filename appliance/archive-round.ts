@@ -42,7 +42,8 @@ export async function archiveRound({ scope, catalogue, events, plugins, registry
   return said
 }
 
-export function startArchiveRounds(parts: ArchiveParts): { close(): void } {
+/** `round` at once, besides. */
+export function startArchiveRounds(parts: ArchiveParts): { round(): Promise<number>; close(): void } {
   const timer = setInterval(() => void archiveRound(parts).catch((e: unknown) => parts.warn(e, 'archive folders could not be looked through; they are at the next round')), EVERY_MS).unref()
-  return { close: () => clearInterval(timer) }
+  return { round: () => archiveRound(parts), close: () => clearInterval(timer) }
 }

@@ -38,11 +38,11 @@ import { boardRoutes } from '../core/tasks/port-http.ts'
 import defaultFlow from '../flows/default.json' with { type: 'json' }
 import { linksOf } from '../flows/links.ts'
 import type { Flows } from '../flows/process.ts'
+import { startArchiveRounds } from './archive-round.ts'
 import type { Config } from './config.ts'
 import { doorRoutes, ownRoutes } from './own-routes.ts'
 import { openOwnWork } from './own-work.ts'
 import { openPlayable } from './playable.ts'
-import { startArchiveRounds } from './archive-round.ts'
 import { startRetention } from './retention-clock.ts'
 import { statusOf } from './status.ts'
 import { volumeRoutes } from './volume-routes.ts'
@@ -56,6 +56,8 @@ export interface Core {
   readonly board: OpenBoard
   readonly devices: Devices
   readonly volumes: Awaited<ReturnType<typeof openVolumes>>
+  /** Looks through the archive folders now; resolves to how many things are asked for. */
+  fillFolders(): Promise<number>
   /** Where core's own processes reach it, and where Node-RED is expected to listen. */
   readonly sockets: { readonly core: string; readonly flows: string }
   readonly flowSecret: string // shared with Node-RED
@@ -220,6 +222,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     board,
     devices,
     volumes,
+    fillFolders: folders.round,
     sockets: { core: coreSocket, flows: flowsSocket },
     flowSecret: secret,
     tokenFor(kind, id, role) {

@@ -109,3 +109,20 @@ test('from the report over smaller copies and the trash to what is gone; it play
   expect(left.map((name) => /\d+p(?=\.)|raw/.exec(name)![0]).sort()).toEqual(['540p', '720p', 'raw'])
   await Promise.all([young, old].map(plays))
 })
+
+test('what archive folders lack is asked for, laid there by the flow, and asked for no more', async () => {
+  expect(await appliance.fillFolders()).toBe(4) // for each a summary and the one smaller copy it has
+  await settled(2)
+  await expect.poll(() => Promise.all([young, old].map(rolesOf)), { timeout: 30_000 }).toEqual([['720p', 'archive', 'archive-720p', 'original'], ['540p', 'archive', 'archive-540p']])
+  for (const sha256 of [young, old]) {
+    const { asset, copies } = await admin.asset({ id: sha256 })
+    const summary = JSON.parse(await readFile(join(dir, 'archive', sha256, 'summary.json'), 'utf8')) as Record<string, unknown>
+    expect(summary).toMatchObject({ recording: { name: asset.name, camera: 'Van' }, start: new Date(asset.start_ms!).toISOString(), original: { file: asset.name, sha256 }, seen: [], looked: [{ found: 0 }] })
+    expect(await readFile(join(dir, 'archive', sha256, asset.name))).toEqual(await readFile(join(dir, 'card', asset.name)))
+    const second = copies.find(({ role }) => role.startsWith('archive-'))!
+    expect(copies.find(({ role }) => second.role === `archive-${role}`)?.media.sha256).toBe(second.media.sha256)
+  }
+  expect(await appliance.fillFolders()).toBe(0)
+  await Promise.all([young, old].map(plays))
+  await expect.poll(async () => (await report()).lines.filter((line) => line.includes('archive-')), { timeout: 40_000, interval: 500 }).toEqual(['old archive-540p: stays, other-volume', 'young archive-720p: stays, other-volume'])
+})

@@ -12,7 +12,7 @@ import { openCore, type Core } from './core.ts'
 import { announce } from './discover.ts'
 import { startOwnAgent } from './own-agent.ts'
 
-export type Appliance = Pick<Core, 'url' | 'access' | 'enterLink' | 'close'>
+export type Appliance = Pick<Core, 'url' | 'access' | 'enterLink' | 'fillFolders' | 'close'>
 
 const NAS = 'nas' // the name of the agent that core starts
 
@@ -34,6 +34,7 @@ export async function serve(config: Config): Promise<Appliance> {
     url: core.url,
     access: core.access,
     enterLink: core.enterLink,
+    fillFolders: core.fillFolders,
     async close() {
       await Promise.all([agent.stop(), flows.stop()])
       await core.close()

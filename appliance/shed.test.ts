@@ -1,4 +1,5 @@
 /** A shed with a real OpenSSH server, and what may happen to it: whatever that is, the archive converges, and what is called archived reads back as it should. */
+import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo } from 'node:net'
@@ -6,12 +7,15 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openRemotes, type RemoteMemory, type Remotes } from '../core/store/volume/remotes.ts'
 import { openSshd, whyNoSshd, type Sshd } from '../core/store/volume/testing/sshd.ts'
 import { openDisk, whyNoDisk } from './crash/disk.ts'
+import { openNet, whyNoNet } from './crash/net.ts'
 import { openLink } from './test/link.ts'
 
+const CHILD = fileURLToPath(new URL('./test/shed-child.ts', import.meta.url))
 const NONE = whyNoSshd()
 const NO_DISK = whyNoDisk()
 const MIB = 1 << 20
@@ -213,6 +217,39 @@ for (const commands of [true, false]) describe.skipIf(NONE !== null)(NONE ?? `a 
     for (const id of ['old', 'new']) await remotes.stage(id, 'archive', 'a/clip.mp4', path, signal)
     await remotes.sweep(async (id) => id === 'old')
     expect(await readdir(join(root, '.viewshed/staging'))).toEqual(['new'])
+  })
+})
+
+const NO_NET = whyNoNet()
+
+describe.skipIf((NONE ?? NO_NET) !== null)(NONE ?? NO_NET ?? 'a shed behind a link of its own', () => {
+  test('slow by tbf, losing packets and unplugged in the middle: the file is there, whole', { timeout: 180_000 }, async ({ onTestFinished }) => {
+    const home = await mkdtemp(join(tmpdir(), 'viewshed-shed-net-'))
+    onTestFinished(() => rm(home, { recursive: true, force: true, maxRetries: 5 }))
+    const net = openNet(1)
+    onTestFinished(() => net.close())
+    const link = net.devices[0]!
+    const sshd = await openSshd(join(home, 'sshd'), true, net.appliance.enter)
+    onTestFinished(() => sshd.close())
+    link.slow(20)
+    link.lose(0.01)
+    const [root, file, content] = [join(home, 'shed'), join(home, 'clip'), randomBytes(8 * MIB)]
+    await mkdir(root)
+    await writeFile(file, content)
+    const [command, ...words] = [...link.enter, process.execPath, '--disable-warning=ExperimentalWarning', CHILD, JSON.stringify({ host: link.appliance, port: sshd.port, user: sshd.user, keyFile: sshd.keyFile, root, file, path: 'a/clip.mp4' })]
+    const child = spawn(command!, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+    let said = ''
+    child.stdout.on('data', (text) => { said += String(text) })
+    const ended = once(child, 'close')
+    const part = join(root, '.viewshed/staging/task1', `${sha256(content)}.part`)
+    await expect.poll(() => stat(part).then(({ size }) => size, () => 0), { timeout: 60_000, interval: 20 }).toBeGreaterThan(2 * MIB)
+    link.cut()
+    await wait(2_000)
+    expect((await stat(part)).size).toBeLessThan(content.length)
+    link.restore()
+    await ended
+    expect(JSON.parse(said)).toEqual({ sha256: sha256(content), reread: sha256(content) })
+    expect(sha256(await readFile(join(root, 'a/clip.mp4')))).toBe(sha256(content))
   })
 })
 

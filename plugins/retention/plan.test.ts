@@ -35,6 +35,16 @@ test('a copy that is not there yet is asked for, from the original', () => {
   expect(plan(library([item(clip, [original(clip, { there: false }), copy(clip, '1080p')])]), settings()).makes).toEqual([{ sha256: clip.sha256, rung: '720p', media: copy(clip, '1080p').media }])
 })
 
+test('a small copy in the archive folder is a second one: it plays when the first is gone, and never lets an original go by itself', () => {
+  const second = { ...copy(clip, '720p'), role: 'archive-720p', media: { ...copy(clip, '720p').media, volume: 'archive', path: `${clip.sha256}/video_720p.mp4` } }
+  expect(lineOf([due[0]!, archived(clip), second])).toMatchObject({ goes: false, reason: 'to-make' })
+  expect(lineOf([...due, second])).toMatchObject({ goes: true, replaced_by: [due[1]!.media, due[2]!.media] })
+  expect(lineOf([...due, second], {}, settings(), undefined, 'archive-720p')).toMatchObject({ goes: false, reason: 'other-volume' })
+  const old = asset(2, { start_ms: NOW_MS - 400 * DAY_MS })
+  const last = { ...copy(old, '540p'), role: 'archive-540p', media: { ...copy(old, '540p').media, volume: 'archive', path: `${old.sha256}/video_540p.mp4` } }
+  expect(lineOf([copy(old, '540p'), last], { asset: old }, settings(), undefined, '540p')).toMatchObject({ goes: true, reason: 'goes', replaced_by: [last.media] })
+})
+
 describe('stays', () => {
   const small = (over: Partial<LibraryFile>) => [due[0]!, copy(clip, '720p', over), due[2]!]
   const archive = (over: Partial<LibraryFile>) => [due[0]!, due[1]!, archived(clip, over)]

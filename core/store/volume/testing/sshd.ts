@@ -30,8 +30,11 @@ export function whyNoSshd(): string | null {
   return spawnSync('ssh-keygen', ['-?']).error ? 'there is no ssh-keygen here (apt-get install openssh-client)' : null
 }
 
-/** @param home for its configuration and keys. @param commands whether its shell may be used; otherwise it speaks SFTP only, whatever it is asked */
-export async function openSshd(home: string, commands: boolean): Promise<Sshd> {
+/**
+ * @param home for its configuration and keys. @param commands whether its shell may be used; otherwise it speaks SFTP only, whatever it is asked.
+ * @param enter words before its command: it runs in a network namespace of ours then, and listens to all that reach it there
+ */
+export async function openSshd(home: string, commands: boolean, enter: readonly string[] = []): Promise<Sshd> {
   mkdirSync(home, { recursive: true })
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true })
   const keyFile = join(home, 'client')
@@ -42,7 +45,7 @@ export async function openSshd(home: string, commands: boolean): Promise<Sshd> {
   await writeFile(join(home, 'authorized_keys'), readFileSync(`${keyFile}.pub`))
   const config = join(home, 'sshd_config')
   await writeFile(config, [
-    `Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${hostKey}`, `AuthorizedKeysFile ${join(home, 'authorized_keys')}`, `PidFile ${join(home, 'pid')}`,
+    `Port ${port}`, `ListenAddress ${enter.length > 0 ? '0.0.0.0' : '127.0.0.1'}`, `HostKey ${hostKey}`, `AuthorizedKeysFile ${join(home, 'authorized_keys')}`, `PidFile ${join(home, 'pid')}`,
     'UsePAM no', 'StrictModes no', 'PermitRootLogin yes', 'PasswordAuthentication no', 'MaxStartups 100', 'UseDNS no', 'Subsystem sftp internal-sftp',
     ...(commands ? [] : ['ForceCommand internal-sftp']),
   ].join('\n'))
@@ -53,9 +56,11 @@ export async function openSshd(home: string, commands: boolean): Promise<Sshd> {
       await rm(hostKey)
       generate(hostKey)
     }
-    child = spawn(SSHD!, ['-D', '-f', config, '-E', join(home, 'log')], { stdio: 'ignore' })
+    await rm(join(home, 'pid'), { force: true })
+    const [command, ...words] = [...enter, SSHD!, '-D', '-f', config, '-E', join(home, 'log')]
+    child = spawn(command!, words, { stdio: 'ignore' })
     const until_ms = performance.now() + START_MS
-    while (!(await answers(port))) {
+    while (enter.length > 0 ? !existsSync(join(home, 'pid')) : !(await answers(port))) { // from here nobody reaches into a namespace
       if (performance.now() > until_ms || child.exitCode !== null) throw new Error(`sshd did not start: ${readFileSync(join(home, 'log'), 'utf8')}`)
       await new Promise((again) => setTimeout(again, 20))
     }
