@@ -22,7 +22,7 @@ const check = (...nodes: FlowEntry[]) => checkFlow([{ id: 'tab', type: 'tab' }, 
 
 test('a flow in which all fits has nothing said against it; the shipped one neither, as far as wires go', () => {
   expect(check(node('a', 'x.came', ['b']), node('b', 'x.probe', ['c']), node('c', 'switch', ['d']), node('d', 'x.thumbs', [], { width_px: '640' }))).toEqual([])
-  const shipped = JSON.parse(readFileSync(new URL('./default.json', import.meta.url), 'utf8')) as FlowEntry[]
+  const shipped = JSON.parse(readFileSync(new URL('./shipped/drive.json', import.meta.url), 'utf8')) as FlowEntry[]
   expect(checkFlow(shipped, { ...PARTS, palette: [], isKnown: () => true })).toEqual([])
 })
 
