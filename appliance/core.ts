@@ -35,9 +35,10 @@ import { openEvents } from '../core/tasks/events.ts'
 import { openOutcomes } from '../core/tasks/outcomes.ts'
 import type { OwnWork } from '../core/tasks/own.ts'
 import { boardRoutes } from '../core/tasks/port-http.ts'
-import defaultFlow from '../flows/default.json' with { type: 'json' }
 import { linksOf } from '../flows/links.ts'
+import { firstFlow } from '../flows/pipelines.ts'
 import type { Flows } from '../flows/process.ts'
+import type { FlowEntry } from '../flows/red.ts'
 import { startArchiveRounds } from './archive-round.ts'
 import type { Config } from './config.ts'
 import { doorRoutes, ownRoutes } from './own-routes.ts'
@@ -45,6 +46,7 @@ import { openOwnWork } from './own-work.ts'
 import { openPlayable } from './playable.ts'
 import { startRetention } from './retention-clock.ts'
 import { statusOf } from './status.ts'
+import { unableOf } from './unable.ts'
 import { volumeRoutes } from './volume-routes.ts'
 
 export interface Core {
@@ -66,7 +68,7 @@ export interface Core {
   /** An address that signs a browser in once, by the cookie of a session that the caller holds already. */
   enterLink(cookie: string): string
   /** Node-RED, once it is started: its nodes are told the counts, its state shows in the status. */
-  attach(flows: Pick<Flows, 'state' | 'count'>): void
+  attach(flows: Pick<Flows, 'state' | 'count' | 'setUnable'>): void
   close(): Promise<void>
 }
 
@@ -97,7 +99,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const outcomes = await openOutcomes({ log: store, clock: Date.now })
   let counting: NodeJS.Timeout | undefined
-  let flows: Pick<Flows, 'state' | 'count'> | null = null
+  let flows: Pick<Flows, 'state'> | null = null
   let countsChanged = true
   const changed = (kinds: readonly string[]) => broker.announce(HOME, kinds)
   let ownWork: OwnWork | null = null
@@ -236,10 +238,12 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     },
     attach(started) {
       flows = started
+      let idle = 0
       counting = setInterval(() => {
-        if (!countsChanged) return
+        if (!countsChanged && ++idle % 10 !== 0) return // devices come and go without a count that changes
         countsChanged = false
         void board.counts(SCOPE).then((counts) => started.count(counts), (e: unknown) => log.warn(e, 'the counts beneath the nodes are old'))
+        void devices.views(SCOPE).then((views) => started.setUnable(unableOf(registry.stages, views)), (e: unknown) => log.warn(e, 'what no device can run is not known'))
       }, COUNT_EVERY_MS)
     },
     async close() {
@@ -267,9 +271,9 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 const own = (kind: Principal['kind'], id: string, role: Scope['role']): Principal => ({ kind, id, name: id, scope: { ...HOME, role } })
 
 /** The deployed flow; a file that somebody broke shows no links until it is mended in the editor. */
-function flowOf(text: string | null): typeof defaultFlow {
+function flowOf(text: string | null): readonly FlowEntry[] {
   try {
-    return text === null ? defaultFlow : (JSON.parse(text) as typeof defaultFlow)
+    return text === null ? firstFlow : (JSON.parse(text) as FlowEntry[])
   } catch (e) {
     if (e instanceof SyntaxError) return []
     throw e

@@ -3,8 +3,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { HOME } from '../core/access/scope.ts'
-import defaultFlow from '../flows/default.json' with { type: 'json' }
 import { makePalette } from '../flows/palette.ts'
+import { firstFlow, PIPELINES } from '../flows/pipelines.ts'
 import { startFlows } from '../flows/process.ts'
 import plugins from '../plugins/index.ts'
 import { readConfig, type Config } from './config.ts'
@@ -23,7 +23,7 @@ export async function serve(config: Config): Promise<Appliance> {
   const flows = await startFlows({
     userDir: join(config.folder, 'node-red'), credentialKeyPath: join(config.folder, 'node-red.key'),
     socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', 'flows', 'admin'),
-    palette: makePalette(plugins), defaultFlow, logger: log.child({ name: 'node-red' }),
+    palette: makePalette(plugins), defaultFlow: firstFlow, pipelines: PIPELINES, logger: log.child({ name: 'node-red' }),
   })
   core.attach(flows)
   const agent = startOwnAgent({

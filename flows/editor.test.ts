@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { packageOf, writePalette } from './editor.ts'
 import type { Field, PaletteNode } from './palette.ts'
 
-const field = (name: string, more: Partial<Field>): Field => ({ name, label: name, help: '', kind: 'text', required: false, default: null, min: null, max: null, choices: [], ...more })
+const field = (name: string, more: Partial<Field>): Field => ({ name, label: name, help: '', kind: 'text', required: false, default: null, min: null, max: null, pattern: null, choices: [], ...more })
 const node: PaletteNode = {
   type: 'clip.thumbs', kind: 'stage', plugin: 'clip', category: 'Clips', title: 'Make </script><b>thumbs', help: 'A & B', color: '#ffffff',
   takes: [{ name: 'media', type: 'file', help: 'Which', required: true }], gives: [], ways: [], each: false, gathers: false,
@@ -48,12 +48,12 @@ afterEach(() => rm(folder, { recursive: true }))
 
 test('written again, what says the same is not touched, and what no plugin has any more goes', async () => {
   await writePalette(folder, [node, { ...node, plugin: 'old', type: 'old.one' }])
-  expect((await readdir(folder)).sort()).toEqual(['clip.html', 'clip.js', 'old.html', 'old.js', 'package.json'])
+  expect((await readdir(folder)).sort()).toEqual(['clip.html', 'clip.js', 'editor.html', 'editor.js', 'old.html', 'old.js', 'package.json'])
   const long_ago = new Date(1_000_000_000_000)
   await utimes(join(folder, 'clip.html'), long_ago, long_ago)
   await writeFile(join(folder, 'clip.js'), 'somebody edited this')
   await writePalette(folder, [node])
-  expect((await readdir(folder)).sort()).toEqual(['clip.html', 'clip.js', 'package.json'])
+  expect((await readdir(folder)).sort()).toEqual(['clip.html', 'clip.js', 'editor.html', 'editor.js', 'package.json'])
   expect((await stat(join(folder, 'clip.html'))).mtimeMs).toBe(1_000_000_000_000)
   expect((await stat(join(folder, 'clip.js'))).size).toBe(packageOf([node]).get('clip.js')!.length)
 })

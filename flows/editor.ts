@@ -2,6 +2,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readOrNull } from '../core/store/durable.ts'
+import { editorPage } from './editor-page.ts'
 import type { Field, Palette, PaletteNode, Port } from './palette.ts'
 
 /**
@@ -22,7 +23,9 @@ export async function writePalette(directory: string, palette: Palette): Promise
 export function packageOf(palette: Palette): Map<string, string> {
   const plugins = Map.groupBy(palette, (node) => node.plugin)
   const nodes = Object.fromEntries([...plugins.keys()].map((plugin) => [plugin, `${plugin}.js`]))
-  const files = new Map([['package.json', `${JSON.stringify({ name: 'node-red-contrib-viewshed', version: '1.0.0', type: 'commonjs', 'node-red': { version: '>=5.0.0', nodes } }, null, 2)}\n`]])
+  const files = new Map([['package.json', `${JSON.stringify({ name: 'node-red-contrib-viewshed', version: '1.0.0', type: 'commonjs', 'node-red': { version: '>=5.0.0', nodes, plugins: { 'viewshed-editor': 'editor.js' } } }, null, 2)}\n`]])
+  files.set('editor.js', 'module.exports = () => undefined\n')
+  files.set('editor.html', editorPage())
   for (const [plugin, list] of plugins) {
     files.set(`${plugin}.js`, `module.exports = (RED) => RED.settings.viewshedPalette(RED, ${JSON.stringify(plugin)})\n`)
     files.set(`${plugin}.html`, htmlOf(list))
@@ -67,7 +70,7 @@ function registerAll(nodes: readonly PaletteNode[]): void {
     RED.nodes.registerType(node.type, {
       category: node.category,
       color: node.color,
-      defaults: { name: { value: '' }, ...Object.fromEntries(node.fields.map((field) => [field.name, { value: first(field), validate: fits(field) }])) },
+      defaults: { name: { value: '' }, ...(node.type === 'flow.at' ? { since_ms: { value: 0 } } : {}), ...Object.fromEntries(node.fields.map((field) => [field.name, { value: first(field), validate: fits(field) }])) },
       inputs: node.kind === 'event' ? 0 : 1,
       outputs: node.ways.length || 1,
       icon: { stage: 'font-awesome/fa-cog', event: 'font-awesome/fa-bolt', call: 'font-awesome/fa-question-circle', rule: 'font-awesome/fa-filter' }[node.kind],
@@ -77,6 +80,7 @@ function registerAll(nodes: readonly PaletteNode[]): void {
       inputLabels: lines(node.takes),
       outputLabels: node.ways.length > 0 ? node.ways : lines(node.gives),
       button: {
+        visible(this: { selected?: boolean }) { return node.kind === 'event' || this.selected === true }, // it would lie on the wires that come in
         enabled(this: { changed?: boolean }) { return !this.changed },
         onclick(this: { id: string; name?: string; changed?: boolean }) {
           if (this.changed) return RED.notify('Deploy first: what runs is what was deployed.', 'warning')
@@ -86,6 +90,9 @@ function registerAll(nodes: readonly PaletteNode[]): void {
             .fail((failed) => RED.notify(`${name}: ${failed.responseJSON?.message ?? failed.statusText}`, 'error'))
         },
       },
+      // What lies before it was made, or meant otherwise, was never meant to start anything.
+      oneditsave(this: { since_ms?: number }) { if (node.type === 'flow.at') this.since_ms = Date.now() },
+      onadd(this: { since_ms?: number }) { if (node.type === 'flow.at' && !this.since_ms) this.since_ms = Date.now() },
       oneditprepare(this: Record<string, unknown>) {
         for (const field of node.fields) {
           const input = $(`#node-input-${field.name}`)

@@ -1,5 +1,6 @@
 /** What core and its Node-RED process say to each other over the pipe between them. Closed pipe: the child ends itself. */
 import type { Palette } from './palette.ts'
+import type { Pipeline } from './shipped.ts'
 import type { StageCount } from '../core/tasks/port.ts'
 
 /** All that the child is told at its start; secrets are never in its arguments or environment. */
@@ -12,11 +13,13 @@ export interface Begin {
   readonly secret: string // with which core signs who stands before the editor
   readonly credentialKey: string // with which Node-RED encrypts what its nodes must keep secret
   readonly palette: Palette
+  readonly pipelines: readonly Pipeline[] // that were shipped, to be restored
   readonly safeMode: boolean
 }
 
 export type ToChild =
   | Begin
+  | { readonly kind: 'unable'; readonly why: Readonly<Record<string, string>> } // stage → why no device can do its work
   | { readonly kind: 'counts'; readonly counts: readonly StageCount[] }
   | { readonly kind: 'resend' | 'dismiss'; readonly seqs: readonly string[] }
 

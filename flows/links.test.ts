@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { linksOf } from './links.ts'
 import type { FlowEntry } from './red.ts'
 
-const shipped = JSON.parse(readFileSync(new URL('./default.json', import.meta.url), 'utf8')) as FlowEntry[]
+const shipped = JSON.parse(readFileSync(new URL('./shipped/drive.json', import.meta.url), 'utf8')) as FlowEntry[]
 const OURS = new Set(['folder.arrived', 'folder.refused', 'folder.refuse', 'clip.probe', 'clip.thumbs', 'clip.filmstrip', 'inference.plates', 'archive.copy', 'retention.slim', 'retention.due', 'archive.due', 'archive.folder'])
 
 describe('the shipped flow', () => {

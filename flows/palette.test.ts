@@ -44,10 +44,10 @@ test('an event is a source, a stage a node with ports and a form; what is for th
       gives: [{ name: 'thumbs', type: 'integer', help: 'How many', required: true }],
       ways: [], each: false, gathers: false,
       fields: [
-        { name: 'max_width_px', label: 'Max width (px)', help: 'Of the widest', kind: 'integer', required: true, default: 320, min: 16, max: 4096, choices: [] },
-        { name: 'quality', label: 'How good', help: '', kind: 'choice', required: true, default: 'low', min: null, max: null, choices: ['low', 'high'] },
-        { name: 'rotate', label: 'Rotate', help: '', kind: 'switch', required: false, default: null, min: null, max: null, choices: [] },
-        { name: 'marks', label: 'Marks', help: '', kind: 'json', required: false, default: null, min: null, max: null, choices: [] },
+        { name: 'max_width_px', label: 'Max width (px)', help: 'Of the widest', kind: 'integer', required: true, default: 320, min: 16, max: 4096, pattern: null, choices: [] },
+        { name: 'quality', label: 'How good', help: '', kind: 'choice', required: true, default: 'low', min: null, max: null, pattern: null, choices: ['low', 'high'] },
+        { name: 'rotate', label: 'Rotate', help: '', kind: 'switch', required: false, default: null, min: null, max: null, pattern: null, choices: [] },
+        { name: 'marks', label: 'Marks', help: '', kind: 'json', required: false, default: null, min: null, max: null, pattern: null, choices: [] },
       ],
     },
   ])

@@ -36,6 +36,7 @@ export interface Field {
   readonly default: unknown // null: none
   readonly min: number | null
   readonly max: number | null
+  readonly pattern: string | null // of a text
   readonly choices: readonly (string | number)[]
 }
 
@@ -96,6 +97,7 @@ interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[]
   readonly items?: JsonSchema
   readonly minimum?: number
+  readonly pattern?: string
   readonly maximum?: number
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly required?: readonly string[]
@@ -111,7 +113,7 @@ function fieldsOf(stage: string, schema: JsonSchema): Field[] {
     return {
       name, label: property.title ?? labelOf(name), help: property.description ?? '', kind: kindOf(property, choices),
       required: schema.required?.includes(name) ?? false, default: property.default ?? null,
-      min: property.minimum ?? null, max: property.maximum ?? null, choices,
+      min: property.minimum ?? null, max: property.maximum ?? null, pattern: property.pattern ?? null, choices,
     }
   })
 }

@@ -11,6 +11,7 @@ import { credentialKey, installFlow } from './install.ts'
 import type { FromChild, Held, ToChild } from './ipc.ts'
 import type { Palette } from './palette.ts'
 import type { FlowEntry } from './red.ts'
+import type { Pipeline } from './shipped.ts'
 
 export interface FlowsOptions {
   readonly userDir: string // flows.json, Node-RED's settings, the generated palette
@@ -21,6 +22,7 @@ export interface FlowsOptions {
   readonly secret: string // of signFlowToken
   readonly palette: Palette
   readonly defaultFlow: readonly FlowEntry[]
+  readonly pipelines?: readonly Pipeline[] // that can be restored one by one
   readonly logger: { info(what: string): void; warn(what: string): void; error(what: string): void }
   readonly onReady?: (state: FlowsState) => void // the editor answers; after every start
   readonly onExit?: (why: string) => void
@@ -48,6 +50,8 @@ export interface Flows {
   held(): Held
   /** Shown beneath the stages in the editor. */
   count(counts: readonly StageCount[]): void
+  /** Stages that no device can do the work of, and why: said on their nodes. */
+  setUnable(why: Readonly<Record<string, string>>): void
   resend(seqs: readonly string[]): void
   dismiss(seqs: readonly string[]): void
   /** Ends safe mode, too. */
@@ -77,6 +81,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   let crashes: number[] = [] // UTC epoch, ms; within the last minute
   let again: NodeJS.Timeout | undefined
   let counts: readonly StageCount[] = []
+  let unable: Readonly<Record<string, string>> = {}
   let state: FlowsState = { ready: false, running: false, stopped: null, safe: null, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
   const set = (change: Partial<FlowsState>) => { state = { ...state, ...change } }
 
@@ -99,7 +104,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     started.once('close', (code, signal) => closed(code, signal))
     tell({
       kind: 'begin', userDir: options.userDir, socketPath: options.socketPath, coreSocket: options.coreSocket,
-      token: options.token, secret: options.secret, credentialKey: key, palette: options.palette, safeMode: state.safe !== null,
+      token: options.token, secret: options.secret, credentialKey: key, palette: options.palette, pipelines: options.pipelines ?? [], safeMode: state.safe !== null,
     })
   }
 
@@ -110,6 +115,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
         patience_ms = hang_ms
         set({ ready: true })
         tell({ kind: 'counts', counts })
+        tell({ kind: 'unable', why: unable })
         return options.onReady?.(state)
       case 'flows': // in safe mode nothing starts until somebody deployed
         if (message.running) patience_ms = hang_ms
@@ -178,6 +184,11 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     count(next) {
       counts = next
       tell({ kind: 'counts', counts })
+    },
+    setUnable(why) {
+      if (JSON.stringify(why) === JSON.stringify(unable)) return
+      unable = why
+      tell({ kind: 'unable', why })
     },
     resend: (seqs) => tell({ kind: 'resend', seqs }),
     dismiss: (seqs) => tell({ kind: 'dismiss', seqs }),

@@ -66,6 +66,8 @@ export interface Red {
     on(event: 'flows:stopping', listener: () => void): void
     on(event: 'runtime-event', listener: (event: { readonly id: string; readonly payload?: { readonly error?: string; readonly types?: readonly string[] } }) => void): void
   }
+  readonly runtime: { readonly flows: { getFlows(ask: object): Promise<{ readonly flows: readonly FlowEntry[] }>; setFlows(ask: { readonly flows: { readonly flows: readonly FlowEntry[] }; readonly deploymentType: 'full'; readonly user?: { readonly username: string }; readonly req?: object }): Promise<unknown> } }
+  readonly nodes: { getType(type: string): unknown }
   readonly util: { cloneMessage(message: Message): Message }
 }
 

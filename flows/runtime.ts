@@ -5,7 +5,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { HOME } from '../core/access/scope.ts'
 import { FLOW_TOKEN_HEADER, verifyFlowToken } from '../core/access/flow-token.ts'
-import { adminRoutes } from './admin.ts'
+import { adminRoutes, type Rooms } from './admin.ts'
+import { checkFlow } from './check.ts'
 import type { Core } from './core.ts'
 import { writePalette } from './editor.ts'
 import type { Begin, FromChild, ToChild } from './ipc.ts'
@@ -13,6 +14,7 @@ import { createNodes, type LiveNodes } from './nodes.ts'
 import { createPersist, createPublisher } from './publisher.ts'
 import { loadRed, type NodeApi, type Red } from './red.ts'
 import { createRouter } from './router.ts'
+import { openVersions } from './versions.ts'
 
 export interface Runtime {
   tell(message: Exclude<ToChild, Begin>): void
@@ -39,13 +41,26 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     emit: (type, key, payload) => persist(() => core.emit(HOME, type, key, payload)),
   })
 
+  let deployer = ''
+  let unable: Readonly<Record<string, string>> = {}
   const app = express()
   const server = createServer(app)
-  red.init(server, settingsOf(begin, paletteDir, nodes, say))
+  const rooms: Rooms = {
+    again: (id) => nodes.again(id),
+    check: (flow) => checkFlow(flow, { palette: begin.palette, unable: (stage) => unable[stage] ?? null, isKnown: (type) => Boolean(red.nodes.getType(type)) }),
+    versions: openVersions(join(begin.userDir, 'versions')),
+    pipelines: begin.pipelines,
+    flow: async () => (await red.runtime.flows.getFlows({})).flows, // in safe mode, too
+    async deploy(flow, by) {
+      await red.runtime.flows.setFlows({ flows: { flows: flow }, deploymentType: 'full', user: { username: by }, req: { user: { username: by }, path: '', headers: {} } })
+    },
+  }
+  red.init(server, settingsOf({ begin, paletteDir, nodes, rooms, say, onDeploy: (by) => { deployer = by } }))
   app.use('/flows', red.httpAdmin)
 
   red.events.on('flows:started', ({ config }) => {
     router.started(config.flows)
+    rooms.versions.keep(config.flows, deployer, Date.now()).catch((error: unknown) => say({ kind: 'log', level: 'error', text: `this version of the flow could not be kept: ${String(error)}` }))
     say({ kind: 'flows', running: true, why: null })
   })
   red.events.on('flows:stopping', () => {
@@ -73,6 +88,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     tell(message) {
       switch (message.kind) {
         case 'counts': return nodes.count(message.counts)
+        case 'unable': return void (unable = message.why)
         case 'resend': return router.resend(message.seqs)
         case 'dismiss': return router.dismiss(message.seqs)
       }
@@ -97,7 +113,9 @@ const firstLoad = ({ events }: Red) => new Promise<void>((done) => {
   })
 })
 
-function settingsOf(begin: Begin, paletteDir: string, nodes: LiveNodes, say: (message: FromChild) => void): Record<string, unknown> {
+interface Settings { readonly begin: Begin; readonly paletteDir: string; readonly nodes: LiveNodes; readonly rooms: Rooms; readonly say: (message: FromChild) => void; readonly onDeploy: (by: string) => void }
+
+function settingsOf({ begin, paletteDir, nodes, rooms, say, onDeploy }: Settings): Record<string, unknown> {
   return {
     userDir: begin.userDir,
     flowFile: 'flows.json',
@@ -105,7 +123,7 @@ function settingsOf(begin: Begin, paletteDir: string, nodes: LiveNodes, say: (me
     credentialSecret: begin.credentialKey,
     nodesDir: paletteDir,
     viewshedPalette(api: NodeApi, plugin: string) {
-      adminRoutes(api, { again: (id) => nodes.again(id) })
+      adminRoutes(api, rooms)
       nodes.register(api, plugin)
     },
     httpAdminRoot: '/flows',
@@ -140,12 +158,21 @@ function settingsOf(begin: Begin, paletteDir: string, nodes: LiveNodes, say: (me
     },
     logging: {
       console: { level: 'off', metrics: false, audit: false },
-      core: { level: 'info', metrics: false, audit: false, handler: () => (entry: LogEntry) => say(logLine(entry)) },
+      core: {
+        level: 'info', metrics: false, audit: true,
+        handler: () => (entry: LogEntry) => {
+          if (entry.level !== AUDIT) say(logLine(entry))
+          else if (entry.event === 'flows.set') onDeploy(entry.user?.username ?? '')
+        },
+      },
     },
   }
 }
 
-interface LogEntry { readonly level: number; readonly msg?: unknown; readonly type?: string; readonly id?: string; readonly name?: string }
+/** Node-RED's level of what somebody did. */
+const AUDIT = 98
+
+interface LogEntry { readonly event?: string; readonly user?: { readonly username?: string }; readonly level: number; readonly msg?: unknown; readonly type?: string; readonly id?: string; readonly name?: string }
 
 /** Levels of Node-RED: 10 fatal, 20 error, 30 warn, 40 info. */
 function logLine({ level, msg, type, id, name }: LogEntry): FromChild {

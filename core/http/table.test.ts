@@ -28,6 +28,8 @@ const PROMISED: readonly [method: string, path: string, role: Role | null][] = [
   ['POST', '/api/tasks/retry', 'operator'],
   ['POST', '/api/tasks/cancel', 'operator'],
   ['POST', '/api/tasks/rerun', 'operator'],
+  ['GET', '/api/reviews', 'viewer'],
+  ['POST', '/api/reviews/t1', 'reviewer'],
   ['GET', '/api/devices', 'viewer'],
   ['GET', '/api/devices/v1', 'viewer'],
   ['POST', '/api/join', null],

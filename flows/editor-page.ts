@@ -1,0 +1,226 @@
+/**
+ * What we add to the pages of Node-RED's editor: what can be said against a node, the badge of nodes that forget, and a side bar with
+ * versions and pipelines. The function is printed as it stands: nothing outside it is known there.
+ */
+export const editorPage = (): string => `<script type="text/javascript">\n(${page.toString()})()\n</script>\n<style>${STYLE}</style>`
+
+const STYLE = `
+.viewshed-problem path { fill: #d32f2f; stroke: #fff; cursor: default; } .viewshed-problem.viewshed-warning path { fill: #ef9a00; }
+.viewshed-forgets rect { fill: #fff; stroke: #999; } .viewshed-forgets text { font-size: 9px; fill: #666; }
+.viewshed-bar { padding: 8px 12px; overflow-y: auto; height: 100%; box-sizing: border-box; } .viewshed-bar h3 { font-size: 14px; margin: 14px 0 6px; } .viewshed-bar h3:first-child { margin-top: 2px; }
+.viewshed-bar ul { list-style: none; margin: 0; padding: 0; } .viewshed-bar li { padding: 5px 0; border-top: 1px solid var(--red-ui-secondary-border-color, #ddd); } .viewshed-bar small { color: var(--red-ui-secondary-text-color, #666); display: block; }
+.viewshed-bar a { cursor: pointer; } .viewshed-bar button { margin: 4px 6px 0 0; } .viewshed-bar .viewshed-quiet { color: var(--red-ui-secondary-text-color, #666); }
+.viewshed-bar pre { white-space: pre-wrap; word-break: break-word; font-size: 11px; margin: 2px 0; padding: 4px 6px; max-height: 120px; overflow: auto; }
+`
+
+/* What the editor offers; it ships no types. */
+interface EditorNode { readonly id: string; readonly type: string; readonly func?: string; dirty: boolean; readonly _def?: unknown }
+interface Dollar { append(...what: unknown[]): Dollar; empty(): Dollar; text(what: string): Dollar; on(event: string, what: () => void): Dollar; attr(name: string, value: string): Dollar; addClass(name: string): Dollar; click(): Dollar; 0: { readonly files?: readonly File[] } }
+interface Asking { done(told: (answer: never) => void): Asking; fail(told: (failed: { statusText: string; responseJSON?: { message?: string } }) => void): Asking }
+/** The little of a browser that is used; the types of all of it would be everybody's. */
+interface Drawn { textContent: string; setAttribute(name: string, value: string): void; append(...what: Drawn[]): void }
+declare const document: { createElementNS(space: string, name: string): Drawn; createElement(name: 'a'): { href: string; download: string; click(): void } }
+declare const window: { onbeforeunload: unknown }
+declare const location: { reload(): void }
+declare const $: ((what: string) => Dollar) & { ajax(how: object): Asking }
+declare const RED: {
+  readonly nodes: { createCompleteNodeSet(options: object): object[]; node(id: string): EditorNode | null; eachNode(each: (node: EditorNode) => void): void; createExportableNodeSet(nodes: unknown[]): object[]; filterNodes(filter: { z: string }): unknown[]; workspace(id: string): { label: string } | undefined; dirty(): boolean }
+  readonly view: { redraw(now?: boolean): void; reveal(id: string): void; importNodes(nodes: unknown, options?: object): void; readonly annotations: { register(id: string, options: object): void } }
+  readonly events: { on(event: string, listener: () => void): void }
+  readonly sidebar: { addTab(tab: object): void }
+  readonly workspaces: { active(): string }
+  readonly actions: { add(name: string, what: () => void): void }
+  notify(text: string, options: string | object): { close(): void }
+  readonly user: { hasPermission(permission: string): boolean }
+}
+
+function page(): void {
+  interface Problem { readonly node: string; readonly level: 'error' | 'warning'; readonly text: string }
+  interface Version { readonly id: string; readonly at_ms: number; readonly by: string; readonly changes: { readonly added: number; readonly changed: number; readonly removed: number } }
+  interface Change { readonly id: string; readonly type: string; readonly name: string; readonly what: string; readonly fields: readonly { readonly name: string; readonly before: unknown; readonly after: unknown }[] }
+  interface Pipeline { readonly id: string; readonly label: string; readonly example: boolean; readonly info: string; readonly state: string }
+
+  const WAIT_MS = 600
+  const MOST_CHARS = 5_000_000
+  let problems = new Map<string, Problem[]>()
+  const element = (name: string) => document.createElementNS('http://www.w3.org/2000/svg', name)
+  const ask = <T>(type: 'GET' | 'POST', url: string, told: (answer: T) => void, body?: object) =>
+    $.ajax({ type, url: `viewshed/${url}`, ...(body === undefined ? {} : { contentType: 'application/json', data: JSON.stringify(body) }) })
+      .done(told as (answer: never) => void)
+      .fail(({ statusText, responseJSON }) => RED.notify(responseJSON?.message ?? statusText, 'error'))
+
+  // -- what can be said against nodes -------------------------------------------------------------------------------
+  const worst = ({ id }: EditorNode) => (problems.get(id)?.some(({ level }) => level === 'error') ? 'error' : 'warning')
+  for (const level of ['error', 'warning'] as const)
+    RED.view.annotations.register(`viewshed-${level}`, {
+      type: 'badge', class: `viewshed-problem viewshed-${level}`,
+      element() {
+        const mark = element('path')
+        mark.setAttribute('d', 'M 0,10 l 12,0 -6,-11 z')
+        return mark
+      },
+      show: (node: EditorNode) => problems.has(node.id) && worst(node) === level,
+      tooltip: (node: EditorNode) => (problems.get(node.id) ?? []).map(({ text }) => text).join('\n'),
+    })
+
+  const FORGET = ['trigger', 'delay', 'join', 'batch', 'sort']
+  const forgets = ({ type, func }: EditorNode) => FORGET.includes(type) || (type === 'function' && /\bset(Timeout|Interval)\s*\(/.test(func ?? ''))
+  RED.view.annotations.register('viewshed-forgets', {
+    type: 'badge', class: 'viewshed-forgets',
+    element() {
+      const badge = element('g')
+      const box = element('rect')
+      for (const [name, value] of Object.entries({ width: '92', height: '13', y: '-2', rx: '3' })) box.setAttribute(name, value)
+      const text = element('text')
+      text.setAttribute('x', '4')
+      text.setAttribute('y', '8')
+      text.textContent = 'forgets on restart'
+      badge.append(box, text)
+      return badge
+    },
+    show: forgets,
+    tooltip: () => 'What it holds back is in memory only. After a restart the message before it is sent again, and it counts or waits anew. Wait and Join of “Wait and decide” do not forget.',
+  })
+
+  let later: ReturnType<typeof setTimeout> | undefined
+  function look(then?: (found: readonly Problem[]) => void): void {
+    clearTimeout(later)
+    later = setTimeout(() => {
+      const flow = RED.nodes.createCompleteNodeSet({ credentials: false })
+      const large = flow.flatMap((entry) => (JSON.stringify(entry).length > MOST_CHARS / 5 ? [entry as { id: string }] : []))
+      if (JSON.stringify(flow).length > MOST_CHARS) show(large.map(({ id }) => ({ node: id, level: 'error', text: 'It is too large: a flow of more than 5 MB is not taken.' })), then)
+      else ask<{ problems: readonly Problem[] }>('POST', 'check', (answer) => show(answer.problems, then), flow)
+    }, then ? 0 : WAIT_MS)
+  }
+  function show(found: readonly Problem[], then?: (found: readonly Problem[]) => void): void {
+    const before = problems
+    problems = new Map()
+    for (const problem of found) problems.set(problem.node, [...(problems.get(problem.node) ?? []), problem])
+    RED.nodes.eachNode((node) => { if (before.has(node.id) || problems.has(node.id)) node.dirty = true })
+    RED.view.redraw(true)
+    showProblems(found)
+    then?.(found)
+  }
+  for (const event of ['nodes:add', 'nodes:change', 'nodes:remove', 'links:add', 'links:remove', 'flows:change', 'flows:loaded', 'workspace:dirty']) RED.events.on(event, () => look())
+  RED.events.on('deploy', () => look((found) => {
+    showVersions()
+    showPipelines()
+    if (found.length === 0) return
+    const items = found.slice(0, 8).map(({ node, text }) => `<li><b>${plain(nameOf(node))}</b>: ${plain(text)}</li>`).join('')
+    const told = RED.notify(`<p>Deployed. Something can be said against it:</p><ul>${items}</ul>${found.length > 8 ? `<p>and ${found.length - 8} more in the side bar</p>` : ''}`, { type: found.some(({ level }) => level === 'error') ? 'error' : 'warning', timeout: 20_000, fixed: false, buttons: [{ text: 'Close', click: () => told.close() }] })
+  }))
+  const plain = (text: string) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
+  const nameOf = (id: string) => {
+    const node = RED.nodes.node(id) as (EditorNode & { name?: string; _def?: { paletteLabel?: string } }) | null
+    return node ? node.name || node._def?.paletteLabel || node.type : id
+  }
+
+  // -- the side bar -------------------------------------------------------------------------------------------------
+  const bar = $('<div class="viewshed-bar">')
+  const part = (title: string) => {
+    const list = $('<ul>')
+    bar.append($('<h3>').text(title), list)
+    return list
+  }
+  const quiet = (text: string) => $('<li class="viewshed-quiet">').text(text)
+  const button = (text: string, what: () => void) => $('<button class="red-ui-button red-ui-button-small" type="button">').text(text).on('click', what)
+  const problemList = part('What can be said against it')
+  const pipelineList = part('Pipelines')
+  const versionList = part('Versions')
+
+  function showProblems(found: readonly Problem[]): void {
+    problemList.empty()
+    if (found.length === 0) problemList.append(quiet('Nothing.'))
+    for (const { node, text } of found) problemList.append($('<li>').append($('<a>').text(nameOf(node)).on('click', () => RED.view.reveal(node)), $('<small>').text(text)))
+  }
+
+  function showPipelines(): void {
+    ask<{ pipelines: readonly Pipeline[] }>('GET', 'pipelines', ({ pipelines }) => {
+      pipelineList.empty()
+      const file = $('<input type="file" accept=".json,application/json" style="display:none">').attr('aria-label', 'A pipeline’s file')
+      pipelineList.append($('<li>').append(button('Export this tab', exportTab), button('Import a file', () => file.click()), file))
+      file.on('change', () => importFile(file[0].files?.[0]))
+      for (const { id, label, example, info, state } of pipelines) {
+        const line = $('<li>').append($('<b>').text(label), $('<small>').text(`${example ? 'Example' : 'Shipped'}, ${state}. ${info.split('\n')[0]}`))
+        if (state !== 'as shipped') line.append(button(state === 'changed' ? 'Restore' : 'Add', () => {
+          const told = RED.notify(`<p>${state === 'changed' ? `“${plain(label)}” becomes what it was when it was shipped. What you changed in it stays among the versions.` : `“${plain(label)}” is added and deployed.`}</p>${RED.nodes.dirty() ? '<p>What you have drawn and not deployed stays in this page only.</p>' : ''}`, {
+            modal: true, fixed: true,
+            buttons: [{ text: 'Cancel', click: () => told.close() }, { text: state === 'changed' ? 'Restore' : 'Add', class: 'primary', click() { told.close(); ask('POST', `pipelines/${id}`, reload) } }],
+          })
+        }))
+        pipelineList.append(line)
+      }
+    })
+  }
+
+  /** What Node-RED exports, too: any Node-RED with the palette takes it. */
+  function exportTab(): void {
+    const tab = RED.workspaces.active()
+    const workspace = RED.nodes.workspace(tab)
+    const nodes = RED.nodes.createExportableNodeSet([...(workspace ? [workspace] : []), ...RED.nodes.filterNodes({ z: tab })])
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(new Blob([JSON.stringify(nodes, null, 2)], { type: 'application/json' }))
+    link.download = `${(workspace?.label ?? 'pipeline').replace(/[^\w-]+/g, '-').toLowerCase()}.json`
+    link.click()
+    URL.revokeObjectURL(link.href)
+  }
+
+  function importFile(file: File | undefined): void {
+    if (!file) return
+    if (file.size > MOST_CHARS) return void RED.notify(`${plain(file.name)} has ${Math.round(file.size / 1e6)} MB; a flow of more than 5 MB is not taken.`, 'error')
+    void file.text().then((text) => {
+      try {
+        const nodes: unknown = JSON.parse(text)
+        if (!Array.isArray(nodes)) throw new SyntaxError('it is no list of nodes')
+        RED.view.importNodes(nodes, { generateIds: true })
+        look()
+      } catch (error) {
+        RED.notify(`${plain(file.name)} is no pipeline: ${plain(error instanceof Error ? error.message : String(error))}`, 'error')
+      }
+    })
+  }
+
+  function showVersions(): void {
+    ask<{ versions: readonly Version[] }>('GET', 'versions', ({ versions }) => {
+      versionList.empty()
+      if (versions.length === 0) versionList.append(quiet('None yet: each deploy makes one.'))
+      versions.forEach(({ id, at_ms, by, changes }, i) => {
+        const what = (['added', 'changed', 'removed'] as const).filter((one) => changes[one] > 0).map((one) => `${changes[one]} ${one}`).join(', ')
+        const detail = $('<div>')
+        const line = $('<li>').append($('<b>').text(new Date(at_ms).toLocaleString()), $('<small>').text(`${by || 'from the file'}${what ? ` · ${what}` : ''}${i === 0 ? ' · now' : ''}`))
+        if (i > 0) line.append(button('Compare', () => compare(id, detail)), button('Go back', () => {
+          const told = RED.notify('<p>This version is deployed again. The one of now stays in the list.</p>', { modal: true, fixed: true, buttons: [{ text: 'Cancel', click: () => told.close() }, { text: 'Go back', class: 'primary', click() { told.close(); ask('POST', `versions/${id}`, reload) } }] })
+        }), detail)
+        versionList.append(line)
+      })
+    })
+  }
+
+  function compare(id: string, detail: Dollar): void {
+    ask<{ changes: readonly Change[] }>('GET', `versions/${id}`, ({ changes }) => {
+      detail.empty()
+      if (changes.length === 0) detail.append($('<small>').text('It says the same as the one of now.'))
+      for (const change of changes) {
+        const line = $('<div>').append($('<small>').text(`${change.what} since: ${change.name} (${change.type})`))
+        for (const { name, before, after } of change.fields) line.append($('<pre>').text(`${name}\n- ${JSON.stringify(before)}\n+ ${JSON.stringify(after)}`))
+        detail.append(line)
+      }
+    })
+  }
+
+  /** The page is dirty for what was drawn, and would ask; the flow of the server is what is wanted. */
+  function reload(): void {
+    window.onbeforeunload = null
+    location.reload()
+  }
+
+  RED.sidebar.addTab({ id: 'viewshed', label: 'viewshed', name: 'Viewshed', content: bar, iconClass: 'fa fa-eye', enableOnEdit: true })
+  RED.actions.add('viewshed:show', () => look())
+  const first = () => {
+    look()
+    showPipelines()
+    showVersions()
+  }
+  RED.events.on('flows:loaded', first)
+  setTimeout(first, 1_500)
+}
