@@ -37,14 +37,14 @@ export interface Said { readonly bytes: number | null; readonly time: string | n
 
 /**
  * A file that comes piece by piece from a source that may break off. What has come stays, also over a SIGKILL of this process;
- * after a power cut all but the last 512 KiB at most.
+ * after a power cut all but the last 512 KiB, or 16 MiB of a source so fast that they are here again in a tenth of a second.
  */
 export interface Receiving {
   readonly bytes: number // how much is there
   /** Where it lies already, when an earlier life placed it and did not `drop` it: nothing is left to fetch. */
   readonly placed: MediaRef | null
-  /** Whether some of it may not be what was written: the machine was started again since, or does not say that it was not. Until more is appended. */
-  readonly inherited: boolean
+  /** So many of its last bytes may not be what was written: the machine was started again since, or does not say that it was not. 0 once more is appended. */
+  readonly unsure_bytes: number
   /** What the source says now. Of another size or time than it said before it is another file: what had come is thrown away. */
   says(said: Said): Promise<void>
   /** Its last `bytes` bytes, fewer when there are fewer: to be compared with the source's own. */

@@ -64,7 +64,7 @@ describe('a file that comes in pieces', () => {
     await first.close()
     const second = await (await life())('media', 'raw/car/a.mp4', 'car|a')
     await second.says(SAID)
-    expect([first.inherited, second.inherited, second.bytes]).toEqual([false, false, 100_000])
+    expect([first.unsure_bytes, second.unsure_bytes, second.bytes]).toEqual([0, 0, 100_000])
     expect((await second.tail(1_000)).equals(clip().subarray(99_000, 100_000))).toBe(true)
     expect((await second.tail(1e6)).length).toBe(100_000)
     await second.append(clip().subarray(100_000))
@@ -78,14 +78,24 @@ describe('a file that comes in pieces', () => {
     await first.close()
     const second = await (await life(now))('media', 'raw/car/a.mp4', 'car|a')
     await second.says(SAID)
-    expect(second.inherited).toBe(true)
+    expect(second.unsure_bytes).toBe(100_000)
     await second.close()
     const third = await (await life(now))('media', 'raw/car/a.mp4', 'car|a')
-    expect(third.inherited).toBe(true)
+    expect(third.unsure_bytes).toBe(100_000)
     await third.append(clip().subarray(100_000, 200_000))
-    expect(third.inherited).toBe(false)
+    expect(third.unsure_bytes).toBe(0)
     await third.close()
-    expect((await (await life(now))('media', 'raw/car/a.mp4', 'car|a')).inherited).toBe(now === null)
+    expect((await (await life(now))('media', 'raw/car/a.mp4', 'car|a')).unsure_bytes).toBe(now === null ? 200_000 : 0)
+  })
+
+  test('of a fast source says beforehand how much more may be lost with the power', async () => {
+    const first = await (await life('monday'))('media', 'raw/car/a.mp4', 'car|a')
+    await first.says({ bytes: 40 << 20, time: null })
+    for (let i = 0; i < 320; i++) await first.append(Buffer.alloc(64 << 10, i)) // 20 MiB as fast as it goes
+    await first.close()
+    const second = await (await life('tuesday'))('media', 'raw/car/a.mp4', 'car|a')
+    expect([512 << 10, 16 << 20]).toContain(second.unsure_bytes) // the latter unless this disk is slower than a radio
+    expect(second.bytes).toBe(20 << 20)
   })
 
   test('of another size or time is another file: what had come is thrown away', async () => {
@@ -213,7 +223,7 @@ test('killed at any moment it goes on: what was said to be in is in, and the fil
     let pieces = 0
     for await (const line of createInterface({ input: child.stdout })) {
       const [word, rest] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
-      if (word === 'has') expect(Number(rest)).toBeGreaterThanOrEqual(least - 192_000) // of what it took, that much may not have been written
+      if (word === 'has') expect(Number(rest)).toBeGreaterThanOrEqual(least - 450_000) // of what it took, that much may not have been written
       if (word === 'took') least = Number(rest)
       if (word === 'placed') ref = JSON.parse(rest) as { sha256: string }
       if (word === 'took' && ++pieces === most && child.kill('SIGKILL')) kills++

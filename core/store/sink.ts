@@ -3,13 +3,14 @@ import type { FileHandle } from 'node:fs/promises'
 
 /** How bytes go to the disk. */
 export interface Pace {
-  readonly batch_bytes: number // in one call: chunks of a socket are small
+  readonly batch_bytes: number // in one call at least: chunks of a socket are small
+  readonly most_waiting_bytes: number // while a call is under way; then whoever brings more waits too
   readonly sync_every_bytes: number // or later, when a sync is under way
   readonly most_unsynced_bytes: number // then it waits for the disk: more is not lost with the power
 }
 
 /** A sync at the end alone leaves the disk idle until everything has come: 384 MB took five times as long. */
-const FREE: Pace = { batch_bytes: 512 << 10, sync_every_bytes: 16 << 20, most_unsynced_bytes: Infinity }
+const FREE: Pace = { batch_bytes: 512 << 10, most_waiting_bytes: 512 << 10, sync_every_bytes: 16 << 20, most_unsynced_bytes: Infinity }
 
 /** Bytes that come one after another into a file: while some are written, the next are hashed, and what is written is synced on the way. */
 export interface Sink {
@@ -31,6 +32,7 @@ export function openSink(file: FileHandle, at: number, hash: Hash | null, pace: 
   let unsynced = 0 // since the last sync began
   let insync = 0 // under way
   let writing: Promise<void> = Promise.resolve()
+  let isWriting = false
   let syncing: Promise<void> | null = null
   const failed: unknown[] = [] // the system says once only that a write did not reach the disk
   const check = () => {
@@ -43,11 +45,15 @@ export function openSink(file: FileHandle, at: number, hash: Hash | null, pace: 
     batch = []
     batched = 0
     written += bytes
+    isWriting = true
     writing = writeAll(file, chunks, position).then(async () => {
       unsynced += bytes
       if (unsynced >= pace.sync_every_bytes && !syncing) begin()
-      if (unsynced + insync + pace.batch_bytes > pace.most_unsynced_bytes) await syncing
-    }, note)
+      if (unsynced + insync + pace.most_waiting_bytes > pace.most_unsynced_bytes) await syncing
+    }).catch(note).then(() => {
+      isWriting = false
+      if (failed.length === 0 && batched >= pace.batch_bytes) start() // behind what failed would be a hole
+    })
   }
 
   function begin(): void {
@@ -61,10 +67,10 @@ export function openSink(file: FileHandle, at: number, hash: Hash | null, pace: 
   }
 
   async function flush(): Promise<void> {
-    await writing
+    while (isWriting) await writing
     check()
     if (batched > 0) start()
-    await writing
+    while (isWriting) await writing
     check()
   }
 
@@ -74,12 +80,10 @@ export function openSink(file: FileHandle, at: number, hash: Hash | null, pace: 
       check()
       batch.push(chunk)
       batched += chunk.length
-      if (batched >= pace.batch_bytes) {
-        await writing
-        check()
-        start()
-      }
+      if (batched >= pace.batch_bytes && !isWriting) start()
       hash?.update(chunk)
+      while (batched >= pace.most_waiting_bytes && isWriting) await writing
+      check()
     },
     flush,
     async sync() {

@@ -13,9 +13,8 @@ export interface Pull {
   readonly agrees?: (total: number | null) => boolean
 }
 
-/** What is fetched again and compared. After a power cut all that may not have reached the disk: it may not be what was written. */
+/** What is fetched again and compared; after a power cut all that may not have reached the disk. */
 const TAIL_BYTES = 64 << 10
-const INHERITED_TAIL_BYTES = 512 << 10
 /** Answers with other bytes than were asked for, before it is given up. */
 const MOST_STRANGE = 4
 /** Connections in a row that brought nothing. */
@@ -34,8 +33,8 @@ export async function pull({ door, file, into, signal, agrees = () => true }: Pu
   for (let barren = 0; ;) {
     signal.throwIfAborted()
     const had = into.bytes
-    const wasInherited = into.inherited
-    const tail = await into.tail(wasInherited && !differed ? INHERITED_TAIL_BYTES : TAIL_BYTES)
+    const { unsure_bytes } = into
+    const tail = await into.tail(differed ? TAIL_BYTES : Math.max(TAIL_BYTES, unsure_bytes))
     let answer: Answer | null = null
     try {
       answer = await door.ask(file.path, { from: had - tail.length, signal })
@@ -46,7 +45,7 @@ export async function pull({ door, file, into, signal, agrees = () => true }: Pu
         if (++strange >= MOST_STRANGE) throw e
         // Once it may have been the camera's mistake, or our disk lost its end with the power; twice the file is another one.
         if (strange % 2 === 0) await into.truncate(0)
-        else if (differed && wasInherited) await into.truncate(had - tail.length)
+        else if (differed && unsure_bytes > 0) await into.truncate(had - tail.length)
       } else if (e.code !== 'camera/unreachable' || (into.bytes <= had && ++barren >= MOST_BARREN)) throw e
     } finally {
       answer?.end()
