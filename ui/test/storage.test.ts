@@ -158,7 +158,7 @@ describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 
     const page = await v.desk(`/clips/${old.asset.sha256}?t=3`)
     await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 0)
     expect(await page.locator('video').getAttribute('src')).toBe(`/media/archive/${old.asset.sha256}/video_original.mp4?asset=${old.asset.sha256}`)
-    await page.getByText(/^The original is gone since/).waitFor()
+    await page.getByText(/^The original has been gone since/).waitFor()
     v.box.shelf.away.add('archive')
     await page.reload()
     await page.getByText('The archive is off').waitFor()
