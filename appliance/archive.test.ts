@@ -149,7 +149,9 @@ describe.skipIf(NONE !== null)(NONE ?? 'an archive in the shed', () => {
     const spoilt = await readFile(SAMPLE)
     spoilt[99_999]! ^= 1
     await writeFile(original, spoilt)
-    expect(await viewshed('verify', '--rate', '500')).toMatchObject({ code: 0, out: expect.stringMatching(/^mended .*plates\/.*made good from media\/derived\//), err: expect.stringContaining('1 made good, 0 rotten') })
+    await rm(join(there, 'summary.json'))
+    expect(await viewshed('verify', '--rate', '500')).toMatchObject({ code: 0, out: expect.stringMatching(/^mended .*plates\/.*made good from media\/derived\//), err: expect.stringContaining('2 made good, 0 rotten') })
+    expect(JSON.parse(await readFile(join(there, 'summary.json'), 'utf8'))).toEqual(summary)
     expect(await readFile(picture)).toEqual(whole)
     expect(await viewshed('verify', '--volume', 'media')).toMatchObject({ code: 0, out: expect.stringMatching(/^mended  media\/raw.*made good from archive\//), err: expect.stringContaining('1 made good, 0 rotten') })
     expect(await readFile(original)).toEqual(await readFile(SAMPLE))

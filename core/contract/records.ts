@@ -134,7 +134,7 @@ export const ArchivedDoc = Type.Object({
   _id: Type.String(), // archived:<sha256>
   kind: Type.Literal('archived'),
   asset: Sha256,
-  files: Type.Array(Type.Object({ media: MediaRef, from: Nullable(MediaRef) })), // `from`: what it is a copy of
+  files: Type.Array(Type.Object({ media: MediaRef, from: MediaRef })), // `from`: what it is a copy of
   verified_ms: Type.Number(),
 })
 export type ArchivedDoc = Static<typeof ArchivedDoc>

@@ -34,18 +34,24 @@ export interface RetentionDesk {
 
 const DAY_MS = 86_400_000
 const FRESH_MS = 20_000
+/** A large library is looked at for a twentieth of the time at most, however long a page stays open. */
+const REST = 20
 const MOST_WEEKS = 260
 
 export function openDesk({ retention, states, box, clock }: { retention: Retention; states: () => Promise<readonly VolumeState[]>; box: string; clock: () => number }): RetentionDesk {
-  let kept: { readonly at_ms: number; readonly survey: Promise<Survey> } | null = null
+  let kept: { readonly survey: Promise<Survey>; at_ms: number; fresh_ms: number } | null = null
 
   /** Looking at every file of a large library takes seconds, and every page asks again at each change. */
   function survey(): Promise<Survey> {
-    if (kept === null || Math.abs(clock() - kept.at_ms) > FRESH_MS) {
-      kept = { at_ms: clock(), survey: retention.survey() }
-      kept.survey.catch(() => { kept = null }) // whoever asked is told; the next one tries again
-    }
-    return kept.survey
+    if (kept !== null && Math.abs(clock() - kept.at_ms) <= kept.fresh_ms) return kept.survey
+    const began_ms = clock()
+    const mine = { survey: retention.survey(), at_ms: began_ms, fresh_ms: Infinity } // one at a time
+    kept = mine
+    mine.survey.then(
+      () => Object.assign(mine, { at_ms: clock(), fresh_ms: Math.max(FRESH_MS, REST * Math.abs(clock() - began_ms)) }),
+      () => { if (kept === mine) kept = null }, // whoever asked is told; the next one tries again
+    )
+    return mine.survey
   }
   async function anew<T>(work: Promise<T>): Promise<T> {
     try {

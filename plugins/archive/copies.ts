@@ -27,7 +27,7 @@ export async function run({ volume, after }: Static<typeof CopiesQuery>, { confi
 }
 
 async function filesOf(doc: ArchivedDoc | AssetDoc | CopyDoc, volume: string, query: Query): Promise<Found> {
-  if (doc.kind === 'archived') return doc.files.filter(({ media }) => media.volume === volume).map(({ media, from }) => ({ id: doc._id, asset: doc.asset, media, verified_ms: doc.verified_ms, sources: from === null ? [] : [from] }))
+  if (doc.kind === 'archived') return doc.files.filter(({ media }) => media.volume === volume).map(({ media, from }) => ({ id: doc._id, asset: doc.asset, media, verified_ms: doc.verified_ms, sources: [from] }))
   if (doc.media.volume !== volume) return []
   const asset = doc.kind === 'asset' ? doc.sha256 : doc.asset
   const gone = await removalsOf(asset, query)

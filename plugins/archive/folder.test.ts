@@ -58,9 +58,9 @@ test('without an archive nothing is asked for at all', async () => {
 
 test('whatever lies on a volume is listed with where else its bytes are: the archive has the original to go by, and the original the archive', async () => {
   const picture = { media: ref('archive', `${SHA}/plates/1.jpg`, 'c'.repeat(64)), from: ref('media', 'derived/1.jpg', 'c'.repeat(64)) }
-  const docs = [asset(), archived, P720, copy('archive-720p', ref('archive', `${SHA}/video_720p.mp4`, 'b'.repeat(64))), { _id: `archived:${SHA}`, kind: 'archived', asset: SHA, files: [picture, { media: ref('archive', `${SHA}/summary.json`), from: null }], verified_ms: 1 }]
+  const docs = [asset(), archived, P720, copy('archive-720p', ref('archive', `${SHA}/video_720p.mp4`, 'b'.repeat(64))), { _id: `archived:${SHA}`, kind: 'archived', asset: SHA, files: [picture, { media: ref('archive', `${SHA}/summary.json`), from: ref('media', 'derived/summary.json') }], verified_ms: 1 }]
   expect(await listed(docs)).toEqual([
-    [`archive/${SHA}/plates/1.jpg`, 'media/derived/1.jpg'], [`archive/${SHA}/summary.json`], [`archive/${SHA}/1.MP4`, 'media/raw/van/1.MP4'], [`archive/${SHA}/video_720p.mp4`, 'media/derived/720p.mp4'],
+    [`archive/${SHA}/plates/1.jpg`, 'media/derived/1.jpg'], [`archive/${SHA}/summary.json`, 'media/derived/summary.json'], [`archive/${SHA}/1.MP4`, 'media/raw/van/1.MP4'], [`archive/${SHA}/video_720p.mp4`, 'media/derived/720p.mp4'],
   ])
   expect(await listed(docs, 'media')).toEqual([['media/raw/van/1.MP4', `archive/${SHA}/1.MP4`], ['media/derived/720p.mp4', `archive/${SHA}/video_720p.mp4`]])
 })
@@ -126,6 +126,8 @@ test('the folder can be read without us: pictures by name, and a summary that li
   const summary = JSON.parse(await readFile(join(home, 'archive', SHA, 'summary.json'), 'utf8')) as { seen: { picture: string }[]; files: { file: string; bytes: number; sha256: string }[] }
   expect(summary.seen[0]!.picture).toBe('plates/01_1.0s_KU418OT.jpg')
   for (const { file, bytes, sha256 } of summary.files) expect([bytes, sha256]).toEqual([(await stat(join(home, 'archive', SHA, file))).size, digest(await readFile(join(home, 'archive', SHA, file)))])
+  const own = output.files.find(({ media: { path } }) => path.endsWith('/summary.json'))!
+  expect(await readFile(join(home, 'media', own.from.path))).toEqual(await readFile(join(home, 'archive', own.media.path))) // so that it can be made good
   expect(summary.files.map(({ file }) => file)).toEqual(['plates/01_1.0s_KU418OT.jpg', 'frames/01_1.0s_KU418OT.jpg'])
   expect(plugin.stages!.folder!.records!(input, output)).toEqual([{ _id: `archived:${SHA}`, kind: 'archived', asset: SHA, files: output.files, verified_ms: expect.any(Number) }])
 })

@@ -53,7 +53,7 @@ export const Missing = Type.Object({ due: Type.Array(Due), next: Type.Union([Typ
 
 export const FolderInput = Due
 export const FolderOutput = Type.Object({
-  files: Type.Array(Type.Object({ media: MediaRef, from: Type.Union([MediaRef, Type.Null()]) })), // in the archive; `from` null: written for it
+  files: Type.Array(Type.Object({ media: MediaRef, from: MediaRef })), // in the archive, and what each is a copy of
   verified_ms: Type.Number(), // UTC epoch; when the last of them was re-read
 })
 

@@ -96,7 +96,7 @@ function good(choices: readonly (readonly LibraryFile[])[], none: string, item: 
   let why: Stays = { reason: 'sole', why: none }
   for (const file of choices.flat()) {
     const doubt = doubtOf(file, item, library, settings)
-    if (doubt === null) return { by: [file], why: `${nameOf(file, item)} was read back ${sinceDays(file, library.now_ms)} days ago` }
+    if (doubt === null) return { by: [file], why: `${nameOf(file, item)} was read back ${agoOf(sinceDays(file, library.now_ms))}` }
     if (why.reason === 'sole') why = doubt
   }
   return why
@@ -162,5 +162,6 @@ const nameOf = (file: LibraryFile, item: LibraryItem): string => {
   const rung = rungOfFile(file, item)
   return rung === 'original' ? `the same on ${file.media.volume}` : `its ${rung ?? file.role} copy`
 }
+const agoOf = (days: number): string => (days === 0 ? 'today' : days === 1 ? 'yesterday' : `${days} days ago`)
 const sinceDays = (file: LibraryFile, now_ms: number): number => Math.floor((now_ms - file.verified_ms!) / DAY_MS)
 export const placeOf = ({ media }: { readonly media: { readonly volume: string; readonly path: string } }): string => `${media.volume}/${media.path}`

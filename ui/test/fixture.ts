@@ -133,7 +133,13 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
       return {}
     },
     events: () => ({ events: [] }),
-    edit: () => ({}),
+    edit: ({ target, set }) => {
+      const view = world.views.find(({ asset }) => asset._id === target)
+      if (!view) return null
+      Object.assign(view.asset, set)
+      if ('keep' in set) shelf.keep(view.asset.sha256, set['keep'] === true)
+      return {}
+    },
   }
   let reviews: Answer<'reviews'>['reviews'] = [{ id: 'asked1', question: 'Is this plate worth a call?', since_ms: now_ms - 1_200_000, asset: world.views[0]!.asset.sha256, name: world.views[0]!.asset.name, camera: 'a229' }]
   const me: Answer<'session'> = { name: 'anna', get role() { return state.role }, mqtt: { username: 'page', password: 'secret' } }

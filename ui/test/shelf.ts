@@ -22,6 +22,8 @@ export interface Shelf {
   readonly away: Set<string>
   readonly answers: { [R in ShelfRoutes]: (query: Ask<R>) => Answer<R> }
   volumes(): StatusView['volumes']
+  /** A person marked a recording keep, or no longer. */
+  keep(sha256: string, on: boolean): void
   /** As it was, report only; on, with a last run and a trash; on, with the archive away; nothing recorded yet. */
   set(scene: 'report' | 'on' | 'away' | 'empty'): void
 }
@@ -67,6 +69,7 @@ export function shelfAt(now_ms: number, world: World, box: string): Shelf {
 
   const shelf: Shelf = {
     on: false, last: null, away: new Set(),
+    keep(sha256, on) { items = items.map((item) => (item.line.sha256 !== sha256 || item.line.media.volume === 'archive' ? item : { ...item, line: on ? stays(item.line, 'kept', 'somebody marked it keep') : stays(item.line, 'young', 'it was kept a moment ago') })) },
     volumes: () => volumes().map(({ name, mounted, bytes_free, bytes_total }) => ({ name, mounted, bytes_free, bytes_total })),
     set(scene) {
       const all = scene === 'empty' ? [] : [...recent(now_ms, world), ...older(now_ms)]

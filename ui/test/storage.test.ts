@@ -158,7 +158,7 @@ describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 
     const page = await v.desk(`/clips/${old.asset.sha256}?t=3`)
     await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 0)
     expect(await page.locator('video').getAttribute('src')).toBe(`/media/archive/${old.asset.sha256}/video_original.mp4?asset=${old.asset.sha256}`)
-    await page.getByText(/^The original is gone since/).waitFor()
+    await page.getByText(/^The original has been gone since/).waitFor()
     v.box.shelf.away.add('archive')
     await page.reload()
     await page.getByText('The archive is off').waitFor()
@@ -169,6 +169,36 @@ describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 
     v.box.changed()
     await page.waitForFunction(() => (document.querySelector('video')?.readyState ?? 0) > 0)
     expect(await page.getByText('The archive is off').count()).toBe(0)
+  })
+
+  test('Keep marks a clip, X takes it back; a whole drive at once; who may not sees only that it is kept', async () => {
+    const view = v.box.world.views.find(({ asset, removed }) => asset.event === 'normal' && removed.length === 0)!
+    const kept = () => v.box.shelf.answers.retention({}).groups.find(({ reason }) => reason === 'kept')!.files
+    const before = kept()
+    const page = await v.desk(`/clips/${view.asset.sha256}`)
+    await page.getByRole('button', { name: 'Keep' }).click()
+    await page.locator('button[aria-pressed=true]', { hasText: 'Kept' }).waitFor()
+    expect(asked('edit').at(-1)).toEqual({ target: view.asset._id, set: { keep: true } })
+    expect(kept()).toBeGreaterThan(before)
+    await v.shot(page, 'clip-kept-desk-light')
+    v.box.state.role = 'viewer'
+    await page.goto(`${v.box.url}/clips/${view.asset.sha256}`)
+    await page.locator('.badge', { hasText: 'kept' }).waitFor()
+    expect(await page.getByRole('button', { name: /^Keep|^Kept/ }).count()).toBe(0)
+    v.box.state.role = 'reviewer'
+    await page.goto(`${v.box.url}/clips/${view.asset.sha256}`)
+    await page.locator('button[aria-pressed=true]', { hasText: 'Kept' }).waitFor()
+    await page.keyboard.press('x')
+    await page.getByRole('button', { name: 'Keep' }).waitFor()
+    expect(asked('edit').at(-1)).toEqual({ target: view.asset._id, set: { keep: false } })
+    const drive = v.box.world.drives[3]!
+    await page.goto(`${v.box.url}/drives/${drive.id}`)
+    await page.getByRole('button', { name: 'Keep' }).click()
+    await page.locator('button[aria-pressed=true]', { hasText: 'Kept' }).waitFor()
+    expect(asked('edit').slice(-drive.assets.length).map((query) => query.target).sort()).toEqual(drive.assets.map((sha256) => `asset:${sha256}`).sort())
+    v.box.state.refuse = { edit: { code: 'log/failed', message: 'The disk of the log does not answer.' } }
+    await page.keyboard.press('x')
+    await page.getByRole('alert').filter({ hasText: 'The disk of the log does not answer.' }).waitFor()
   })
 
   test('what lies here too plays while the archive is off, and a smaller copy takes over from an original that is away', async () => {

@@ -44,6 +44,7 @@ export function ageWord(days: number): string {
   if (days < 60) return days % 7 === 0 && days > 0 ? `${days / 7} ${days === 7 ? 'week' : 'weeks'}` : `${days} ${days === 1 ? 'day' : 'days'}`
   const months = Math.round(days / 30.44)
   if (months < 12) return `${months} months`
+  if (months < 24 && months % 6 !== 0) return `${months} months`
   const half = Math.round(days / 182.6)
   return half === 2 ? '1 year' : `${Math.floor(half / 2) || ''}${half % 2 ? '½' : ''} years`
 }

@@ -48,7 +48,7 @@ test('a step of the ladder stands where its age is, and not at all when nothing 
   expect([at(0, columns), at(21, columns), at(42, columns), at(365, columns)]).toEqual([0, 0.5, null, null])
 })
 
-test.each([[1, '1 day'], [7, '1 week'], [14, '2 weeks'], [30, '30 days'], [90, '3 months'], [210, '7 months'], [365, '1 year'], [548, '1½ years'], [730, '2 years']])('%i days are %s', (days, said) => {
+test.each([[1, '1 day'], [7, '1 week'], [14, '2 weeks'], [30, '30 days'], [90, '3 months'], [210, '7 months'], [365, '1 year'], [430, '14 months'], [548, '1½ years'], [730, '2 years']])('%i days are %s', (days, said) => {
   expect(ageWord(days)).toBe(said)
 })
 
