@@ -11,7 +11,7 @@ import type { Static, TObject, TSchema } from 'typebox'
 import { Fault } from '../core/contract/fault.ts'
 import type { AnyPlugin, WatchContext } from '../core/contract/plugin.ts'
 import { rests } from '../core/devices/rests.ts'
-import type { HelloAnswer } from '../core/http/api.ts'
+import type { Answer, HelloAnswer } from '../core/http/api.ts'
 import type { RemoteSpec } from '../core/store/volume/remotes.ts'
 import { openVolumes, STAGING } from '../core/store/volumes.ts'
 import { boardClient } from '../core/tasks/port-http.ts'
@@ -209,6 +209,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
       emit: (event, key, payload) => untilAnswered(() => core.emit(home, `${plugin.name}.${event}`, key, payload as Record<string, unknown>)).then(() => undefined),
       known: (event, key) => untilAnswered(() => core.known(home, `${plugin.name}.${event}`, key)),
       cameras: (names) => cameras.desks(plugin.name, names),
+      archived: (event, key) => untilAnswered(() => askCore<Answer<'clipArchived'>>(address, 'POST', '/api/device/archived', { type: `${plugin.name}.${event}`, key }, signal)),
     }
     for (let rest_ms = RETRY_MS; !signal.aborted; rest_ms = Math.min(60_000, rest_ms * 2)) {
       try {

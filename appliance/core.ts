@@ -10,6 +10,7 @@ import { openAccess, type Access } from '../core/access/access.ts'
 import { HOME, type Principal, type Scope } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import type { AnyPlugin } from '../core/contract/plugin.ts'
+import { archivedCopy } from '../core/cameras/archived.ts'
 import { openCameras } from '../core/cameras/cameras.ts'
 import { calls } from '../core/http/calls.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
@@ -145,7 +146,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     }),
     warn: (error, message) => log.warn(error, message),
   })
-  const cameras = await openCameras({ log: store, sequence: outcomes.sequence, clock: Date.now, announce: (to, kinds) => broker.announce(to, kinds), warn: (error, message) => log.warn(error, message) })
+  const cameras = await openCameras({ log: store, sequence: outcomes.sequence, clock: Date.now, announce: (to, kinds) => broker.announce(to, kinds), warn: (error, message) => log.warn(error, message), found: events.find, archived: (scope, original) => archivedCopy(original, catalogue.reader(scope), volumes) })
   const sweeping = setInterval(() => {
     if (board.unplaced() > 0) return // what these have staged is still wanted
     void far.sweep(async (task) => ['complete', undefined].includes((await board.task(SCOPE, task))?.state)).catch((e: unknown) => log.warn(e, 'what old tasks have staged far away is cleared later'))

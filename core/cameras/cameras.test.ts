@@ -41,7 +41,7 @@ async function open() {
   const outcomes = await openOutcomes({ log, clock: () => now_ms })
   const events = openEvents({ log, outcomes, clock: () => now_ms, schemas: () => null })
   audit = async () => (await events.list({ ...HOME, role: 'admin' }, { limit: 100 })).map(({ type, payload }) => [type, payload])
-  cameras = await openCameras({ log, sequence: outcomes.sequence, clock: () => now_ms, announce: (_, kinds) => void announced.push(...kinds), warn: (e) => { throw e } })
+  cameras = await openCameras({ log, sequence: outcomes.sequence, clock: () => now_ms, announce: (_, kinds) => void announced.push(...kinds), warn: (e) => { throw e }, found: events.find, archived: async () => ({ why: 'nothing is archived here' }) })
 }
 async function restart() {
   await cameras.close()

@@ -3,13 +3,16 @@
  * A watcher says what is new and hears what changed in one exchange, at least every `EXCHANGE_MS`; over MQTT it only hears that it should ask now.
  */
 import { createHash, randomUUID } from 'node:crypto'
+import { Value } from 'typebox/value'
 import type { Principal, Scope } from '../access/scope.ts'
 import type { CameraClip, CameraOrder } from '../contract/camera.ts'
 import { Fault } from '../contract/fault.ts'
+import { MediaRef } from '../contract/media.ts'
 import type { Answer, Ask, CameraDetail, CameraView } from '../http/api.ts'
 import type { Log } from '../store/log.ts'
 import type { Home } from '../tasks/keys.ts'
 import type { Sequence } from '../tasks/sequence.ts'
+import type { Archived } from './archived.ts'
 import { retrying, skipping } from './decide.ts'
 import { openMemory, type Heard } from './memory.ts'
 import { openOrders, type AuditEvent } from './orders.ts'
@@ -21,6 +24,9 @@ export interface CamerasParts {
   readonly announce: (home: Home, kinds: readonly string[]) => void
   readonly clock: () => number // UTC epoch, ms
   readonly warn: (error: unknown, message: string) => void
+  /** What a watcher said when a clip came in; null: it never did. */
+  readonly found: (home: Home, type: string, key: string) => Promise<{ readonly payload: Record<string, unknown> } | null>
+  readonly archived: (scope: Scope, original: MediaRef) => Promise<Archived>
 }
 
 export interface Cameras {
@@ -36,6 +42,8 @@ export interface Cameras {
   /** Those that are named, or all that failed. */
   retry(ask: Ask<'retryClips'>, by: Principal): Promise<number>
   here(id: string, by: Principal): void
+  /** Of a clip that came in: what its archive gives back now. */
+  archived(ask: Ask<'clipArchived'>, who: Principal): Promise<Answer<'clipArchived'>>
   close(): Promise<void>
 }
 
@@ -46,7 +54,7 @@ const SAVE_EVERY_MS = 60_000
 /** Watchers hear of their orders by it, beside the pages' `cameras`. */
 export const ORDERS = 'camera-orders'
 
-export async function openCameras({ log, sequence, announce, clock, warn }: CamerasParts): Promise<Cameras> {
+export async function openCameras({ log, sequence, announce, clock, warn, found: came, archived }: CamerasParts): Promise<Cameras> {
   const orders = await openOrders({ log, sequence, clock })
   const memory = await openMemory(log)
   const life = randomUUID() // a watcher that hears another one says everything anew
@@ -144,6 +152,13 @@ export async function openCameras({ log, sequence, announce, clock, warn }: Came
       const { home, name } = found(by.scope, id)
       orders.here(home, name)
       announce(home, [ORDERS])
+    },
+    async archived({ type, key }, { scope }) {
+      const event = await came(scope, type, key)
+      const media = event?.payload['media']
+      if (!Value.Check(MediaRef, media)) return { media: null, original: null, why: 'it never came in' }
+      const found = await archived(scope, media)
+      return 'why' in found ? { media: null, original: media, why: found.why } : { media: found.media, original: media, why: null }
     },
     async close() {
       clearInterval(saving)

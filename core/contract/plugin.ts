@@ -1,7 +1,7 @@
 import type { Static, TObject, TSchema } from 'typebox'
 import type { CameraDesk } from './camera.ts'
 import { Fault } from './fault.ts'
-import type { StageMedia, WatchMedia } from './media.ts'
+import type { MediaRef, StageMedia, WatchMedia } from './media.ts'
 import type { AssetDoc, Doc, TrackDoc } from './records.ts'
 import type { Planner } from './retention.ts'
 
@@ -40,6 +40,8 @@ export interface WatchContext<Config, E extends Record<string, TSchema>> {
   /** For a watcher of cameras: people see and steer each by its name. Resolves when it is known what they decided; those that are not named any
    *  more are forgotten. Throws `config/invalid`: somebody else watches a camera of that name. */
   readonly cameras: (names: readonly string[]) => Promise<readonly CameraDesk[]>
+  /** Of what came in with this event: `media` in the archive, whose bytes were read back from there just now and are the original's; null: why not, in words. */
+  readonly archived: (event: keyof E & string, key: string) => Promise<{ readonly media: MediaRef; readonly original: MediaRef; readonly why: null } | { readonly media: null; readonly original: MediaRef | null; readonly why: string }>
 }
 
 /** Read-only, and already bound to an org and site. */

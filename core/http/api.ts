@@ -5,6 +5,7 @@
  */
 import { Type, type Static, type TSchema } from 'typebox'
 import { CameraClips, CameraName, CameraStanding, ClipId, type CameraOrder } from '../contract/camera.ts'
+import type { MediaRef } from '../contract/media.ts'
 import type { Role } from '../contract/plugin.ts'
 import type { AssetDoc, RefusalDoc } from '../contract/records.ts'
 import { Capability, Conditions } from '../devices/capability.ts'
@@ -59,6 +60,7 @@ const SayCameras = Type.Object({
   words: Type.Array(Type.Object({ name: CameraName, standing: CameraStanding, clips: Type.Optional(CameraClips) }), { maxItems: 100 }), // of those of which something is new
   knows: Type.Record(Type.String(), Type.String({ maxLength: 64 })), // versions of the orders that it has
 })
+const ClipArchived = Type.Object({ type: Type.String({ maxLength: 200 }), key: Type.String({ minLength: 1, maxLength: 4_096 }) }) // of the event by which it came in
 const RetentionQuery = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 40 })), limit: Limit })
 const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
 /** Without ids: everything that is in the trash. */
@@ -179,6 +181,7 @@ export const routes = {
   retryClips: route<typeof RetryClips, { changed: number }>('POST', '/api/cameras/:id/retry', 'operator', RetryClips),
   cameraHere: route<typeof CameraById, Record<string, never>>('POST', '/api/cameras/:id/here', 'operator', CameraById),
   sayCameras: route<typeof SayCameras, { life: string; orders: readonly { name: string; version: string; order: CameraOrder }[] }>('POST', '/api/device/cameras', 'device', SayCameras),
+  clipArchived: route<typeof ClipArchived, { media: MediaRef; original: MediaRef; why: null } | { media: null; original: MediaRef | null; why: string }>('POST', '/api/device/archived', 'device', ClipArchived),
   retention: route<typeof RetentionQuery, RetentionView>('GET', '/api/retention', 'viewer', RetentionQuery),
   runRetention: route<typeof Empty, RunNote>('POST', '/api/retention/run', 'admin', Empty),
   undoRetention: route<typeof Undo, { back: number; refused: readonly { name: string; why: string }[] }>('POST', '/api/retention/undo', 'operator', Undo),

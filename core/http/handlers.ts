@@ -114,6 +114,7 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
       return {}
     },
     sayCameras: async (ask, who) => cameras.heard(ask, who),
+    clipArchived: (ask, who) => cameras.archived(ask, who),
     retention: ({ reason, limit = LIMIT }, who) => retention(who.scope).view({ limit, ...(reason === undefined ? {} : { reason }) }),
     runRetention: (_ask, who) => retention(who.scope).run(who.name),
     undoRetention: ({ ids }, who) => retention(who.scope).undo(ids ?? null, who.name),

@@ -49,6 +49,7 @@ const PROMISED: readonly [method: string, path: string, role: Role | null][] = [
   ['POST', '/api/cameras/v1/retry', 'operator'],
   ['POST', '/api/cameras/v1/here', 'operator'],
   ['POST', '/api/device/cameras', 'device'],
+  ['POST', '/api/device/archived', 'device'],
   ['GET', '/api/retention', 'viewer'],
   ['POST', '/api/retention/run', 'admin'],
   ['POST', '/api/retention/undo', 'operator'],

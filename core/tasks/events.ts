@@ -20,6 +20,8 @@ export interface EventDoor {
 }
 
 export interface Events extends EventDoor {
+  /** Null: it never happened. */
+  find(scope: Home, type: string, key: string): Promise<EventView | null>
   /** Those after `after`, oldest first; without it the newest `limit`, oldest of them first. */
   list(scope: Scope, filter: { type?: string; after?: string; limit: number }): Promise<readonly EventView[]>
 }
@@ -59,6 +61,12 @@ export function openEvents({ log, outcomes, clock, schemas, onChange }: {
 
     async known(scope, type, key) {
       return log.get(knownKey(scope, type, key)) !== undefined
+    },
+
+    async find(scope, type, key) {
+      const seq = log.get(knownKey(scope, type, key))
+      const record = seq === undefined ? undefined : log.get(`${eventPrefix(scope)}${seq}`)
+      return record === undefined ? null : { seq: seq!, ...(JSON.parse(record) as EventRecord) }
     },
 
     async list(scope, { type, after, limit }) {

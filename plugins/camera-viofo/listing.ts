@@ -46,6 +46,9 @@ export function readRecording(text: string): boolean | null {
 /** Whether it is the answer to `cmd=3016`. */
 export const isHeartbeat = (text: string): boolean => /<Cmd>\s*3016\s*<\/Cmd>/i.test(text)
 
+/** Whether it says that it did this command. */
+export const isDone = (text: string, command: number): boolean => new RegExp(`<Cmd>\\s*${command}\\s*</Cmd>\\s*<Status>\\s*0\\s*</Status>`, 'i').test(text)
+
 /** @param where `A:\DCIM\Movie\…` or `/DCIM/Movie/…` */
 function clipOf(where: string, name: string, { bytes, time, locked }: { bytes: number | null; time: string | null; locked: boolean }): Clip | null {
   const parts = where.replace(/^[A-Z]:/i, '').split(/[\\/]/).filter((part) => part !== '')

@@ -5,7 +5,7 @@ import type { Clip, Driver } from '../camera/clip.ts'
 import type { Door } from '../camera/door.ts'
 import type { cameraEvents, CamerasConfig } from '../camera/settings.ts'
 import { watchCameras } from '../camera/watch.ts'
-import { isHeartbeat, readHtml, readRecording, readXml } from './listing.ts'
+import { isDone, isHeartbeat, readHtml, readRecording, readXml } from './listing.ts'
 
 export const run = (ctx: WatchContext<Static<typeof CamerasConfig>, typeof cameraEvents>): Promise<void> => watchCameras(ctx.config.cameras, viofo, ctx)
 
@@ -23,6 +23,10 @@ export const viofo: Driver = {
     const listed = await orElse(async () => readXml(await door.text(`${command(3015)}&par=1`, signal)), [])
     // Nothing in the list is no sign of an empty card: its folders have the say.
     return { recording, clips: listed.length > 0 ? listed : await byFolders(door, signal) }
+  },
+  async remove(door, { path }, signal) {
+    const where = `A:${decodeURIComponent(path).replaceAll('/', '\\')}`
+    if (!isDone(await door.text(`${command(4003)}&str=${encodeURIComponent(where)}`, signal), 4003)) throw new Fault('camera/invalid', `${door.address} did not delete ${path}`)
   },
 }
 

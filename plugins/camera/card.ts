@@ -10,12 +10,13 @@ import type { Door } from './door.ts'
 import { fetchClip } from './fetch.ts'
 import { whyNot, isParkedAt } from './filter.ts'
 import { inOrder } from './order.ts'
+import { doubt, staysFor } from './removal.ts'
 import { routeOf, stopsOf, type Route } from './route.ts'
 import { settled, CHANGED_REST_MS, type Seen } from './settled.ts'
 import type { cameraEvents, CameraSettings } from './settings.ts'
 import { countsOf, listOf, type ClipStanding } from './standing.ts'
 
-export type CameraContext = Pick<WatchContext<unknown, typeof cameraEvents>, 'media' | 'signal' | 'emit' | 'known' | 'cameras'>
+export type CameraContext = Pick<WatchContext<unknown, typeof cameraEvents>, 'media' | 'signal' | 'emit' | 'known' | 'cameras' | 'archived'>
 
 /** It is listed again this often, also while clips are fetched: a locked one may have come. */
 const LOOK_EVERY_MS = 30_000
@@ -26,6 +27,8 @@ export const MOST_REST_MS = 10 * 60_000
 /** What may mend itself for one clip while the others go on. */
 const LATER: readonly FaultCode[] = ['camera/unreachable', 'camera/invalid', 'media/missing', 'media/changed', 'media/busy', 'media/conflict']
 const MOST_ROUTES = 500
+/** Until it is asked again whether one that could not be deleted may go: each question reads a whole clip in the archive. */
+const STAYS_MS = 10 * 60_000
 
 interface Coming { readonly clip: Clip; readonly stop: AbortController; into: Receiving | null; had: { readonly bytes: number; readonly at_ms: number } | null; bytes_s: number | null }
 
@@ -40,6 +43,7 @@ export class Card {
   readonly #rests = new Map<string, { readonly until_ms: number; readonly times: number; readonly why: string }>() // of clips that failed
   readonly #sizes = new Map<string, { readonly total: number | null; readonly since_ms: number }>() // that differ from the listing's
   readonly #routes = new Map<string, Route | null>()
+  readonly #stays = new Map<string, { readonly until_ms: number; readonly why: string }>() // of clips that are in and could not be deleted
   readonly #coming = new Map<string, Coming>()
   #listed: { readonly clips: readonly Clip[]; readonly at_ms: number } | null = null
   #whole: ReadonlySet<string> = new Set() // paths of those that are not being written
@@ -90,6 +94,8 @@ export class Card {
     const failed = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown).find((e) => !(e instanceof Error && e.name === 'AbortError'))
     if (failed) throw failed
     if (this.#isNewOrder || !queue.next().done) return 0
+    await this.#clear(whole, door, signal, looked_ms)
+    if (this.#isNewOrder) return 0
     const closing = look.recording === false && look.clips.length > whole.length
     return Math.max(LEAST_MS, Math.min(closing ? CHANGED_REST_MS : LOOK_EVERY_MS, ...open.filter((clip) => !this.#done.has(this.#key(clip))).map(rests_ms)))
   }
@@ -129,7 +135,7 @@ export class Card {
   #standingOf(clip: Clip): ClipStanding {
     const key = this.#key(clip)
     const is = (state: ClipStanding['state'], why: string | null = null, again_ms: number | null = null): ClipStanding => ({ state, why, again_ms })
-    if (this.#done.get(key) === null) return is('in')
+    if (this.#done.get(key) === null) return is('in', this.#stays.get(key)?.why ?? null)
     if (this.#isSkipped(clip)) return is('skipped', BY_HAND)
     const left = this.#done.get(key)
     if (left !== undefined) return is('skipped', left)
@@ -157,6 +163,37 @@ export class Card {
     if (await this.#ctx.known('arrived', key)) this.#done.set(key, null)
     else if (!this.#isWanted(clip) && (await this.#ctx.known('passed', this.#passedKey(clip)))) this.#done.set(key, whyNot(clip, this.#camera, null) ?? PARKED)
     return this.#done.has(key)
+  }
+
+  /** What came in and is archived goes from the card, one after another, while nothing else is to be done. */
+  async #clear(whole: readonly Clip[], door: Door, signal: AbortSignal, looked_ms: number): Promise<void> {
+    if (this.#camera.delete === 'never') return
+    for (const clip of whole) {
+      const key = this.#key(clip)
+      if (this.#done.get(key) !== null || (this.#stays.get(key)?.until_ms ?? 0) > performance.now()) continue
+      const why = await this.#whyStays(clip, door, signal)
+      if (why !== null) this.#stays.set(key, { until_ms: performance.now() + STAYS_MS, why })
+      this.#said()
+      if (performance.now() - looked_ms > LOOK_EVERY_MS || this.#isNewOrder) return
+    }
+  }
+
+  /** Why it stays on the card; null: the camera was told to delete it. Throws `camera/unreachable`. */
+  async #whyStays(clip: Clip, door: Door, signal: AbortSignal): Promise<string | null> {
+    const key = this.#key(clip)
+    const ruled = staysFor(clip, this.#camera)
+    if (ruled !== null) return ruled
+    const verdict = await this.#ctx.archived('arrived', key)
+    const why = await doubt(verdict, clip, door, this.#ctx.media, signal)
+    if (why !== null) return why
+    await this.#ctx.emit('released', key, { ...this.#of(clip), archive: verdict.media! })
+    try {
+      await this.#driver.remove!(door, clip, signal)
+      return null
+    } catch (e) {
+      if (e instanceof Fault && e.code === 'camera/invalid') return e.message
+      throw e
+    }
   }
 
   /** What fails of one clip alone leaves it for later. Throws what concerns the camera, and what nobody foresaw. */

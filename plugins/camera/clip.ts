@@ -30,6 +30,8 @@ export interface Driver {
   /** Resolves when such a camera answers. Throws `camera/unreachable`, `camera/invalid`. */
   greet(door: Door, signal: AbortSignal): Promise<void>
   look(door: Door, signal: AbortSignal): Promise<Look>
+  /** Takes a clip from the card. Absent: such a camera cannot be told to. Throws `camera/invalid` when it refuses. */
+  remove?(door: Door, clip: Clip, signal: AbortSignal): Promise<void>
 }
 
 /** What names a clip on its camera for ever. Listings round sizes and leave out seconds, so neither is part of it. */

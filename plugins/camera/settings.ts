@@ -19,6 +19,9 @@ export const CameraSettings = Type.Object({
     radius_m: Type.Number({ default: 100, minimum: 10 }),
   }, { title: 'Home', description: 'What was recorded here while the car stood still is left on the camera' })),
   route_first: Type.Boolean({ title: 'Read the route before the clip', default: true }),
+  delete: Type.Union([Type.Literal('never'), Type.Literal('archived'), Type.Literal('archived-and-locked')], {
+    title: 'Delete from its card', default: 'never', description: 'Once a clip lies in the archive, was read back from there, and is what the camera has. Locked ones only when this says so',
+  }),
   paused: Type.Boolean({ title: 'Leave it alone', default: false }),
 })
 export type CameraSettings = Static<typeof CameraSettings>
@@ -42,5 +45,6 @@ export const cameraEvents = {
     stops: Type.Array(Type.Object({ from_s: Type.Number(), to_s: Type.Number(), lat_deg: Type.Number(), lon_deg: Type.Number() })),
     at_home: Type.Union([Type.Boolean(), Type.Null()]), // null: no home is set
   }, { title: 'A route was read', description: 'Where a clip was recorded, read from the camera before the clip itself.' }),
+  released: Type.Object({ ...OfClip, archive: MediaRef }, { title: 'A clip goes from its camera', description: 'Its copy was read back from the archive a moment ago; the camera is told to delete it.' }),
   passed: Type.Object({ ...OfClip, why: Type.String() }, { title: 'A clip was left on the camera', description: 'By the settings of its camera; the reason is said.' }),
 }

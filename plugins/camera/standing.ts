@@ -28,11 +28,12 @@ export function countsOf(states: Iterable<ClipState>): CameraStanding['counts'] 
 }
 
 /** What its settings say, for somebody who did not write them. */
-export function rulesOf({ order, events, skip, home, connections }: CameraSettings): readonly string[] {
+export function rulesOf({ order, events, skip, home, connections, delete: deletes }: CameraSettings): readonly string[] {
   return [
     `Locked recordings first${events.length > 0 ? `, then ${events.join(', ')}` : ''}, then the ${order === 'newest' ? 'newest' : 'oldest'}.`,
     ...(skip.length > 0 ? [`${capital(skip.join(', '))} recordings stay on the camera.`] : []),
     ...(home ? [`What was recorded while parked within ${home.radius_m} m of home stays on the camera.`] : []),
+    deletes === 'never' ? 'Nothing on its card is ever changed or deleted.' : `A clip is deleted from its card once it lies in the archive and was read back from there, and only if the camera still has the same${deletes === 'archived' ? '; locked ones never are' : ', locked ones too'}.`,
     ...(connections > 1 ? [`${connections} clips at once.`] : []),
   ]
 }

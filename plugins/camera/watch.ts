@@ -1,4 +1,4 @@
-/** The life of a watcher beside cameras: each is waited for, listed, and emptied in order, while it is there. Nothing of it is changed. */
+/** The life of a watcher beside cameras: each is waited for, listed, and emptied in order, while it is there. Nothing of it is changed unless its settings say so. */
 import type { CameraDesk, CameraStanding } from '../../core/contract/camera.ts'
 import { Fault, type FaultCode } from '../../core/contract/fault.ts'
 import { safeFolder } from '../folder/layout.ts'
@@ -19,6 +19,8 @@ const GREET_EVERY_MS = 8_000
 export async function watchCameras(cameras: readonly CameraSettings[], driver: Driver, ctx: CameraContext): Promise<void> {
   const twice = cameras.find(({ name }, i) => cameras.findIndex((other) => safeFolder(other.name) === safeFolder(name)) !== i)
   if (twice) throw new Fault('config/invalid', `two cameras are called ${twice.name}: their clips would lie in one folder; give each a name of its own`)
+  const deletes = cameras.find((camera) => camera.delete !== 'never')
+  if (deletes && !driver.remove) throw new Fault('config/invalid', `${deletes.name}: a ${driver.maker} cannot be told to delete a clip; say delete: never`)
   const desks = await ctx.cameras(cameras.map(({ name }) => name))
   await Promise.all(cameras.map((camera, i) => keepWatch(camera, driver, ctx, desks[i]!)))
 }
@@ -27,7 +29,7 @@ async function keepWatch(camera: CameraSettings, driver: Driver, ctx: CameraCont
   const addresses = [camera.address, ...(camera.alternative === undefined ? [] : [camera.alternative])]
   const now: Pick<CameraStanding, 'address' | 'seen_ms' | 'trouble'> = { address: null, seen_ms: null, trouble: null }
   const say = () => desk.says(() => ({
-    standing: { maker: driver.maker, addresses, ...now, paused: camera.paused, ...card.standing(), deletes: false, rules: [...rulesOf(camera)] },
+    standing: { maker: driver.maker, addresses, ...now, paused: camera.paused, ...card.standing(), deletes: camera.delete !== 'never', rules: [...rulesOf(camera)] },
     clips: card.clips(),
   }))
   const becomes = (change: Partial<typeof now>) => {

@@ -40,6 +40,7 @@ class World {
         },
       },
       cameras: () => Promise.resolve([]),
+      archived: () => Promise.resolve({ media: null, original: null, why: 'nothing is archived here' } as const),
       known: (event: string, key: string) => Promise.resolve(this.emitted.some((e) => e.event === event && e.key === key)),
       emit: (event: string, key: string, payload: object) => {
         if (!this.emitted.some((e) => e.event === event && e.key === key)) this.emitted.push({ event, key, payload: payload as Emitted['payload'] })

@@ -4,7 +4,7 @@ import type { Answer, Ask, CameraDetail, CameraView } from '../../core/http/api.
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-type CameraRoutes = 'cameras' | 'camera' | 'steerCamera' | 'skipClips' | 'retryClips' | 'cameraHere' | 'sayCameras'
+type CameraRoutes = 'cameras' | 'camera' | 'steerCamera' | 'skipClips' | 'retryClips' | 'cameraHere' | 'sayCameras' | 'clipArchived'
 
 export interface Garage {
   cameras: CameraDetail[]
@@ -32,7 +32,7 @@ function camera(id: string, now_ms: number, clips: readonly CameraClip[], over: 
   return {
     id, maker: 'VIOFO', device: 'nas', heard_ms: now_ms - 2000, watched: true, paused_by: null, paused: false, addresses: ['192.168.1.254'], address: null, seen_ms: now_ms - 5 * HOUR_MS, trouble: null,
     listed: { at_ms: now_ms - 5 * HOUR_MS, clips: clips.length + more }, counts: countsOf(clips, more), waiting_bytes: clips.reduce((sum, one) => sum + (one.state === 'waiting' ? (one.bytes ?? 0) : 0), 0),
-    fetching: [], deletes: false, rules: ['Locked recordings first, then the newest.'], clips: [...clips], more, ...over,
+    fetching: [], deletes: false, rules: ['Locked recordings first, then the newest.', 'Nothing on its card is ever changed or deleted.'], clips: [...clips], more, ...over,
   }
 }
 
@@ -49,7 +49,7 @@ function camerasAt(now_ms: number): CameraDetail[] {
     camera('Blue van', now_ms, van, {
       addresses: ['192.168.1.254', 'van-hotspot.lan'], address: '192.168.1.254', seen_ms: now_ms - 1000, listed: { at_ms: now_ms - 20_000, clips: van.length + 1_130 }, more: 1_130, counts: countsOf(van, 1_130),
       fetching: [{ id: coming.id, name: coming.name, done_bytes: 81_300_000, bytes: coming.bytes, bytes_s: 5_900_000 }],
-      rules: ['Locked recordings first, then event, then the newest.', 'Parking recordings stay on the camera.', 'What was recorded while parked within 100 m of home stays on the camera.'],
+      rules: ['Locked recordings first, then event, then the newest.', 'Parking recordings stay on the camera.', 'What was recorded while parked within 100 m of home stays on the camera.', 'Nothing on its card is ever changed or deleted.'],
     }),
     camera('Camper', now_ms, [clip(70, 'in'), clip(71, 'in'), clip(72, 'recording')], { maker: 'BlackVue', addresses: ['192.168.1.61'], address: '192.168.1.61', seen_ms: now_ms - 3000, listed: { at_ms: now_ms - 9000, clips: 3 }, deletes: true }),
     camera('Old hatchback of the neighbours with a long name', now_ms, [clip(80, 'waiting'), clip(81, 'waiting')], { addresses: ['hatchback.cameras.home.example.org'] }),
@@ -85,7 +85,7 @@ export function garageAt(now_ms: number): Garage {
       skipClips: ({ id, clips }) => decide(id, clips, { state: 'skipped', why: 'skipped by hand' }),
       retryClips: ({ id, clips }) => decide(id, clips ?? garage.cameras.find((one) => one.id === id)?.clips.filter(({ state }) => state === 'failed').map((one) => one.id) ?? [], { state: 'waiting', why: null }),
       cameraHere: ({ id }) => (change(id, (one) => ({ address: one.addresses[0] ?? null, seen_ms: now_ms })) ? {} : null),
-      sayCameras: () => null, // a watcher's, not a page's
+      sayCameras: () => null, clipArchived: () => null, // a watcher's, not a page's
     },
   }
   return garage

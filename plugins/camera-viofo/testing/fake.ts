@@ -14,6 +14,8 @@ export interface FakeViofo extends FakeServer {
   recording: boolean | null // null: the reply says nothing of it
   xml: 'sound' | 'absent' | 'empty' | 'broken' // the listing by cmd=3015
   sized: boolean // whether listings tell their length
+  readonly deleted: string[] // paths, in order
+  refuses: boolean // to delete anything
 }
 
 const XML = '<?xml version="1.0" encoding="UTF-8" ?>\n'
@@ -21,23 +23,31 @@ const FOLDERS = ['/DCIM/Movie', '/DCIM/Movie/Parking', '/DCIM/Movie/RO', '/DCIM/
 
 export async function fakeViofo(files: Iterable<readonly [string, CardFile]> = []): Promise<FakeViofo> {
   const card = new Map(files)
-  const fake: FakeViofo = Object.assign(await serve(answer), { files: card, recording: false, xml: 'sound' as const, sized: false })
+  const fake: FakeViofo = Object.assign(await serve(answer), { files: card, recording: false, xml: 'sound' as const, sized: false, deleted: [], refuses: false })
   return fake
 
   function answer(url: URL): Answer {
-    if (url.searchParams.get('custom') === '1') return command(Number(url.searchParams.get('cmd')))
+    if (url.searchParams.get('custom') === '1') return command(Number(url.searchParams.get('cmd')), url.searchParams.get('str'))
     const path = decodeURIComponent(url.pathname).replace(/\/$/, '')
     const file = card.get(path)
     if (file) return { content: file.content, type: 'video/mp4' }
     return FOLDERS.includes(path) ? { text: index(path), type: 'text/html', sized: fake.sized } : 404
   }
 
-  function command(cmd: number): Answer {
+  function command(cmd: number, str: string | null): Answer {
+    if (cmd === 4003) return xml(`<Function>\n<Cmd>4003</Cmd>\n<Status>${remove(str ?? '') ? 0 : -4}</Status>\n</Function>\n`)
     if (cmd === 3016) return xml(`<Function>\n  <Cmd>3016</Cmd>\n  <Status>0</Status>\n</Function>\n`)
     if (cmd === 3014) return xml(`<Function>\n<Cmd>2003</Cmd>\n<Status>5</Status>\n<Function>\n<Cmd>2005</Cmd>\n<Status>0</Status>\n<String>6,6,6</String>\n</Function>${fake.recording === null ? '' : `<Cmd>2001</Cmd>\n<Status>${fake.recording ? 1 : 0}</Status>\n`}<Cmd>2006</Cmd>\n<Status>0</Status>\n</Function>\n`)
     if (cmd !== 3015 || fake.xml === 'absent') return 404
     if (fake.xml === 'broken') return { text: listing(card).slice(0, 700), type: 'text/xml', sized: fake.sized }
     return { text: fake.xml === 'empty' ? `${XML}<LIST>\n</LIST>\n` : listing(card), type: 'text/xml', sized: fake.sized }
+  }
+  /** By a path of its own: `A:\\DCIM\\Movie\\…`. */
+  function remove(where: string): boolean {
+    const path = /^A:(\\.+)$/.exec(where)?.[1]?.replaceAll('\\', '/')
+    if (fake.refuses || path === undefined || !card.delete(path)) return false
+    fake.deleted.push(path)
+    return true
   }
   function xml(text: string): Answer {
     return { text: XML + text, type: 'text/xml' }
