@@ -12,6 +12,7 @@ import { Fault } from '../core/contract/fault.ts'
 import type { AnyPlugin } from '../core/contract/plugin.ts'
 import { archivedCopy } from '../core/cameras/archived.ts'
 import { openCameras } from '../core/cameras/cameras.ts'
+import { openClocks } from '../core/cameras/clocks.ts'
 import { calls } from '../core/http/calls.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
 import { startHttp } from '../core/http/server.ts'
@@ -124,7 +125,8 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     dir: join(config.folder, 'catalogue'), clock: Date.now,
     groupings: plugins.flatMap((p) => (p.drives ? [{ name: p.name, gap_s: p.drives.gap_s(registry.config(p.name)), grouping: p.drives }] : [])),
   })
-  const projector = startProjector({ projections: outcomes.projections, catalogue })
+  const clocks = await openClocks({ log: store, sequence: outcomes.sequence, catalogue, clock: Date.now })
+  const projector = startProjector({ projections: outcomes.projections, catalogue: clocks.catalogue })
   const indexes = openIndexes({ dir: join(config.folder, 'index'), catalogue })
   await indexes.ready(HOME)
   indexes.onChange(() => changed(['assets', 'drives', 'plates']))
@@ -173,7 +175,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const enter = new Map<string, string>() // one-time tickets → cookie
   const userDir = join(config.folder, 'node-red')
   const handlers = makeHandlers({
-    access, desk: board, catalogue, status, devices, cameras,
+    access, desk: board, catalogue, status, devices, cameras, clocks,
     retention: ({ org, site }) => {
       if (org !== HOME.org || site !== HOME.site) throw new Fault('not-found', 'Nothing is thinned here.')
       return thinning

@@ -21,7 +21,7 @@ export const RecordingEvent = Type.Union([Type.Literal('normal'), Type.Literal('
 /** By how much the camera's clock was wrong, and how we know. `start = camera time + offset_s`. */
 export const Clock = Type.Object({
   offset_s: Type.Number({ description: 'Seconds to add to the time the camera wrote to get UTC' }),
-  from: Type.Union([Type.Literal('gps'), Type.Literal('name'), Type.Literal('container'), Type.Literal('none')]),
+  from: Type.Union([Type.Literal('gps'), Type.Literal('name'), Type.Literal('container'), Type.Literal('none'), Type.Literal('person')]),
 })
 
 /** Fixes that were read and not kept, by reason. */

@@ -4,6 +4,7 @@
  * fault's code. Media is at `/media/<volume>/<path>` (Range), the live feed at `/mqtt`.
  */
 import { Type, type Static, type TSchema } from 'typebox'
+import type { Correction, Stretch } from '../cameras/correct.ts'
 import { CameraClips, CameraName, CameraStanding, ClipId, type CameraOrder } from '../contract/camera.ts'
 import type { MediaRef } from '../contract/media.ts'
 import type { Role } from '../contract/plugin.ts'
@@ -60,6 +61,9 @@ const SayCameras = Type.Object({
   words: Type.Array(Type.Object({ name: CameraName, standing: CameraStanding, clips: Type.Optional(CameraClips) }), { maxItems: 100 }), // of those of which something is new
   knows: Type.Record(Type.String(), Type.String({ maxLength: 64 })), // versions of the orders that it has
 })
+const CameraMoment = Type.Optional(Type.Union([Type.Number({ description: "by the camera's own clock, read as if it were UTC; epoch, ms" }), Type.Null()]))
+const CorrectClock = Type.Object({ id: CameraName, from_ms: CameraMoment, to_ms: CameraMoment, offset_s: Type.Number({ minimum: -1e10, maximum: 1e10, description: "seconds to add to the camera's time to get UTC" }) })
+const UndoClock = Type.Object({ id: CameraName, correction: Type.String({ maxLength: 64 }) })
 const ClipArchived = Type.Object({ type: Type.String({ maxLength: 200 }), key: Type.String({ minLength: 1, maxLength: 4_096 }) }) // of the event by which it came in
 const RetentionQuery = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 40 })), limit: Limit })
 const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
@@ -180,6 +184,9 @@ export const routes = {
   skipClips: route<typeof SkipClips, { changed: number }>('POST', '/api/cameras/:id/skip', 'operator', SkipClips),
   retryClips: route<typeof RetryClips, { changed: number }>('POST', '/api/cameras/:id/retry', 'operator', RetryClips),
   cameraHere: route<typeof CameraById, Record<string, never>>('POST', '/api/cameras/:id/here', 'operator', CameraById),
+  cameraClock: route<typeof CameraById, { corrections: readonly Correction[]; stretches: readonly Stretch[] }>('GET', '/api/cameras/:id/clock', 'viewer', CameraById),
+  correctClock: route<typeof CorrectClock, { moved: number }>('POST', '/api/cameras/:id/clock', 'reviewer', CorrectClock),
+  undoClock: route<typeof UndoClock, { moved: number }>('POST', '/api/cameras/:id/clock/undo', 'reviewer', UndoClock),
   sayCameras: route<typeof SayCameras, { life: string; orders: readonly { name: string; version: string; order: CameraOrder }[] }>('POST', '/api/device/cameras', 'device', SayCameras),
   clipArchived: route<typeof ClipArchived, { media: MediaRef; original: MediaRef; why: null } | { media: null; original: MediaRef | null; why: string }>('POST', '/api/device/archived', 'device', ClipArchived),
   retention: route<typeof RetentionQuery, RetentionView>('GET', '/api/retention', 'viewer', RetentionQuery),

@@ -4,6 +4,7 @@ import { holds } from '../access/role.ts'
 import type { Principal, Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import type { Cameras } from '../cameras/cameras.ts'
+import type { Clocks } from '../cameras/clocks.ts'
 import type { Devices } from '../devices/devices.ts'
 import type { RetentionDesk } from '../retention/desk.ts'
 import type { Bounds, Catalogue, Index, Period } from '../store/port.ts'
@@ -22,6 +23,7 @@ export interface Rooms {
   readonly events: (scope: Scope, filter: { type?: string; after?: string; limit: number }) => Promise<readonly EventView[]>
   readonly devices: Omit<Devices, 'gate' | 'attach' | 'word' | 'ended' | 'look' | 'close'>
   readonly cameras: Omit<Cameras, 'close'>
+  readonly clocks: Omit<Clocks, 'catalogue'>
   readonly retention: (scope: Scope) => RetentionDesk
   readonly status: (scope: Scope) => Promise<StatusView>
   readonly work: (scope: Scope) => Promise<Answer<'work'>>
@@ -32,7 +34,7 @@ export interface Rooms {
 const LIMIT = 100
 const NEAR_LIMIT = 20
 
-export function makeHandlers({ access, index, desk, catalogue, events, devices, cameras, retention, status, work, reviews }: Rooms): Handlers {
+export function makeHandlers({ access, index, desk, catalogue, events, devices, cameras, clocks, retention, status, work, reviews }: Rooms): Handlers {
   const come = (signedIn: SignedIn, visit: Visit): SessionView => {
     visit.setCookie(signedIn.cookie)
     return sessionView(access, signedIn.principal, signedIn.session)
@@ -113,6 +115,9 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
       cameras.here(id, who)
       return {}
     },
+    cameraClock: ({ id }, who) => clocks.view(who.scope, id),
+    correctClock: async (ask, who) => ({ moved: await clocks.correct(ask, who) }),
+    undoClock: async (ask, who) => ({ moved: await clocks.undo(ask, who) }),
     sayCameras: async (ask, who) => cameras.heard(ask, who),
     clipArchived: (ask, who) => cameras.archived(ask, who),
     retention: ({ reason, limit = LIMIT }, who) => retention(who.scope).view({ limit, ...(reason === undefined ? {} : { reason }) }),

@@ -39,7 +39,8 @@ export function handlersOf(rooms: Partial<Rooms> & Pick<Rooms, 'access'>): Handl
     hello: nobodyHome, goodbye: nobodyHome, renew: nobodyHome, joining: nobodyHome, views: nobodyHome, view: nobodyHome,
   }
   const cameras = { heard: nobodyHome, views: nobodyHome, view: nobodyHome, steer: nobodyHome, skip: nobodyHome, retry: nobodyHome, here: nobodyHome, archived: nobodyHome }
-  return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, cameras, retention: nobodyHome, status: nobodyHome, work: nobodyHome, reviews: nobodyHome, ...rooms })
+  const clocks = { view: nobodyHome, correct: nobodyHome, undo: nobodyHome }
+  return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, cameras, clocks, retention: nobodyHome, status: nobodyHome, work: nobodyHome, reviews: nobodyHome, ...rooms })
 }
 
 const nobodyHome = () => {

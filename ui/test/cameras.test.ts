@@ -31,6 +31,7 @@ describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 
       await look('cameras', '/cameras', 'article', true)
       await look('cameras-add', '/cameras', 'article', false, async () => { await page.getByRole('button', { name: 'Add a camera…' }).click(); await page.getByRole('dialog').waitFor() })
       await look('camera', van, 'section li', true)
+      await look('camera-clock', van, 'section[aria-label="Its clock"] li', true, async () => { await page.getByRole('button', { name: 'Correct…' }).click() })
       await look('camera-failed', `${van}?of=failed`, 'section li', false)
       await look('camera-new', '/cameras/Quad', '.empty', true)
       await look('camera-trouble', '/cameras/Tractor', 'section li', false)
@@ -95,6 +96,25 @@ describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 
     await row(page, '004201R').getByRole('button', { name: /^Skip/ }).click()
     await row(page, '004201R').waitFor({ state: 'detached' })
     expect(asked('skipClips').at(-1)).toMatchObject({ id: 'Blue van', clips: [expect.stringContaining('004201R.MP4|')] })
+  })
+
+  test('its clock is said in stretches; a person corrects one, and takes it back', async () => {
+    const page = await v.desk(van)
+    const clock = page.getByRole('region', { name: 'Its clock' })
+    await clock.getByText('UTC+1').waitFor()
+    expect(plain(await clock.innerText())).toContain('taken for it, from the file name, 143 clips')
+    await clock.locator('li', { hasText: '143 clips' }).getByRole('button', { name: 'Correct this time' }).click()
+    await clock.getByLabel('Its clock was ahead of UTC by').fill('two')
+    expect(await clock.getByRole('button', { name: 'Correct', exact: true }).isDisabled()).toBe(true)
+    await clock.getByLabel('Its clock was ahead of UTC by').fill('+2')
+    expect(await clock.evaluate((box) => [...box.querySelectorAll('input')].every((input) => input.getBoundingClientRect().right <= box.getBoundingClientRect().right))).toBe(true)
+    await clock.getByRole('button', { name: 'Correct', exact: true }).click()
+    await clock.getByText('143 recordings moved, with their drives and plates.').waitFor()
+    expect(asked('correctClock').at(-1)).toEqual({ id: 'Blue van', from_ms: Date.UTC(2026, 9, 25, 8, 12), to_ms: Date.UTC(2026, 10, 2, 8, 13), offset_s: -7200 })
+    await clock.getByText('a person says, 143 clips').waitFor()
+    await clock.getByRole('button', { name: 'Undo' }).click()
+    await clock.getByText('taken for it, from the file name, 143 clips').waitFor()
+    expect(asked('undoClock').at(-1)).toEqual({ id: 'Blue van', correction: 'c0' })
   })
 
   test('the keyboard alone does: choose, open, skip, try, pause, back', async () => {

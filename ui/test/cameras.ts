@@ -2,12 +2,17 @@
 import type { CameraClip, ClipState } from '../../core/contract/camera.ts'
 import type { Answer, Ask, CameraDetail, CameraView } from '../../core/http/api.ts'
 
+type Clock = Answer<'cameraClock'>
+type Stretch = Clock['stretches'][number]
+type Correction = Clock['corrections'][number]
+
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-type CameraRoutes = 'cameras' | 'camera' | 'steerCamera' | 'skipClips' | 'retryClips' | 'cameraHere' | 'sayCameras' | 'clipArchived'
+type CameraRoutes = 'cameras' | 'camera' | 'steerCamera' | 'skipClips' | 'retryClips' | 'cameraHere' | 'sayCameras' | 'clipArchived' | 'cameraClock' | 'correctClock' | 'undoClock'
 
 export interface Garage {
   cameras: CameraDetail[]
+  corrections: Correction[]
   readonly answers: { [R in CameraRoutes]: (query: Ask<R>) => Answer<R> | null }
   /** Every state there is; everybody away; none. */
   set(scene: 'full' | 'away' | 'none'): void
@@ -59,6 +64,17 @@ function camerasAt(now_ms: number): CameraDetail[] {
   ]
 }
 
+/** Summer time until the end of October, then the winter's, found in the name; a person's word counts for what has no GPS. */
+const stretches = (corrections: readonly Correction[]): Stretch[] => {
+  const day = (month: number, of: number) => Date.UTC(2026, month, of, 8, 12)
+  const said = corrections.at(-1)
+  return [
+    { from_ms: day(8, 3), to_ms: day(9, 24), offset_s: -7201, from: 'gps', clips: 812 },
+    said ? { from_ms: day(9, 25), to_ms: day(10, 2), offset_s: said.offset_s, from: 'person', clips: 143 } : { from_ms: day(9, 25), to_ms: day(10, 2), offset_s: -3600, from: 'name', clips: 143 },
+    { from_ms: day(10, 3), to_ms: day(10, 20), offset_s: -7202, from: 'gps', clips: 235 },
+  ]
+}
+
 export function garageAt(now_ms: number): Garage {
   const change = (id: string, over: (camera: CameraDetail) => Partial<CameraDetail>): boolean => {
     const known = garage.cameras.find((one) => one.id === id)
@@ -73,8 +89,9 @@ export function garageAt(now_ms: number): Garage {
   const decide = (id: string, clips: readonly string[], over: Partial<CameraClip>) =>
     change(id, (of) => ({ clips: of.clips.map((one) => (clips.includes(one.id) ? { ...one, again_ms: null, ...over } : one)) })) ? { changed: clips.length } : null
   const garage: Garage = {
-    cameras: camerasAt(now_ms),
+    cameras: camerasAt(now_ms), corrections: [],
     set(scene) {
+      garage.corrections = []
       const all = camerasAt(now_ms)
       garage.cameras = scene === 'none' ? [] : scene === 'away' ? all.map((one) => ({ ...one, address: null, trouble: null, fetching: [], paused_by: null })) : all
     },
@@ -85,6 +102,9 @@ export function garageAt(now_ms: number): Garage {
       skipClips: ({ id, clips }) => decide(id, clips, { state: 'skipped', why: 'skipped by hand' }),
       retryClips: ({ id, clips }) => decide(id, clips ?? garage.cameras.find((one) => one.id === id)?.clips.filter(({ state }) => state === 'failed').map((one) => one.id) ?? [], { state: 'waiting', why: null }),
       cameraHere: ({ id }) => (change(id, (one) => ({ address: one.addresses[0] ?? null, seen_ms: now_ms })) ? {} : null),
+      cameraClock: ({ id }) => ({ corrections: garage.corrections, stretches: id === 'Blue van' ? stretches(garage.corrections) : [] }),
+      correctClock: ({ offset_s, from_ms = null, to_ms = null }) => { garage.corrections = [...garage.corrections, { id: `c${garage.corrections.length}`, from_ms, to_ms, offset_s, by: 'anna', at_ms: now_ms }]; return { moved: 143 } },
+      undoClock: ({ correction }) => { garage.corrections = garage.corrections.filter(({ id }) => id !== correction); return { moved: 143 } },
       sayCameras: () => null, clipArchived: () => null, // a watcher's, not a page's
     },
   }
