@@ -14,6 +14,7 @@ import { archivedCopy } from '../core/cameras/archived.ts'
 import { openCameras } from '../core/cameras/cameras.ts'
 import { openClocks } from '../core/cameras/clocks.ts'
 import { calls } from '../core/http/calls.ts'
+import { inbox } from '../core/http/inbox.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
 import { startHttp } from '../core/http/server.ts'
 import { startBroker } from '../core/mqtt/broker.ts'
@@ -205,7 +206,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const door = await startHttp({
     port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy, handlers,
-    routers: [boardRoutes({ board, outcomes, events, gate: devices.gate }).routes(), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
+    routers: [inbox(config.inbox), boardRoutes({ board, outcomes, events, gate: devices.gate }).routes(), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
     media: openPlayable(volumes, (scope) => indexes.index(scope)),
     staging: { ...openUploads(volumes), admit: (scope, { task, token, volume }) => {
       if (volumes.orgOf(volume) !== scope.org || !board.within(scope, task)) throw new Fault('task/unknown', `there is no task ${task}`)

@@ -3,6 +3,7 @@ import type { Middleware } from 'koa'
 import type { IncomingMessage } from 'node:http'
 import type { Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
+import type { MediaRef } from '../contract/media.ts'
 import type { UploadPlace, Uploads } from '../store/uploads.ts'
 import { demand, type DoorContext, type DoorState } from './pass.ts'
 import { sendFile, type FarFile } from './send.ts'
@@ -59,30 +60,36 @@ export function staging(rooms: Staging): Middleware<DoorState> {
     rooms.admit(device.scope, at)
     ctx.set('Cache-Control', 'no-store')
     if (ctx.method === 'GET') return sendFile(ctx, await rooms.resolve(at), { name, immutable: false })
-    if (ctx.method === 'HEAD') {
-      const { offset, length } = await rooms.state(at)
-      ctx.set('Upload-Offset', String(offset))
-      if (length !== null) ctx.set('Upload-Length', String(length))
-      ctx.status = 200
-    } else if (ctx.method === 'DELETE') {
-      await rooms.drop(at)
-      ctx.status = 204
-    } else if (ctx.method === 'PATCH') {
-      const piece = { offset: count(ctx, 'Upload-Offset'), length: count(ctx, 'Upload-Length') }
-      const bytes = ctx.get('Content-Length') === '' ? 0 : count(ctx, 'Content-Length')
-      if (bytes > piece.length - piece.offset) throw new Fault('input/invalid', `Content-Length: ${bytes} bytes from ${piece.offset} on are more than the ${piece.length} declared.`)
-      const tell = ctx.get('Upload-Progress') === '?1' ? progressTo(ctx) : () => undefined
-      const done = await rooms.append(at, piece, bytesOf(ctx.req, rooms.stall_ms ?? STALL_MS, (taken_bytes) => tell(piece.offset + taken_bytes)))
-      if ('whole' in done) {
-        ctx.set('Upload-Offset', String(piece.length))
-        ctx.body = done.whole
-        return
-      }
-      ctx.set('Upload-Offset', String(done.offset))
-      if (done.elsewhere) throw new Fault('media/offset', `This file goes on at byte ${done.offset}, not at ${piece.offset}.`)
-      ctx.status = 204
-    } else throw new Fault('not-found', `${ctx.method} is not for staging.`)
+    await upload(ctx, at, rooms)
   }
+}
+
+/** `HEAD`, `PATCH` and `DELETE` of a file that comes piece by piece. @returns the file, when it is whole now. */
+export async function upload(ctx: DoorContext, at: UploadPlace, rooms: Uploads & { readonly stall_ms?: number }): Promise<MediaRef | null> {
+  if (ctx.method === 'HEAD') {
+    const { offset, length } = await rooms.state(at)
+    ctx.set('Upload-Offset', String(offset))
+    if (length !== null) ctx.set('Upload-Length', String(length))
+    ctx.status = 200
+  } else if (ctx.method === 'DELETE') {
+    await rooms.drop(at)
+    ctx.status = 204
+  } else if (ctx.method === 'PATCH') {
+    const piece = { offset: count(ctx, 'Upload-Offset'), length: count(ctx, 'Upload-Length') }
+    const bytes = ctx.get('Content-Length') === '' ? 0 : count(ctx, 'Content-Length')
+    if (bytes > piece.length - piece.offset) throw new Fault('input/invalid', `Content-Length: ${bytes} bytes from ${piece.offset} on are more than the ${piece.length} declared.`)
+    const tell = ctx.get('Upload-Progress') === '?1' ? progressTo(ctx) : () => undefined
+    const done = await rooms.append(at, piece, bytesOf(ctx.req, rooms.stall_ms ?? STALL_MS, (taken_bytes) => tell(piece.offset + taken_bytes)))
+    if ('whole' in done) {
+      ctx.set('Upload-Offset', String(piece.length))
+      ctx.body = done.whole
+      return done.whole
+    }
+    ctx.set('Upload-Offset', String(done.offset))
+    if (done.elsewhere) throw new Fault('media/offset', `This file goes on at byte ${done.offset}, not at ${piece.offset}.`)
+    ctx.status = 204
+  } else throw new Fault('not-found', `${ctx.method} is not for uploads.`)
+  return null
 }
 
 function count(ctx: DoorContext, header: string): number {
