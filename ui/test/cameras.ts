@@ -1,4 +1,5 @@
 /** Invented cameras. What the routes do to them is really done, so the pages can be seen to follow. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CameraClip, ClipState } from '../../core/contract/camera.ts'
 import type { Answer, Ask, CameraDetail, CameraView } from '../../core/http/api.ts'
 
@@ -14,6 +15,10 @@ export interface Garage {
   cameras: CameraDetail[]
   corrections: Correction[]
   readonly answers: { [R in CameraRoutes]: (query: Ask<R>) => Answer<R> | null }
+  /** What came into the inbox, by path; `refuse` answers every file of these names with 507. */
+  readonly inbox: Map<string, Buffer>
+  readonly uploads: { cutAfter: number | null; refuse: RegExp | null }
+  take(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void>
   /** Every state there is; everybody away; none. */
   set(scene: 'full' | 'away' | 'none'): void
 }
@@ -89,7 +94,21 @@ export function garageAt(now_ms: number): Garage {
   const decide = (id: string, clips: readonly string[], over: Partial<CameraClip>) =>
     change(id, (of) => ({ clips: of.clips.map((one) => (clips.includes(one.id) ? { ...one, again_ms: null, ...over } : one)) })) ? { changed: clips.length } : null
   const garage: Garage = {
-    cameras: camerasAt(now_ms), corrections: [],
+    cameras: camerasAt(now_ms), corrections: [], inbox: new Map(), uploads: { cutAfter: null, refuse: null },
+    async take(url, request, response) {
+      const path = decodeURIComponent(url.pathname.slice('/api/inbox/'.length))
+      const had = garage.inbox.get(path) ?? Buffer.alloc(0)
+      if (request.method === 'HEAD') return void response.writeHead(200, { 'upload-offset': had.length }).end()
+      if (garage.uploads.refuse?.test(path)) { request.resume(); return void response.writeHead(507, { 'content-type': 'application/json' }).end(JSON.stringify({ code: 'media/full', message: 'No room is left in the inbox.' })) }
+      let have = had.subarray(0, Number(request.headers['upload-offset']))
+      for await (const chunk of request as AsyncIterable<Buffer>) {
+        have = Buffer.concat([have, chunk])
+        garage.inbox.set(path, have)
+        if (garage.uploads.cutAfter !== null && have.length >= garage.uploads.cutAfter) { garage.uploads.cutAfter = null; request.socket.destroy(); return }
+      }
+      garage.inbox.set(path, have)
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ path, bytes: have.length }))
+    },
     set(scene) {
       garage.corrections = []
       const all = camerasAt(now_ms)

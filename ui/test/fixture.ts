@@ -60,6 +60,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     const url = new URL(request.url!, 'http://box')
     response.setHeader('content-security-policy', POLICY)
     if (url.pathname.startsWith('/media/')) return sendMedia(decodeURIComponent(url.pathname), url.searchParams.get('asset'), request, response)
+    if (url.pathname.startsWith('/api/inbox/')) return garage.take(url, request, response)
     if (!url.pathname.startsWith('/api/') && url.pathname !== '/healthz') return sendPage(dist, url.pathname, response)
     for (const [name, route] of Object.entries(routes)) {
       const pattern = new RegExp(`^${route.path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`).exec(url.pathname)
