@@ -31,8 +31,8 @@ const MIB = 2 ** 20
 
 interface World { readonly core: Core; readonly flows: Flows; readonly asked: Map<string, number>; drain(count: number): Promise<void>; close(): Promise<void> }
 
-/** @param before What lies in the log when Node-RED starts. */
-async function open(before: (core: Core) => Promise<void> = async () => undefined, stage = 'load.third'): Promise<World> {
+/** @param before What lies in the log when Node-RED starts. @param works Whether a device does the work at once. */
+async function open(before: (core: Core) => Promise<void> = async () => undefined, works = true): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'viewshed-flows-'))
   const core = await inProcess({ stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES) })
   await before(core)
@@ -56,7 +56,7 @@ async function open(before: (core: Core) => Promise<void> = async () => undefine
     userDir: join(folder, 'user'), socketPath: join(folder, 'red.sock'), coreSocket: join(folder, 'core.sock'), credentialKeyPath: join(folder, 'key'),
     token: 'flows flow home home', secret: 's', palette: makePalette([load]), defaultFlow: FLOW, logger: { info: quiet, warn: quiet, error: (line) => console.error(line) },
   })
-  let over = false
+  let over = !works
   const working = (async () => {
     while (!over) {
       const claims = await core.board.claim('nas', HOME, Object.keys(STAGES), 256)
@@ -67,7 +67,7 @@ async function open(before: (core: Core) => Promise<void> = async () => undefine
   return {
     core, flows, asked,
     async drain(count) {
-      const done = async () => (await core.board.counts(HOME)).find((of) => of.stage === stage)?.complete ?? 0
+      const done = async () => (await core.board.counts(HOME)).find((of) => of.stage === 'load.third')?.complete ?? 0
       while ((await done()) < count || core.outcomes.unrouted() > 0) await wait(5)
     },
     async close() {
@@ -121,7 +121,7 @@ async function* backlog() {
   const world = await open(async (core) => {
     for (let from = 0; from < BACKLOG; from += 1_000)
       await Promise.all(Array.from({ length: 1_000 }, (_, i) => core.events.emit(HOME, 'load.came', `late ${from + i}`, { n: from + i })))
-  }, 'load.third')
+  }, false)
   let core_bytes = process.memoryUsage.rss()
   const began_bytes = core_bytes
   let red_bytes = 0

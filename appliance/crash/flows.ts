@@ -41,7 +41,7 @@ export interface FlowReport {
   readonly seconds: number
 }
 
-export async function flowCampaign({ kills, count, spacing_s, seed, signal, say = () => undefined }: { kills: number; count: number; spacing_s: number; seed: number; signal?: AbortSignal; say?: (line: string) => void }): Promise<FlowReport> {
+export async function flowCampaign({ kills, count, spacing_s, seed, kinds = BLOWS, signal, say = () => undefined }: { kills: number; count: number; spacing_s: number; seed: number; kinds?: readonly Blow[]; signal?: AbortSignal; say?: (line: string) => void }): Promise<FlowReport> {
   const started_ms = performance.now()
   const dir = await mkdtemp(join(tmpdir(), 'viewshed-flow-crash-'))
   const random = seeded(seed)
@@ -109,14 +109,14 @@ export async function flowCampaign({ kills, count, spacing_s, seed, signal, say 
     const killed = () => blows['node-red'] + blows.core + blows.both
     while (killed() < kills) {
       await wait(random.wait(spacing_s * 1_000), undefined, { signal })
-      const blow = BLOWS[Math.floor(random.next() * BLOWS.length)]!
+      const blow = kinds[Math.floor(random.next() * kinds.length)]!
       if (await strike(blow)) blows[blow]++
       if (killed() % 25 === 0) say(`${Math.round((performance.now() - started_ms) / 1000)} s: ${JSON.stringify(blows)}`)
     }
     await emitting
     trouble.push(...await settled())
-    const { counts } = await look(core)
-    trouble.push(...unlike(expected(count), counts))
+    const { counts, gone, missing } = await look(core)
+    trouble.push(...unlike(expected(count), counts), ...gone.map((line) => `gone: ${line}`), ...missing.map((line) => `missing: ${line}`))
     if (flows.safeMode) trouble.push('Node-RED is in safe mode')
     return { seed, items: count, blows, completed, computed, differences: trouble, seconds: Math.round((performance.now() - started_ms) / 1000) }
   } finally {
@@ -151,10 +151,12 @@ async function startCore(dir: string): Promise<ChildProcess> {
   return core
 }
 
-async function look(core: ChildProcess): Promise<{ counts: StageCount[]; unrouted: number }> {
+interface Look { readonly counts: StageCount[]; readonly unrouted: number; readonly gone: readonly string[]; readonly missing: readonly string[] }
+
+async function look(core: ChildProcess): Promise<Look> {
   const answer = once(core, 'message')
   core.send('counts')
-  const [said] = (await answer) as [{ counts: StageCount[]; unrouted: number }]
+  const [said] = (await answer) as [Look]
   return said
 }
 

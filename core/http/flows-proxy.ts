@@ -3,7 +3,7 @@
  * one is announced by a signed header on every request and on the WebSocket's upgrade, and neither cookie nor
  * bearer token goes further than here.
  */
-import { request, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http'
+import { Agent, request, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Middleware } from 'koa'
@@ -32,14 +32,16 @@ const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-aut
 
 export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyOptions): FlowsProxy {
   const sockets = new Map<Duplex, string | null>()
+  // A connection for each request: after a restart of the flows a kept one would be one to nobody. It is we who close it: a server that closes
+  // as soon as it has answered may do so before the end of the body was written, and its answer would be lost with the failed write.
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 0 })
 
   const onward = (req: IncomingMessage, principal: Principal): RequestOptions => {
     const access = holds(principal.scope.role, 'admin') ? 'write' : 'read'
     const headers: IncomingHttpHeaders = { ...req.headers, [FLOW_TOKEN_HEADER]: signFlowToken(secret, { name: principal.name, access }, clock()) }
     delete headers.cookie
     delete headers.authorization
-    // No kept connection: after a restart of the flows it would be one to nobody.
-    return { socketPath, method: req.method, path: req.url, headers, agent: false }
+    return { socketPath, method: req.method, path: req.url, headers, agent }
   }
 
   return {
