@@ -37,7 +37,7 @@ export interface Said { readonly bytes: number | null; readonly time: string | n
 
 /**
  * A file that comes piece by piece from a source that may break off. What has come stays, also over a SIGKILL of this process;
- * after a power cut all but the last 512 KiB, or 16 MiB of a source so fast that they are here again in a tenth of a second.
+ * after a power cut all but the last MiB, or 16 MiB when the source is faster, or the disk slower, than syncs could keep up with.
  */
 export interface Receiving {
   readonly bytes: number // how much is there

@@ -16,13 +16,15 @@ import { openSink, type Pace, type Sink } from './sink.ts'
 import { safeParts } from './volume/path.ts'
 import { moveWithoutOverwrite, RECEIVING, type Volumes } from './volumes.ts'
 
-/** As a camera's radio gives: half a MiB at most is lost with the power, and with this process alone what waits for the disk. */
-const CALM: Pace = { batch_bytes: 32 << 10, most_waiting_bytes: 128 << 10, sync_every_bytes: 128 << 10, most_unsynced_bytes: 512 << 10 }
+/** As a camera's radio gives: a MiB at most is lost with the power, and with this process alone what waits for the disk. */
+const CALM: Pace = { batch_bytes: 32 << 10, most_waiting_bytes: 128 << 10, sync_every_bytes: 128 << 10, most_unsynced_bytes: 1 << 20 }
 /** As a cable gives. With half a MiB it would be the syncs that take the time; what is lost with the power is here again in a tenth of a second. */
 const FAST: Pace = { batch_bytes: 64 << 10, most_waiting_bytes: 192 << 10, sync_every_bytes: 4 << 20, most_unsynced_bytes: 16 << 20 }
 /** So much is looked at to tell which it is. No camera's radio brings it in less. */
 const PROBE_BYTES = 2 << 20
 const PROBE_MS = 100
+/** A disk that takes so long to sync: meanwhile the source goes on sending, and what waits in the socket is lost with this process, too. */
+const STALL_MS = 40
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(t: T) => Type.Union([t, Type.Null()])
 const Note = Type.Object({
@@ -102,7 +104,10 @@ async function begin({ volume, path, key, root, folder, boot, let_go }: Place): 
     if (sink.at - probe.at < PROBE_BYTES) return
     const isFast = now.from_ms - probe.from_ms < PROBE_MS
     probe = now
-    if (!isFast) return
+    if (isFast) await syncLater()
+  }
+  async function syncLater(): Promise<void> {
+    if (pace.most_unsynced_bytes === FAST.most_unsynced_bytes) return
     await remember({ ...note, unsynced_bytes: FAST.most_unsynced_bytes })
     Object.assign(pace, FAST)
   }
@@ -157,7 +162,9 @@ async function begin({ volume, path, key, root, folder, boot, let_go }: Place): 
         unsure_bytes = 0
       }
       await speedUp()
+      const from_ms = performance.now()
       await sink.write(chunk).catch((e: unknown) => { throw writeFault(e, path) })
+      if (performance.now() - from_ms > STALL_MS) await syncLater()
     },
     async place(to = path) {
       const target = safeParts(to)
