@@ -100,6 +100,36 @@ test('a node without done is followed until it was quiet for a while', async () 
   expect(ended).toEqual(['a'])
 })
 
+test('a node without done that takes one message a turn keeps all that wait in it, however long the turns are', async () => {
+  const sent: string[] = []
+  const waiting: Message[] = []
+  const sink = node('sink', (_, done) => done())
+  let busy = false
+  function next(): void {
+    const message = waiting.shift()
+    busy = message !== undefined
+    if (!message) return
+    for (const until = performance.now() + 3; performance.now() < until;); // other work of the same turn
+    sent.push((message['_viewshed'] as string[])[0]!)
+    send('switch', sink, message)
+    setImmediate(next)
+  }
+  const queueing = node('switch', (message) => {
+    waiting.push(message)
+    if (!busy) next()
+  }, false)
+  const early: string[] = []
+  tracker = track({ add: (name: string, hook: (event: never) => void) => void hooks.set(name.split('.')[0]!, hook) } as Hooks, {
+    quiet_ms: 30, onEnded: (root) => {
+      ended.push(root)
+      if (!sent.includes(root)) early.push(root)
+    },
+  })
+  for (let n = 0; n < 100; n++) tracker.run(`r${n}`, () => send('source', queueing, {}))
+  while (ended.length < 100) await after(10)
+  expect(early).toEqual([])
+})
+
 test('what is not over is held with its age and the last node; forgotten, it never ends', async () => {
   const dones: (() => void)[] = []
   const slow = node('slow', (_, done) => dones.push(done))

@@ -8,7 +8,8 @@
  * 2. catch, complete, status, link call and link out call `receive` without a wire: a token is taken on arrival, and the
  *    root is carried by the message's own property first, by the asynchronous context second (a function's fresh object);
  * 3. nodes without `done` (switch, filter, subflow) give their token back when their listener returns, and their root then
- *    waits for some quiet, for they may send later;
+ *    waits for some quiet, for they may send later. A switch takes one message a turn of the event loop and lets the others wait, so
+ *    quiet begins when as many turns have passed as messages came to the node: on a busy machine a burst takes seconds;
  * 4. what a node sends in the synchronous turn of a `done` stands for all messages that were done in it (join, batch);
  * 5. timers that live at `done` hold the root (function with setTimeout, trigger);
  * 6. zero is believed two turns of the event loop later, when what follows synchronously has taken its tokens;
@@ -34,7 +35,7 @@ export interface Tracker {
 /** Of a message; clones and most nodes carry it along. */
 export const ROOTS = '_viewshed'
 
-interface Root { tokens: number; turn: number; quiet: boolean; timers: (() => boolean)[]; last: string; readonly since_ms: number }
+interface Root { tokens: number; turn: number; quiet: boolean; timers: (() => boolean)[]; readonly through: Set<string>; last: string; readonly since_ms: number }
 type Roots = string[] // a live list: what is sent for several messages gains their roots after it left
 
 export function track(hooks: Hooks, options: { onEnded: (root: string) => void; now_ms?: () => number; quiet_ms?: number; poll_ms?: number }): Tracker {
@@ -44,6 +45,9 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
   const before = new WeakMap<object, Roots | undefined>() // ReceiveEvent → the context to return to
   const tokens = new WeakMap<Message, Map<string, Roots[]>>() // message → node → roots of each token
   const wired = new WeakMap<Message, Map<string, number>>() // message → node → deliveries on their way
+  const backlog = new Map<string, number>() // node without done → messages that it may not have come to yet
+  const busy_ms = new Map<string, number>() // the same → when it last had some, of performance.now()
+  let pacing = false
   let turn: Map<string, Roots[]> | null = null // node → what it sent in this synchronous turn
 
   const rootsOf = (message: Message): Roots => {
@@ -79,11 +83,31 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
       if (roots.get(name) !== root || root.turn !== turn) return
       root.timers = root.timers.filter((alive) => alive())
       if (root.timers.length > 0) return void setTimeout(look, poll_ms)
+      if ([...root.through].some((node) => performance.now() - (busy_ms.get(node) ?? -Infinity) < quiet_ms)) return void setTimeout(look, quiet_ms)
       roots.delete(name)
       onEnded(name)
     }
     if (root.quiet) setTimeout(look, quiet_ms)
     else setImmediate(() => setImmediate(look))
+  }
+
+  /** One more message waits in a node that does not say when it is done with it. */
+  function queue(node: string): void {
+    backlog.set(node, (backlog.get(node) ?? 0) + 1)
+    busy_ms.set(node, performance.now())
+    if (pacing) return
+    pacing = true
+    setImmediate(pace)
+  }
+
+  function pace(): void {
+    for (const [node, waiting] of backlog) {
+      busy_ms.set(node, performance.now())
+      if (waiting > 1) backlog.set(node, waiting - 1)
+      else backlog.delete(node)
+    }
+    pacing = backlog.size > 0
+    if (pacing) setImmediate(pace)
   }
 
   function take(message: Message, node: RedNode, which: Roots): void {
@@ -138,8 +162,11 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
     if (!which) return
     for (const name of which) {
       const root = roots.get(name)
-      if (root) root.quiet = true
+      if (!root) continue
+      root.quiet = true
+      root.through.add(destination.node.id)
     }
+    queue(destination.node.id)
     release(which)
   })
 
@@ -154,7 +181,7 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
   return {
     rootsOf,
     run(name, send) {
-      const root: Root = { tokens: 1, turn: 0, quiet: false, timers: [], last: '', since_ms: now_ms() }
+      const root: Root = { tokens: 1, turn: 0, quiet: false, timers: [], through: new Set(), last: '', since_ms: now_ms() }
       roots.set(name, root)
       ambient.run([name], send)
       release([name])

@@ -28,17 +28,19 @@ own = startOwnWork({
 })
 
 /** What the campaign asks, beside what devices and flows do. */
-process.on('message', (question: 'counts') => {
+process.on('message', (question: 'counts' | 'all') => {
   void told(question)
 })
 
-async function told(question: 'counts'): Promise<void> {
+async function told(question: 'counts' | 'all'): Promise<void> {
+  const now = { counts: await board.counts(HOME), unrouted: outcomes.unrouted(), gone: [], missing: [] }
+  if (question === 'counts') return void process.send?.(now)
   const gone = (await events.list(HOME, { type: 'flow.node-gone', limit: 1_000 })).filter(({ payload }) => payload['node'] !== 'extra').map(({ payload }) => JSON.stringify(payload))
   const inputs = async (stage: string) => new Set((await board.tasks(HOME, { stage, limit: 1_000 })).map(({ input }) => input['n']))
   const [second, caught] = await Promise.all([inputs('item.second'), inputs('item.caught')])
   const missing = (await board.tasks(HOME, { stage: 'item.first', limit: 1_000 })).filter(({ input, state }) => state === 'complete' && Number(input['n']) % 5 !== 0 && !second.has(input['n']) && !caught.has(input['n']))
     .map(({ input, made, completed_ms }) => JSON.stringify({ n: input['n'], made, completed_ms }))
-  process.send?.({ question, counts: await board.counts(HOME), unrouted: outcomes.unrouted(), gone, missing })
+  process.send?.({ ...now, gone, missing })
 }
 process.on('disconnect', () => process.exit(0))
 

@@ -115,7 +115,7 @@ export async function flowCampaign({ kills, count, spacing_s, seed, kinds = BLOW
     }
     await emitting
     trouble.push(...await settled())
-    const { counts, gone, missing } = await look(core)
+    const { counts, gone, missing } = await look(core, 'all')
     trouble.push(...unlike(expected(count), counts), ...gone.map((line) => `gone: ${line}`), ...missing.map((line) => `missing: ${line}`))
     if (flows.safeMode) trouble.push('Node-RED is in safe mode')
     return { seed, items: count, blows, completed, computed, differences: trouble, seconds: Math.round((performance.now() - started_ms) / 1000) }
@@ -153,9 +153,9 @@ async function startCore(dir: string): Promise<ChildProcess> {
 
 interface Look { readonly counts: StageCount[]; readonly unrouted: number; readonly gone: readonly string[]; readonly missing: readonly string[] }
 
-async function look(core: ChildProcess): Promise<Look> {
+async function look(core: ChildProcess, question: 'counts' | 'all' = 'counts'): Promise<Look> {
   const answer = once(core, 'message')
-  core.send('counts')
+  core.send(question)
   const [said] = (await answer) as [Look]
   return said
 }
