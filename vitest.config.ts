@@ -16,6 +16,7 @@ export default defineConfig({
     include: ['{core,plugins,flows,appliance,ui}/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } }, // whatever is waited for comes at last; a busy machine takes its time
     maxWorkers: 3, // on two cores: some always wait for a timer or a disk
     sequence: { sequencer: LongestFirst },
     typecheck: { enabled: false, include: ['core/**/*.test-d.ts'] },
