@@ -18,7 +18,7 @@ const commands: Record<string, { readonly help: string; readonly run: (args: rea
 }
 
 const [name, ...args] = process.argv.slice(2)
-const command = name === undefined ? undefined : commands[name]
+const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined
 if (!command) {
   const width = Math.max(...Object.keys(commands).map((word) => word.length))
   process.stderr.write(`usage: viewshed COMMAND\n\n${Object.entries(commands).map(([word, { help }]) => `  ${word.padEnd(width)}  ${help}`).join('\n')}\n`)

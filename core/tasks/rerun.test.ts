@@ -5,7 +5,7 @@ import type { StageRules } from './board.ts'
 import type { Claim, Publication, TaskView } from './port.ts'
 import { CHUNK } from './which.ts'
 import { ELSEWHERE, HOME, inProcess, type Bench } from './testing/bench.ts'
-import { STAGES } from './testing/stages.ts'
+import { rulesOf, STAGES } from './testing/stages.ts'
 
 const A = 'a'.repeat(64)
 const B = 'b'.repeat(64)
@@ -16,7 +16,7 @@ let detect: StageRules | null
 beforeEach(async () => {
   detect = { version: 1, lease_s: 60, input: Type.Object({ sha256: Type.String() }), output: Type.Object({ found: Type.Integer() }), records: ({ sha256 }: { sha256: string }, { found }: { found: number }) => [{ _id: `sightings:${sha256}:detect`, kind: 'sightings', found }] }
   const own: Record<string, () => StageRules | null> = { 'model.detect': () => detect }
-  bench = await inProcess({ stages: (name) => own[name]?.() ?? STAGES[name] ?? null, stageNames: [...Object.keys(STAGES), 'model.detect'] })
+  bench = await inProcess({ stages: (name) => own[name]?.() ?? rulesOf(name), stageNames: [...Object.keys(STAGES), 'model.detect'] })
 })
 afterEach(() => bench.close())
 

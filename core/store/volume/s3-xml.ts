@@ -5,9 +5,9 @@ export const all = (xml: string, name: string): string[] => [...xml.matchAll(new
 
 export const first = (xml: string, name: string): string | null => all(xml, name)[0] ?? null
 
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+const ENTITIES: ReadonlyMap<string, string> = new Map(Object.entries({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }))
 
 export const xmlText = (inside: string): string => inside.replaceAll(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (whole, hex?: string, decimal?: string, name?: string) => {
-  if (name !== undefined) return ENTITIES[name] ?? whole
+  if (name !== undefined) return ENTITIES.get(name) ?? whole
   return String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16))
 })

@@ -13,7 +13,7 @@ import { openOutcomes, type Outcomes } from '../outcomes.ts'
 import { boardClient, boardRoutes, type BoardClient } from '../port-http.ts'
 import type { Board, OutcomeLog } from '../port.ts'
 import { folder, type Folder } from './folder.ts'
-import { STAGES } from './stages.ts'
+import { rulesOf, STAGES } from './stages.ts'
 
 export const HOME: Scope = { org: 'home', site: 'home', role: 'device' }
 export const ELSEWHERE: Scope = { org: 'other', site: 'yard', role: 'device' }
@@ -49,7 +49,7 @@ export async function inProcess(parts: Partial<BoardParts> = {}): Promise<Bench>
     const outcomes = await openOutcomes({ log, clock: now })
     const events = openEvents({ log, outcomes, clock: now })
     const board = await openBoard({
-      log, outcomes, stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES), volumes: files, clock: now, ticks: () => clock.now_ms, random: () => 0, sweep_ms: 0,
+      log, outcomes, stages: rulesOf, stageNames: Object.keys(STAGES), volumes: files, clock: now, ticks: () => clock.now_ms, random: () => 0, sweep_ms: 0,
       onTrouble: (error) => troubles.push(error), onWork: (stages) => work.push([...stages]), ...parts,
     })
     return { log, outcomes, events, board }

@@ -12,7 +12,7 @@ import { openEvents } from '../events.ts'
 import { openOutcomes } from '../outcomes.ts'
 import type { Claim, Outcome, Publication } from '../port.ts'
 import { folder } from './folder.ts'
-import { STAGES } from './stages.ts'
+import { rulesOf, STAGES } from './stages.ts'
 
 const CLIPS = 6
 const HOME = { org: 'home', site: 'home', role: 'device' } as const
@@ -27,7 +27,7 @@ const outcomes = await openOutcomes({ log, clock })
 const events = openEvents({ log, outcomes, clock })
 const volumes = folder(dir)
 const board = await openBoard({
-  log, outcomes, clock, ticks: clock, volumes, stages: (name) => STAGES[name] ?? null, stageNames: STAGE_NAMES, random: () => 0, sweep_ms: 0,
+  log, outcomes, clock, ticks: clock, volumes, stages: rulesOf, stageNames: STAGE_NAMES, random: () => 0, sweep_ms: 0,
   onTrouble: (error) => { throw error },
 })
 

@@ -10,7 +10,7 @@ import { openLog, past } from '../../store/log.ts'
 import { openBoard } from '../board.ts'
 import { openOutcomes } from '../outcomes.ts'
 import type { TaskRecord } from '../record.ts'
-import { STAGES } from './stages.ts'
+import { rulesOf, STAGES } from './stages.ts'
 
 const HOME = { org: 'home', site: 'home', role: 'device' } as const
 const [dir = '', look] = process.argv.slice(2)
@@ -35,7 +35,7 @@ if (look === '--look') {
   const outcomes = await openOutcomes({ log, clock })
   const staged = new Map<string, string>()
   const board = await openBoard({
-    log, outcomes, clock, stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES), sweep_ms: 0,
+    log, outcomes, clock, stages: rulesOf, stageNames: Object.keys(STAGES), sweep_ms: 0,
     volumes: {
       verify: async () => undefined,
       place: async (_task, token, files) => {

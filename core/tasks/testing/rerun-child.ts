@@ -7,7 +7,7 @@ import { openLog, past } from '../../store/log.ts'
 import { openBoard } from '../board.ts'
 import { openEvents } from '../events.ts'
 import { openOutcomes } from '../outcomes.ts'
-import { STAGES } from './stages.ts'
+import { rulesOf, STAGES } from './stages.ts'
 
 const COUNT = 300
 const HOME = { org: 'home', site: 'home', role: 'operator' } as const
@@ -17,7 +17,7 @@ const log = await openLog(join(dir, 'log'))
 const outcomes = await openOutcomes({ log, clock })
 const events = openEvents({ log, outcomes, clock })
 const board = await openBoard({
-  log, outcomes, clock, stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES), sweep_ms: 0,
+  log, outcomes, clock, stages: rulesOf, stageNames: Object.keys(STAGES), sweep_ms: 0,
   volumes: { verify: async () => undefined, place: async () => undefined, drop: async () => undefined, tasks: async () => [] },
 })
 

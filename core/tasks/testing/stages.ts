@@ -37,3 +37,6 @@ export const STAGES: Readonly<Record<string, StageRules>> = {
     exclusive: (input: { id: string }) => `exchange/${input.id}`,
   },
 }
+
+/** Of a name that may be anybody's: `constructor` is no stage. */
+export const rulesOf = (name: string): StageRules | null => (Object.hasOwn(STAGES, name) ? STAGES[name]! : null)
