@@ -286,7 +286,9 @@ function flowOf(text: string | null): readonly FlowEntry[] {
 
 function eventSchema(plugins: readonly AnyPlugin[], type: string) {
   const dot = type.indexOf('.')
-  return plugins.find((p) => p.name === type.slice(0, dot))?.events?.[type.slice(dot + 1)] ?? null
+  const events = plugins.find((p) => p.name === type.slice(0, dot))?.events ?? {}
+  const name = type.slice(dot + 1)
+  return Object.hasOwn(events, name) ? events[name]! : null
 }
 
 /** Sockets of this start. Their paths may be 103 bytes long at most, so a deep configuration folder has them elsewhere. */

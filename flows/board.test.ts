@@ -25,7 +25,7 @@ const STAGES = Object.fromEntries(Object.entries(testPlugin.stages!).map(([name,
 test('Node-RED is killed and core restarted while 120 events pass two stages: every work is done, and every outcome is taken', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'viewshed-flows-'))
   const coreSocket = join(folder, 'core.sock')
-  const bench = await inProcess({ stages: rulesOf, stageNames: Object.keys(STAGES) })
+  const bench = await inProcess({ stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES) })
   let door = await open()
   const quiet = () => undefined
   const flows = await startFlows({

@@ -34,7 +34,7 @@ interface World { readonly core: Core; readonly flows: Flows; readonly asked: Ma
 /** @param before What lies in the log when Node-RED starts. @param works Whether a device does the work at once. */
 async function open(before: (core: Core) => Promise<void> = async () => undefined, works = true): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'viewshed-flows-'))
-  const core = await inProcess({ stages: rulesOf, stageNames: Object.keys(STAGES) })
+  const core = await inProcess({ stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES) })
   await before(core)
   const asked = new Map<string, number>() // `stage n` → when its work was asked for
   const watched = new Proxy(core.board, {

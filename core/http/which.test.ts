@@ -35,7 +35,7 @@ let door: TestDoor
 let drives: readonly { id: string; assets: readonly string[] }[]
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'viewshed-which-'))
-  bench = await inProcess({ stages: rulesOf, stageNames: Object.keys(STAGES) })
+  bench = await inProcess({ stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES) })
   catalogue = await openCatalogue({
     dir: join(dir, 'catalogue'), clock: () => JUNE_MS,
     groupings: [{ name: 'clip', gap_s: 600, grouping: {

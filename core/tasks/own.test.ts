@@ -17,7 +17,7 @@ let mended: boolean
 beforeEach(async () => {
   asked = []
   mended = false
-  bench = await inProcess({ stages: rulesOf, stageNames: Object.keys(STAGES), onWork: () => own?.wake() })
+  bench = await inProcess({ stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES), onWork: () => own?.wake() })
   own = start()
 })
 afterEach(async () => {
