@@ -35,6 +35,7 @@ import { openRemotes } from '../core/store/volume/remotes.ts'
 import { openVolumes } from '../core/store/volumes.ts'
 import { openBoard, type OpenBoard } from '../core/tasks/board.ts'
 import { openEvents } from '../core/tasks/events.ts'
+import { MOSTLY_NEW } from '../core/tasks/keys.ts'
 import { openOutcomes } from '../core/tasks/outcomes.ts'
 import type { OwnWork } from '../core/tasks/own.ts'
 import { boardRoutes } from '../core/tasks/port-http.ts'
@@ -85,7 +86,7 @@ const FAR_SWEEP_MS = 3_600_000
 export async function openCore(config: Config, plugins: readonly AnyPlugin[], log: Logger): Promise<Core> {
   const run = await runFolder(config.folder)
   const registry = createRegistry(plugins, config.plugins)
-  const store = await openLog(join(config.folder, 'log'))
+  const store = await openLog(join(config.folder, 'log'), { mostlyNew: MOSTLY_NEW })
   const far = openRemotes(config.remotes ?? [], {
     id: (name) => store.get(`volume!${name}`),
     hostKey: (name) => store.get(`volume-key!${name}`),

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { Level } from 'level'
 import { Fault } from '../contract/fault.ts'
 import { crashPoint, isBroken } from './crash.ts'
+import { Misses } from './misses.ts'
 
 export type LogOp =
   | { readonly type: 'put'; readonly key: string; readonly value: string }
@@ -34,8 +35,9 @@ const MEND_BYTES = 64 << 20
 /**
  * @param dir Made when it is not there. One process at a time: Fault `log/held` when another one has it.
  * @param sync `false` writes without waiting for the disk: only for the broken build that a power cut test must catch.
+ * @param mostlyNew Prefixes of keys that are mostly asked for before they are there.
  */
-export async function openLog(dir: string, { sync = !isBroken('no-sync') }: { sync?: boolean } = {}): Promise<Log> {
+export async function openLog(dir: string, { sync = !isBroken('no-sync'), mostlyNew = [] }: { sync?: boolean; mostlyNew?: readonly string[] } = {}): Promise<Log> {
   await mkdir(dir, { recursive: true })
   const parent = await open(dirname(resolve(dir)))
   try {
@@ -45,7 +47,7 @@ export async function openLog(dir: string, { sync = !isBroken('no-sync') }: { sy
   }
   const db = new Level<string, string>(dir, { writeBufferSize: 16 << 20, cacheSize: 16 << 20 })
   await openDb(db, dir)
-  return new SyncedLog(db, dir, sync)
+  return new SyncedLog(db, dir, sync, new Misses(db, mostlyNew))
 }
 
 interface Caller { readonly ops: readonly LogOp[]; readonly done: () => void; readonly failed: (error: unknown) => void }
@@ -58,14 +60,16 @@ class SyncedLog implements Log {
   readonly #db: Level<string, string>
   readonly #dir: string
   readonly #sync: boolean
+  readonly #misses: Misses
   readonly #waiting: Caller[] = []
   #writing: Promise<void> | null = null
   #torn = false
 
-  constructor(db: Level<string, string>, dir: string, sync: boolean) {
+  constructor(db: Level<string, string>, dir: string, sync: boolean, misses: Misses) {
     this.#db = db
     this.#dir = dir
     this.#sync = sync
+    this.#misses = misses
   }
 
   commit(ops: readonly LogOp[]): Promise<void> {
@@ -76,7 +80,10 @@ class SyncedLog implements Log {
   }
 
   get(key: string): string | undefined {
-    return this.#db.getSync(key)
+    if (this.#misses.has(key)) return undefined
+    const value = this.#db.getSync(key)
+    if (value === undefined) this.#misses.missed(key)
+    return value
   }
 
   range({ gte, gt, lt, limit = -1, reverse = false }: LogRange): Promise<[string, string][]> {
@@ -85,6 +92,7 @@ class SyncedLog implements Log {
 
   async close(): Promise<void> {
     await this.#writing
+    await this.#misses.close()
     await this.#db.close()
   }
 
@@ -108,8 +116,10 @@ class SyncedLog implements Log {
     if (this.#torn) await this.#mend()
     if (ops.length === 0) return
     crashPoint('log.before-sync')
+    const all = written(ops)
+    for (const { type, key } of all) if (type === 'put') this.#misses.add(key)
     try {
-      await this.#db.batch(written(ops), { sync: this.#sync })
+      await this.#db.batch(all, { sync: this.#sync })
     } catch (error) {
       this.#torn = true
       throw failure(error, this.#dir)

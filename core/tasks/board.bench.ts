@@ -9,6 +9,7 @@ import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { openLog, type Log, type LogOp } from '../store/log.ts'
 import { openBoard, type OpenBoard } from './board.ts'
+import { MOSTLY_NEW } from './keys.ts'
 import { openEvents } from './events.ts'
 import { openOutcomes } from './outcomes.ts'
 import { serve } from './testing/bench.ts'
@@ -148,7 +149,7 @@ interface Open { readonly log: Log; readonly board: OpenBoard; readonly outcomes
 
 /** @param heard Each commit of the board once it is open. */
 async function openIn(dir: string, heard?: (ops: readonly LogOp[]) => void): Promise<Open & { close: () => Promise<void> }> {
-  const bare = await openLog(dir)
+  const bare = await openLog(dir, { mostlyNew: MOSTLY_NEW })
   let listening = false
   const log: Log = heard === undefined ? bare : {
     commit: (ops) => {

@@ -43,5 +43,7 @@ export const eventPrefix = (home: Home): string => `e!${homeKey(home)}!`
 export const eventTypePrefix = (home: Home, type: string): string => `y!${homeKey(home)}!${word(type)}!`
 export const knownKey = (home: Home, type: string, key: string): string => `k!${homeKey(home)}!${digest(`${type}\0${key}`).slice(0, 40)}`
 export const SEQUENCE = 's!next'
+/** Whether a task or an event is new is asked of each; most are. */
+export const MOSTLY_NEW = ['t!', 'k!']
 
 const digest = (text: string) => hash('sha256', text)

@@ -1,6 +1,7 @@
 /**
  * What is timed when boards are compared: a task is published, claimed and completed, and the one that comes next is published. It is asked for
  * in the turn of the completion, so that both share a sync; a flow that asks for it when it hears the outcome waits for one more.
+ * What it comes of is left out: that outcome is only known then.
  */
 import { Type } from 'typebox'
 import type { Scope } from '../../access/scope.ts'
@@ -17,7 +18,7 @@ export function rounds(flow: Pick<Board, 'publish'>, device: Pick<Board, 'claim'
   let n = 0
   return async () => {
     const clip = `${mark}${n++}${TEXT}`
-    const ask = (stage: string) => flow.publish(SCOPE, [{ stage, input: { clip }, waiter: { node: stage, root: `${stage} ${mark}${n}`, message: { payload: { clip } } } }])
+    const ask = (stage: string) => flow.publish(SCOPE, [{ stage, input: { clip }, waiter: { node: stage, message: { payload: { clip } } } }])
     await ask('copy')
     const [claim] = await device.claim('nas', SCOPE, ['copy'], 1)
     await Promise.all([device.complete('nas', { id: claim!.id, token: claim!.token, output: { text: TEXT }, files: [] }), ask('next')])
