@@ -12,6 +12,12 @@ type RecordingEvent = AssetDoc['event']
 
 const CARD_FOLDERS = /^(dcim|\d{3}[a-z_]{2,8}|movie|photo|video|videos|normal|event|events|parking|ro|lock|locked|emr|emergency|record|rec|gps|front|back|rear|interior|inside|f|b|r|i|(cont|evt|manual|parking|motion_timelapse)_?rec|motion_timelapse_rec|private|m4root|clip|carcam|ev|pa|no)$/i
 
+/** What stands at the top of a card that was in a camera or a phone. */
+const CARD_TOPS = /^(dcim|normal|movie|record|blackvue|carcam|private|(cont|evt|manual|parking)_?rec)$/i
+
+/** @param names Of the folders at the top of what may be a camera's card. */
+export const isCard = (names: readonly string[]): boolean => names.some((name) => CARD_TOPS.test(name))
+
 const FOLDER_CHANNELS: readonly (readonly [RegExp, Channel])[] = [
   [/^(front|f|cam_?front|front_?cam)$/i, 'front'],
   [/^(back|rear|b|r|rear_?cam)$/i, 'rear'],

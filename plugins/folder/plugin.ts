@@ -11,6 +11,7 @@ export const FolderConfig = Type.Object({
     once: Type.Optional(Type.Boolean({ title: 'Take what is there, then stop' })),
     poll: Type.Optional(Type.Boolean({ title: 'Look again and again', description: 'Needed where a network share does not say what changed; known ones are polled by themselves.' })),
   }), { title: 'Inboxes', default: [] }),
+  cards: Type.Array(Type.String(), { title: 'Where cards are mounted', description: 'As /media. A camera’s card or a stick with recordings that appears below is read, each time; other disks are left alone.', default: [] }),
   stable_s: Type.Number({ title: 'A file is whole when it did not change for, s', default: 5, minimum: 0 }),
 })
 
@@ -24,6 +25,13 @@ export const folderEvents = {
     sidecars: Type.Array(Type.Object({ media: MediaRef, format: Type.String() })),
     source: Type.String(), // absolute path that it came from
   }, { title: 'A file came in', description: 'A recording, photo or track was taken in from an inbox, with the files that belong to it.' }),
+  card: Type.Object({
+    path: Type.String(), // where it was mounted
+    name: Type.String(), // of that folder, mostly the card's label
+    recordings: Type.Integer({ minimum: 0 }), // with photos and logs
+    refused: Type.Integer({ minimum: 0 }),
+    bytes: Type.Integer({ minimum: 0 }), // of the recordings
+  }, { title: 'A card was read', description: 'All that lies on a memory card or stick was taken in, or refused with a reason: it may be pulled out.' }),
   refused: Type.Object({
     name: Type.String(), // absolute path
     camera: Type.String(),
