@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readCard } from './cameras.ts'
 import { installed, LOOKS, sideways, skipped, visit, type Visit } from './chromium.ts'
 
 describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 }, () => {
@@ -51,6 +52,7 @@ describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 
       v.box.garage.set('none')
       await look('cameras-none', '/cameras', '.empty', true)
       await look('add', '/add', 'section.drop', true)
+      v.box.garage.read = [readCard(1, 'Van', 1_243, 0), readCard(2, 'NO NAME', 0, 0), readCard(3, 'Van', 12, 2)]
       v.box.garage.uploads.refuse = /long/
       await look('add-sent', '/add', 'section.drop', true, async () => { await page.locator('input[type=file]').last().setInputFiles([{ name: 'a.MP4', mimeType: 'video/mp4', buffer: Buffer.alloc(400_000) }, { name: 'a-very-long-name-that-goes-on-and-on-and-does-not-end-on-a-phone.MP4', mimeType: 'video/mp4', buffer: Buffer.alloc(10) }]); await page.getByText('Not all came in').waitFor() })
       v.box.garage.uploads.refuse = null
@@ -151,6 +153,17 @@ describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 
     await page.keyboard.press('g')
     await page.keyboard.press('c')
     await card(page, 'Quad').waitFor()
+  })
+
+  test('a card that was read in a reader at the box may be pulled out, and the page says so', async () => {
+    v.box.garage.read = [readCard(1, 'Van', 1_243, 0), readCard(2, 'Quad', 0, 0), readCard(3, 'Van', 12, 2)]
+    const page = await v.desk('/add')
+    const cards = page.getByRole('region', { name: 'Cards in a reader at the box' }).locator('li')
+    await cards.first().waitFor()
+    expect((await cards.allInnerTexts()).map((text) => plain(text).split(':')[0])).toEqual(['Van 12 files, 12.0 MB, 2 refused', 'Quad nothing to take'])
+    v.box.garage.read = []
+    await page.reload()
+    await page.getByText('None was read yet').waitFor()
   })
 
   test('a folder that is picked lands in the inbox with its paths, goes on after a cut, and is not sent twice', async () => {

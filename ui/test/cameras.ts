@@ -1,7 +1,7 @@
 /** Invented cameras. What the routes do to them is really done, so the pages can be seen to follow. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CameraClip, ClipState } from '../../core/contract/camera.ts'
-import type { Answer, Ask, CameraDetail, CameraView } from '../../core/http/api.ts'
+import type { Answer, Ask, CameraDetail, CameraView, EventView } from '../../core/http/api.ts'
 
 type Clock = Answer<'cameraClock'>
 type Stretch = Clock['stretches'][number]
@@ -11,12 +11,16 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 type CameraRoutes = 'cameras' | 'camera' | 'steerCamera' | 'skipClips' | 'retryClips' | 'cameraHere' | 'sayCameras' | 'clipArchived' | 'cameraClock' | 'correctClock' | 'undoClock'
 
+export const readCard = (n: number, name: string, recordings: number, refused: number): EventView =>
+  ({ seq: String(n), type: 'folder.card', at_ms: Date.now() - (10 - n) * MINUTE_MS, payload: { path: `/media/${name}`, name, recordings, refused, bytes: recordings * 1_000_000 } })
+
 export interface Garage {
   cameras: CameraDetail[]
   corrections: Correction[]
   readonly answers: { [R in CameraRoutes]: (query: Ask<R>) => Answer<R> | null }
   /** What came into the inbox, by path; `refuse` answers every file of these names with 507. */
   readonly inbox: Map<string, Buffer>
+  read: readonly EventView[] // cards in a reader at the box
   readonly uploads: { cutAfter: number | null; refuse: RegExp | null }
   take(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void>
   /** Every state there is; everybody away; none. */
@@ -94,7 +98,7 @@ export function garageAt(now_ms: number): Garage {
   const decide = (id: string, clips: readonly string[], over: Partial<CameraClip>) =>
     change(id, (of) => ({ clips: of.clips.map((one) => (clips.includes(one.id) ? { ...one, again_ms: null, ...over } : one)) })) ? { changed: clips.length } : null
   const garage: Garage = {
-    cameras: camerasAt(now_ms), corrections: [], inbox: new Map(), uploads: { cutAfter: null, refuse: null },
+    cameras: camerasAt(now_ms), corrections: [], read: [], inbox: new Map(), uploads: { cutAfter: null, refuse: null },
     async take(url, request, response) {
       const path = decodeURIComponent(url.pathname.slice('/api/inbox/'.length))
       const had = garage.inbox.get(path) ?? Buffer.alloc(0)

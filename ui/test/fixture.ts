@@ -133,7 +133,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
       reviews = reviews.filter((review) => review.id !== id)
       return {}
     },
-    events: () => ({ events: [] }),
+    events: ({ type }) => ({ events: type === 'folder.card' && !state.empty ? garage.read : [] }),
     edit: ({ target, set }) => {
       const view = world.views.find(({ asset }) => asset._id === target)
       if (!view) return null
