@@ -201,7 +201,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     },
   })
   const requests = openRequests({ acts: handlers, say: broker.say, log, registry: metrics })
-  const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), devices: await devices.views(SCOPE) }) })
+  const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), devices: await devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
   devices.attach(broker)
   ownWork = openOwnWork({ home: SCOPE, board, registry, outcomes, catalogue, index: indexes.index(SCOPE), say: broker.say, warn: (error, message) => log.warn(error, message) })
 

@@ -2,10 +2,13 @@ import fc from 'fast-check'
 import mqtt, { type IClientOptions } from 'mqtt'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Scope } from '../access/scope.ts'
+import { openCameras, type Cameras } from '../cameras/cameras.ts'
+import type { CameraStanding } from '../contract/camera.ts'
 import { CONDITIONS, openYard, type Yard } from '../devices/testing.ts'
 import { eventually, handlersOf } from '../http/testing.ts'
 import type { Asked, BrokerOptions } from './broker.ts'
-import { messages, openHomeAssistant, type HomeAssistant, type Look } from './home-assistant.ts'
+import { messages, type Look } from './discovery.ts'
+import { openHomeAssistant, type HomeAssistant } from './home-assistant.ts'
 import { openRequests } from './requests.ts'
 import { device, emptyLibrary, mosquitto, MOSQUITTO, outsideAt, remembered, smallHomeAssistant, STATUS, view, type SmallHomeAssistant } from './testing.ts'
 import { discoveryTopic, stateTopic } from './topics.ts'
@@ -13,8 +16,14 @@ import { discoveryTopic, stateTopic } from './topics.ts'
 const SCOPE: Scope = { org: 'home', site: 'home', role: 'admin' }
 const APPLIANCE = discoveryTopic(SCOPE, null)
 
+const STANDING: CameraStanding = {
+  maker: 'VIOFO', addresses: ['192.168.1.254'], address: '192.168.1.254', seen_ms: 0, paused: false, trouble: null, listed: { at_ms: 0, clips: 12 },
+  counts: { fetching: 0, waiting: 0, failed: 0, recording: 0, skipped: 0, in: 3 }, waiting_bytes: 0, fetching: [], deletes: false, rules: [],
+}
+
 let library: Awaited<ReturnType<typeof emptyLibrary>>
 let yard: Yard
+let cameras: Cameras
 let status: Look['status']
 let home: HomeAssistant | null
 let onAsked: (asked: Asked) => void
@@ -36,18 +45,20 @@ async function open(more: Partial<BrokerOptions> = {}): Promise<void> {
   onAsked = () => undefined
   yard = await openYard((records) => ({ scopeOf: (id) => (records.get(id) ? { ...SCOPE, role: 'device' } : null), onAsked: (asked) => onAsked(asked), onAnnounce: () => home?.changed(), ...more }))
   ends.push(() => yard.close())
+  cameras = await openCameras({ log: yard.bench.log, sequence: yard.bench.outcomes.sequence, clock: () => yard.clock.now_ms, announce: () => home?.changed(), warn: (e) => { throw e }, found: async () => null, archived: async () => ({ why: 'nothing is archived here' }) })
+  ends.push(() => cameras.close())
   attach()
 }
 function attach(): void {
   const counts = async () => (await yard.bench.board.counts(SCOPE)).map((count) => ({ ...count, title: count.stage, plugin: 'test' }))
-  const acts = handlersOf({ access: yard.access, devices: yard.devices, desk: yard.bench.board, index: library.index, work: async () => ({ stages: await counts(), links: [] }) })
+  const acts = handlersOf({ access: yard.access, devices: yard.devices, cameras, desk: yard.bench.board, index: library.index, work: async () => ({ stages: await counts(), links: [] }) })
   const requests = openRequests({ acts, say: yard.broker.say, log: { error: (fields) => { throw new Error(JSON.stringify(fields)) } } })
   const tasks = async () => {
     const all = await counts()
     const sum = (of: 'pending' | 'running' | 'complete' | 'parked') => all.reduce((total, one) => total + one[of], 0)
     return { pending: sum('pending'), running: sum('running'), complete: sum('complete'), parked: sum('parked') }
   }
-  home = openHomeAssistant({ scope: SCOPE, say: yard.broker.say, log: { warn: (fields) => { throw new Error(JSON.stringify(fields)) } }, every_ms: 50, birthSpread_ms: 20, look: async () => ({ status: { ...status, tasks: await tasks() }, devices: await yard.devices.views(SCOPE) }) })
+  home = openHomeAssistant({ scope: SCOPE, say: yard.broker.say, log: { warn: (fields) => { throw new Error(JSON.stringify(fields)) } }, every_ms: 50, birthSpread_ms: 20, look: async () => ({ status: { ...status, tasks: await tasks() }, devices: await yard.devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
   onAsked = (asked) => {
     home!.asked(asked)
     void requests.asked(asked)
@@ -125,6 +136,26 @@ describe('with a key at our own broker', () => {
     }).toEqual(['0', '1'])
   })
 
+  test('each camera is found, whatever it is called; it is paused, asked and retried; one that is watched no longer is taken out', async () => {
+    const word = (more: Partial<CameraStanding>) => ({ standing: { ...STANDING, ...more }, clips: { clips: [], more: 0 } })
+    const say = (names: readonly string[], more: Partial<CameraStanding> = {}) => cameras.heard({ plugin: 'camera-viofo', names: [...names], knows: {}, words: names.map((name) => ({ name, ...word(more) })) }, { kind: 'device', id: 'nas', name: 'nas', scope: { ...SCOPE, role: 'device' } })
+    const ha = await withKey()
+    say(['Blue van +#/'], { counts: { ...STANDING.counts, waiting: 7, failed: 2 }, waiting_bytes: 100 << 20 })
+    await eventually(() => stateOf(ha, 'Blue van +#/')).toEqual({
+      'In reach': 'ON', Activity: 'fetching', 'Clips to come': '7', 'Failed clips': '2', 'Clips in': '3', 'Data to come': String(6 * (1 << 24)), Speed: '0', Left: null, Problem: 'ON', Pause: 'off',
+    })
+    await ha.act('Blue van +#/', 'Pause', 'on')
+    await eventually(() => [stateOf(ha, 'Blue van +#/').Pause, stateOf(ha, 'Blue van +#/').Activity]).toEqual(['on', 'paused'])
+    await ha.act('Blue van +#/', 'Pause', 'off')
+    await eventually(() => stateOf(ha, 'Blue van +#/').Pause).toBe('off')
+    await ha.act('Blue van +#/', 'Ask now')
+    await eventually(() => say(['Blue van +#/']).orders[0]?.order.here).toBe(1)
+    say(['Blue van +#/', 'Quad'], { address: null, seen_ms: Date.UTC(2026, 0, 2) })
+    await eventually(() => [stateOf(ha, 'Quad').Activity, stateOf(ha, 'Quad').Left]).toEqual(['away', '2026-01-02T00:00:00.000Z'])
+    say(['Blue van +#/'])
+    await eventually(() => [...ha.discovered.keys()].toSorted()).toEqual([discoveryTopic(SCOPE, { camera: 'Blue van +#/' }), APPLIANCE].toSorted())
+  })
+
   test('a device that is revoked is gone from it, and so are its entities', async () => {
     for (const id of ['gpu', 'laptop']) await agent(id)
     const ha = await withKey()
@@ -180,12 +211,14 @@ test('whatever there is to tell, each entity has its own id, each template finds
   const look = fc.record({
     status: fc.record({ version: fc.string(), box: fc.string(), tasks: fc.record({ pending: fc.nat(), running: fc.nat(), complete: fc.nat(), parked: fc.nat() }), totals: fc.record({ to_ms: fc.option(fc.date({ noInvalidDate: true }).map(Number)) }), flows: fc.record({ running: fc.boolean(), trouble: fc.option(fc.string()), held: fc.nat() }), volumes: fc.uniqueArray(volume, { selector: (one) => one.name, maxLength: 4 }) }),
     devices: fc.uniqueArray(fc.record({ id: name, online: fc.boolean(), rests: fc.option(fc.string()), capability: fc.constantFrom(null, view('x').capability, { ...view('x').capability!, battery: true, gpus: [{ name: 'g', memory_mib: 1, driver: '1' }] }), conditions: fc.constantFrom(null, CONDITIONS, { ...CONDITIONS, temperature_c: 40 }) }), { selector: (one) => one.id, maxLength: 4 }).map((all) => all.map(({ id, ...change }) => view(id, change))),
+    cameras: fc.uniqueArray(fc.record({ id: fc.oneof(fc.constantFrom('gpu', 'Blue van'), fc.string({ minLength: 1, maxLength: 64 })), here: fc.boolean(), watched: fc.boolean(), trouble: fc.option(fc.string()), paused_by: fc.constantFrom(null, 'person' as const, 'settings' as const), seen_ms: fc.option(fc.nat()), waiting: fc.nat() }), { selector: (one) => one.id, maxLength: 4 })
+      .map((all) => all.map(({ here, waiting, ...camera }) => ({ ...STANDING, ...camera, device: 'nas', heard_ms: 0, address: here ? 'van' : null, counts: { ...STANDING.counts, waiting } }))),
   })
   fc.assert(fc.property(look, (one) => {
     const told = messages(SCOPE, one)
     const discoveries = [...told].filter(([topic]) => topic.startsWith('homeassistant/')).map(([, text]) => JSON.parse(text) as { state_topic: string; cmps: Record<string, Record<string, string>> })
     const components = discoveries.flatMap(({ state_topic, cmps }) => Object.values(cmps).map((component) => ({ state_topic, ...component }) as Record<string, string>))
-    expect(discoveries).toHaveLength(1 + one.devices.length)
+    expect(discoveries).toHaveLength(1 + one.devices.length + one.cameras.length)
     expect(new Set(components.map(({ unique_id }) => unique_id)).size).toBe(components.length)
     for (const { state_topic, value_template } of components) {
       const state = JSON.parse(told.get(state_topic!)!) as Record<string, Record<string, unknown>>

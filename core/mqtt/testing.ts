@@ -14,7 +14,7 @@ import { CAPABILITY } from '../devices/testing.ts'
 import { openCatalogue } from '../store/catalogue.ts'
 import { openIndexes } from '../store/index/index.ts'
 import type { Index } from '../store/port.ts'
-import type { Look } from './home-assistant.ts'
+import type { Look } from './discovery.ts'
 import type { OutsideSettings } from './outside.ts'
 
 export const MOSQUITTO = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'].find(existsSync)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Principal, Scope } from '../access/scope.ts'
-import { discoveryId, discoveryTopic, isDeviceName, mayHear, mayPublish, maySubscribe, mayWill, parseTopic, stateTopic } from './topics.ts'
+import { cameraTopic, discoveryId, discoveryTopic, isDeviceName, mayHear, mayPublish, maySubscribe, mayWill, parseTopic, stateTopic } from './topics.ts'
 
 const who = (kind: Principal['kind'], id: string, org = 'home', site = 'home', role: Scope['role'] = kind === 'device' ? 'device' : 'admin'): Principal => ({ kind, id, name: id, scope: { org, site, role } })
 const NAS = who('device', 'nas')
@@ -18,7 +18,7 @@ const TOPICS = ['nas', 'gpu', 'bridge', '', '+', '#', 'NAS', '@ann'].flatMap((de
 )
 /** What core and a Home Assistant say to each other. */
 const TALK = [
-  'viewshed/bridge/availability', ...['home', 'garage'].flatMap((site) => [...['state', 'request', 'response', 'device', 'device/', 'device/+', 'device/#', 'device/gpu', 'device/gpu/x'].map((end) => `viewshed/bridge/home/${site}/${end}`)]),
+  'viewshed/bridge/availability', ...['home', 'garage'].flatMap((site) => [...['state', 'request', 'response', 'device', 'device/', 'device/+', 'device/#', 'device/gpu', 'device/gpu/x', 'camera', 'camera/+', 'camera/Blue%20van', 'camera/Blue van'].map((end) => `viewshed/bridge/home/${site}/${end}`)]),
   'homeassistant/status', 'homeassistant/status/x', 'homeassistant', 'homeassistant/#', 'homeassistant/+/+/config', 'homeassistant/sensor/x/config',
   discoveryTopic({ org: 'home', site: 'home' }, null), discoveryTopic({ org: 'home', site: 'home' }, 'gpu'), discoveryTopic({ org: 'home', site: 'garage' }, 'gpu'), 'homeassistant/device/other/config',
 ]
@@ -47,33 +47,39 @@ test('people and keys ask, a Home Assistant says that it is there; a device and 
 
 test('a key hears the states, the answers and the discoveries of its own site; a device none of them; nobody hears what is asked', () => {
   const heard = (principal: Principal) => TALK.filter((topic) => mayHear(principal, topic, scopeOf))
-  const home = ['viewshed/bridge/availability', 'viewshed/bridge/home/home/state', 'viewshed/bridge/home/home/response', 'viewshed/bridge/home/home/device/gpu']
+  const home = ['viewshed/bridge/availability', 'viewshed/bridge/home/home/state', 'viewshed/bridge/home/home/response', 'viewshed/bridge/home/home/device/gpu', 'viewshed/bridge/home/home/camera/Blue%20van']
   const found = [discoveryTopic(HA.scope, null), discoveryTopic(HA.scope, 'gpu')]
   expect(heard(HA)).toEqual([...home, 'homeassistant/status', ...found])
   expect(heard(ANN)).toEqual([...home, ...found])
   expect(heard(NAS)).toEqual(['viewshed/bridge/availability'])
-  expect(heard(NEIGHBOUR)).toEqual(['viewshed/bridge/availability', 'viewshed/bridge/home/garage/state', 'viewshed/bridge/home/garage/response', 'viewshed/bridge/home/garage/device/gpu', discoveryTopic(NEIGHBOUR.scope, 'gpu')])
+  expect(heard(NEIGHBOUR)).toEqual(['viewshed/bridge/availability', 'viewshed/bridge/home/garage/state', 'viewshed/bridge/home/garage/response', 'viewshed/bridge/home/garage/device/gpu', 'viewshed/bridge/home/garage/camera/Blue%20van', discoveryTopic(NEIGHBOUR.scope, 'gpu')])
 })
 
 test('a key may subscribe to all that Home Assistant asks for; people and devices not', () => {
   const may = (principal: Principal) => TALK.filter((topic) => maySubscribe(principal, topic))
-  const home = ['state', 'response', 'device/+', 'device/#', 'device/gpu'].map((end) => `viewshed/bridge/home/home/${end}`)
+  const home = ['state', 'response', 'device/+', 'device/#', 'device/gpu', 'camera/+', 'camera/Blue%20van'].map((end) => `viewshed/bridge/home/home/${end}`)
   expect(may(HA)).toEqual(['viewshed/bridge/availability', ...home, ...TALK.filter((topic) => topic.startsWith('homeassistant'))])
   expect(may(ANN)).toEqual(['viewshed/bridge/availability', ...home])
   expect(may(NAS)).toEqual(['viewshed/bridge/availability'])
 })
 
-test("whatever a device, a site or an org is called, Home Assistant takes its topic, reads it back, and no two share one", () => {
+test("whatever a device, a camera, a site or an org is called, Home Assistant takes its topic, reads it back, and no two share one", () => {
   const name = fc.oneof(fc.constantFrom('home', 'gpu', 'gpu-1', 'gpu_2d1', 'gpu.1', 'a_b', 'a.b', 'é', '-', '_'), fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' }).filter((text) => !/[/+#]/.test(text)))
-  const device = fc.oneof(fc.constant(null), fc.constantFrom('gpu', 'gpu-1', 'gpu_2d1', 'gpu.1', 'GPU', 'a_b', 'a.b'))
+  const device = fc.oneof(fc.constant(null), fc.constantFrom('gpu', 'gpu-1', 'gpu_2d1', 'gpu.1', 'GPU', 'a_b', 'a.b', 'camera'), fc.record({ camera: fc.oneof(fc.constantFrom('gpu', 'Blue van', 'a+b#/c', 'camera'), fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' })) }, { noNullPrototype: true }))
   fc.assert(fc.property(fc.tuple(name, name, device), fc.tuple(name, name, device), (one, other) => {
     const id = ([org, site, of]: typeof one) => discoveryId({ org, site }, of)
     expect(id(one)).toMatch(/^[a-zA-Z0-9_-]+$/)
     expect(id(one) === id(other)).toBe(JSON.stringify(one) === JSON.stringify(other))
     const [org, site, of] = one
-    expect(parseTopic(discoveryTopic({ org, site }, of))).toEqual({ of: 'discovery', org, site, device: of })
+    expect(parseTopic(discoveryTopic({ org, site }, of))).toEqual({ of: 'discovery', org, site, shown: of })
   }))
   expect(parseTopic(stateTopic({ org: 'o', site: 's' }, 'gpu'))).toEqual({ of: 'state', org: 'o', site: 's', device: 'gpu' })
+  fc.assert(fc.property(fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' }), (camera) => {
+    const topic = cameraTopic({ org: 'o', site: 's' }, camera)
+    expect(topic).not.toMatch(/[+#]/)
+    expect(parseTopic(topic)).toEqual({ of: 'camera', org: 'o', site: 's', camera })
+  }))
+  for (const level of ['', '%', 'a%20b%', '%61', 'a b', '+']) expect(parseTopic(`viewshed/bridge/o/s/camera/${level}`)).toBeNull()
 })
 
 test('everybody hears what their own scope holds; a device only itself and the bridge', () => {

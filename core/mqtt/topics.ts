@@ -2,8 +2,8 @@
  * Who may say and hear what at the broker.
  *
  * `viewshed/<device>/{birth,availability,progress,state}` are a device's own; `viewshed/<device>/order` is what core tells it
- * alone. `viewshed/bridge/availability`, `viewshed/bridge/<org>/<site>/{work,changed,state,response}` and `…/device/<device>`
- * and `…/flow/<topic>`, what a flow of the user's says, are core's; `…/request` is what people and keys ask of it. `homeassistant/device/<id>/config` is core's,
+ * alone. `viewshed/bridge/availability`, `viewshed/bridge/<org>/<site>/{work,changed,state,response}` `…/device/<device>`,
+ * `…/camera/<camera>` and `…/flow/<topic>`, what a flow of the user's says, are core's; `…/request` is what people and keys ask of it. `homeassistant/device/<id>/config` is core's,
  * `homeassistant/status` that of a Home Assistant with a key. Nobody else's topics exist.
  */
 import type { Principal, Scope } from '../access/scope.ts'
@@ -14,15 +14,19 @@ export type DeviceKind = (typeof DEVICE_KINDS)[number]
 const ORDER = 'order'
 type BridgeKind = (typeof BRIDGE_KINDS)[number]
 
+/** What Home Assistant shows as a device: the appliance itself, a device, a camera. */
+export type Shown = null | string | { readonly camera: string }
+
 /** What a topic is about; null: none of ours. */
 export type Topic =
   | { readonly of: 'device'; readonly device: string; readonly kind: DeviceKind }
   | { readonly of: 'order'; readonly device: string }
   | { readonly of: 'bridge'; readonly org: string; readonly site: string; readonly kind: BridgeKind }
   | { readonly of: 'state'; readonly org: string; readonly site: string; readonly device: string } // a device as core sees it
+  | { readonly of: 'camera'; readonly org: string; readonly site: string; readonly camera: string } // a camera as core sees it
   | { readonly of: 'flow'; readonly org: string; readonly site: string; readonly topic: string } // what a flow says
   | { readonly of: 'core' } // whether core is there
-  | { readonly of: 'discovery'; readonly org: string; readonly site: string; readonly device: string | null } // null: the appliance itself
+  | { readonly of: 'discovery'; readonly org: string; readonly site: string; readonly shown: Shown }
   | { readonly of: 'home-assistant' } // whether it is there
 
 /** A device's name: one level of a topic, and never mistaken for the bridge or for a person. */
@@ -40,6 +44,7 @@ export function parseTopic(topic: string): Topic | null {
     const [org, site, kind, device, more] = rest
     if (!org || !site || more !== undefined) return null
     if (kind === 'device') return device !== undefined && isDeviceName(device) ? { of: 'state', org, site, device } : null
+    if (kind === 'camera') return device === undefined ? null : cameraOf(org, site, device)
     if (kind === 'flow') return device !== undefined && isFlowTopic(device) ? { of: 'flow', org, site, topic: device } : null
     return device === undefined && isOneOf(BRIDGE_KINDS, kind) ? { of: 'bridge', org, site, kind } : null
   }
@@ -53,21 +58,35 @@ export const deviceTopic = (device: string, kind: DeviceKind | typeof ORDER): st
 export const CORE_TOPIC = 'viewshed/bridge/availability'
 export const HOME_ASSISTANT_TOPIC = 'homeassistant/status'
 export const stateTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, device: string): string => `viewshed/bridge/${org}/${site}/device/${device}`
+/** A camera's name may be any text; here it is one level of a topic. */
+export const cameraTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, camera: string): string => `viewshed/bridge/${org}/${site}/camera/${encodeURIComponent(camera.toWellFormed())}`
 export const flowTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, topic: string): string => `viewshed/bridge/${org}/${site}/flow/${topic}`
-export const discoveryTopic = (scope: Pick<Scope, 'org' | 'site'>, device: string | null): string => `homeassistant/device/${discoveryId(scope, device)}/config`
+export const discoveryTopic = (scope: Pick<Scope, 'org' | 'site'>, shown: Shown): string => `homeassistant/device/${discoveryId(scope, shown)}/config`
 export const bridgeTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, kind: BridgeKind): string => `viewshed/bridge/${org}/${site}/${kind}`
 
 /**
- * What names the appliance (device null) or one of its devices to Home Assistant, which takes letters, digits, `_` and `-`
- * only (https://www.home-assistant.io/integrations/mqtt/#discovery-topic). Every other sign is `_` and its hex, so no two share one.
+ * What names it to Home Assistant, which takes letters, digits, `_` and `-` only
+ * (https://www.home-assistant.io/integrations/mqtt/#discovery-topic). Every other sign is `_` and its hex, so no two share one.
  */
-export const discoveryId = ({ org, site }: Pick<Scope, 'org' | 'site'>, device: string | null): string =>
-  ['viewshed', org, site, ...(device === null ? [] : [device])].map((word) => word.replaceAll(/[^a-zA-Z0-9]/gu, (sign) => [...Buffer.from(sign)].map((byte) => `_${byte.toString(16).padStart(2, '0')}`).join(''))).join('-')
+export const discoveryId = ({ org, site }: Pick<Scope, 'org' | 'site'>, shown: Shown): string =>
+  ['viewshed', org, site, ...(shown === null ? [] : typeof shown === 'string' ? [shown] : ['camera', shown.camera])].map((word) => word.replaceAll(/[^a-zA-Z0-9]/gu, (sign) => [...Buffer.from(sign)].map((byte) => `_${byte.toString(16).padStart(2, '0')}`).join(''))).join('-')
 
 function parseDiscoveryId(id: string): Topic | null {
-  const [mark, org, site, device, more] = id.split('-').map((word) => Buffer.from(word.replaceAll(/_([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))), 'latin1').toString())
-  if (mark !== 'viewshed' || !org || !site || more !== undefined || (device !== undefined && !isDeviceName(device))) return null
-  return discoveryId({ org, site }, device ?? null) === id ? { of: 'discovery', org, site, device: device ?? null } : null
+  const [mark, org, site, first, camera, more] = id.split('-').map((word) => Buffer.from(word.replaceAll(/_([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))), 'latin1').toString())
+  if (mark !== 'viewshed' || !org || !site || more !== undefined) return null
+  const shown = camera === undefined ? first ?? null : first === 'camera' && camera !== '' ? { camera } : ''
+  if (typeof shown === 'string' && !isDeviceName(shown)) return null
+  return discoveryId({ org, site }, shown) === id ? { of: 'discovery', org, site, shown } : null
+}
+
+function cameraOf(org: string, site: string, level: string): Topic | null {
+  try {
+    const camera = decodeURIComponent(level)
+    return camera !== '' && encodeURIComponent(camera) === level ? { of: 'camera', org, site, camera } : null
+  } catch (error) {
+    if (error instanceof URIError) return null
+    throw error
+  }
 }
 
 /** Devices speak under their own name; people and keys ask things of core; nobody else speaks. */
@@ -96,7 +115,7 @@ export function mayHear(principal: Principal, topic: string, scopeOf: (device: s
   if (about.of === 'home-assistant') return principal.kind === 'key'
   if (about.of === 'discovery') return principal.kind !== 'device' && isSame(principal.scope, about)
   if (about.of === 'bridge') return isSame(principal.scope, about) && (isForAll(about.kind) || (mayAsk(principal) && about.kind !== 'request'))
-  if (about.of === 'state' || about.of === 'flow') return principal.kind !== 'device' && isSame(principal.scope, about)
+  if (about.of === 'state' || about.of === 'camera' || about.of === 'flow') return principal.kind !== 'device' && isSame(principal.scope, about)
   if (principal.kind === 'device') return about.device === principal.id
   if (about.of === 'order') return false
   const scope = scopeOf(about.device)
@@ -113,6 +132,7 @@ export function maySubscribe(principal: Principal, filter: string): boolean {
     const [org, site, kind, device, more] = rest
     if (org !== principal.scope.org || site !== principal.scope.site || more !== undefined) return false
     if (kind === 'device') return device !== undefined && mayAsk(principal) && (device === '+' || device === '#' || isDeviceName(device))
+    if (kind === 'camera') return device !== undefined && mayAsk(principal) && (device === '+' || device === '#' || cameraOf(org, site, device) !== null)
     if (kind === 'flow') return device !== undefined && mayAsk(principal) && (device === '+' || device === '#' || isFlowTopic(device))
     return device === undefined && (kind === '+' || kind === '#' || (isOneOf(BRIDGE_KINDS, kind) && kind !== 'request' && (isForAll(kind) || mayAsk(principal))))
   }
