@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readCard } from './cameras.ts'
-import { installed, LOOKS, sideways, skipped, visit, type Visit } from './chromium.ts'
+import { installed, LOOKS, plain, skipped, visit, type Visit } from './chromium.ts'
 
 describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 }, () => {
   let v: Visit
@@ -14,25 +14,17 @@ describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 
   afterAll(async () => { await v?.end() })
   beforeEach(() => {
     v.box.garage.set('full')
-    Object.assign(v.box.state, { empty: false, down: false, role: 'admin', refuse: {} })
-    v.complaints.length = 0
+    v.mend()
   })
   const card = (page: Page, id: string) => page.getByRole('article', { name: id, exact: true })
-  const asked = (route: string) => v.box.asked.filter((one) => one.route === route).map((one) => one.query)
-  const plain = (text: string | null) => (text ?? '').replaceAll('\u202f', ' ')
+  const asked = (route: string) => v.asked(route)
   const van = '/cameras/Blue%20van'
   const row = (page: Page, part: string) => page.locator('section[aria-label=Clips] li', { hasText: part })
 
   for (const [size, theme] of LOOKS) {
     test(`${size}, ${theme}: every state fits its width and complains of nothing`, async () => {
       const page = await v.open(await v.context(size, theme), '/cameras')
-      const look = async (name: string, path: string, ready: string, whole: boolean, before?: () => Promise<void>) => {
-        await page.goto(v.box.url + path)
-        await page.locator(ready).first().waitFor()
-        await before?.()
-        await v.shot(page, `${name}-${size}-${theme}`, whole)
-        expect(await sideways(page), `${name} scrolls sideways`).toBeLessThanOrEqual(0)
-      }
+      const look = v.look(page, size, theme)
       await look('cameras', '/cameras', 'article', true)
       await look('cameras-add', '/cameras', 'article', false, async () => { await page.getByRole('button', { name: 'Add a camera…' }).click(); await page.getByRole('dialog').waitFor() })
       await look('camera', van, 'section li', true)

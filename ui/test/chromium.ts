@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import { build } from 'vite'
+import { expect } from 'vitest'
 import { fixture, type Fixture } from './fixture.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
@@ -28,6 +29,12 @@ export interface Visit {
   open(made: BrowserContext, path: string): Promise<Page>
   /** On a desk, in light: always the same page. A new one costs more than all that a test does on it. */
   desk(path: string): Promise<Page>
+  /** A look at a page: once it is ready, and `before` was done, it is kept and must not scroll sideways. */
+  look(page: Page, size: Size, theme: Theme): (name: string, path: string, ready: string, whole: boolean, before?: () => Promise<void>) => Promise<void>
+  /** What was asked of a route so far. */
+  asked(route: string): readonly Record<string, unknown>[]
+  /** The box as it was, whatever a test made of it. */
+  mend(): void
   /** Kept to be looked at beside the design. */
   shot(page: Page, name: string, whole?: boolean): Promise<void>
   end(): Promise<void>
@@ -65,6 +72,18 @@ export async function visit(name: string): Promise<Visit> {
       else await kept.goto(box.url + path)
       return kept
     },
+    look: (page, size, theme) => async (picture, path, ready, whole, before) => {
+      await page.goto(box.url + path)
+      await page.locator(ready).first().waitFor()
+      await before?.()
+      await visit.shot(page, `${picture}-${size}-${theme}`, whole)
+      expect(await sideways(page), `${picture} scrolls sideways`).toBeLessThanOrEqual(0)
+    },
+    asked: (route) => box.asked.filter((one) => one.route === route).map((one) => one.query),
+    mend() {
+      Object.assign(box.state, { empty: false, down: false, role: 'admin', refuse: {} })
+      complaints.length = 0
+    },
     async shot(page, picture, whole = false) { await page.screenshot({ path: join(VIEWSHED, 'screens', `${picture}.png`), fullPage: whole }) },
     async end() {
       for (const context of contexts) await context.close()
@@ -74,6 +93,9 @@ export async function visit(name: string): Promise<Visit> {
   }
   return visit
 }
+
+/** What a person reads, with plain spaces in numbers. */
+export const plain = (text: string | null) => (text ?? '').replaceAll('\u202f', ' ')
 
 /** A test makes pages narrower than their words where it can: none may scroll sideways. */
 export const sideways = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth)

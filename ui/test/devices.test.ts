@@ -1,7 +1,7 @@
 /** The devices' pages: who is at the door, what each does and may, and who may change it. Pictures stay in `.viewshed/screens/`. */
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { installed, LOOKS, NOON_MS, sideways, skipped, visit, type Visit } from './chromium.ts'
+import { installed, LOOKS, NOON_MS, skipped, visit, type Visit } from './chromium.ts'
 
 describe.skipIf(!installed)(`devices in chromium${skipped}`, { timeout: 120_000 }, () => {
   let v: Visit
@@ -9,23 +9,16 @@ describe.skipIf(!installed)(`devices in chromium${skipped}`, { timeout: 120_000 
   afterAll(async () => { await v?.end() })
   beforeEach(() => {
     v.box.yard.set('full')
-    Object.assign(v.box.state, { empty: false, down: false, role: 'admin', refuse: {} })
-    v.complaints.length = 0
+    v.mend()
   })
   const card = (page: Page, id: string) => page.getByRole('article', { name: id, exact: true })
-  const asked = (route: string) => v.box.asked.filter((one) => one.route === route).map((one) => one.query)
+  const asked = (route: string) => v.asked(route)
   const desk = (path: string): Promise<Page> => v.desk(path)
 
   for (const [size, theme] of LOOKS) {
     test(`${size}, ${theme}: every state fits its width and complains of nothing`, async () => {
       const page = await v.open(await v.context(size, theme), '/devices')
-      const look = async (name: string, path: string, ready: string, whole: boolean, before?: () => Promise<void>) => {
-        await page.goto(v.box.url + path)
-        await page.locator(ready).first().waitFor()
-        await before?.()
-        await v.shot(page, `${name}-${size}-${theme}`, whole)
-        expect(await sideways(page), `${name} scrolls sideways`).toBeLessThanOrEqual(0)
-      }
+      const look = v.look(page, size, theme)
       await look('devices', '/devices', 'article .run', true)
       await look('devices-menu', '/devices', 'article .run', false, async () => { await card(page, 'gpu-pc').getByRole('button', { name: 'More for gpu-pc' }).click(); await page.getByRole('menuitem', { name: /Drain/ }).waitFor() })
       await look('devices-add', '/devices', 'article .run', false, async () => { await page.getByRole('button', { name: 'Add a device…' }).click() })

@@ -1,7 +1,7 @@
 /** The storage page: what goes, what stays and why, the trash, and who may do what. Pictures stay in `.viewshed/screens/`. */
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { installed, LOOKS, sideways, skipped, visit, type Visit } from './chromium.ts'
+import { installed, LOOKS, plain, skipped, visit, type Visit } from './chromium.ts'
 
 describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 }, () => {
   let v: Visit
@@ -9,24 +9,16 @@ describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 
   afterAll(async () => { await v?.end() })
   beforeEach(() => {
     v.box.shelf.set('report')
-    Object.assign(v.box.state, { empty: false, down: false, role: 'admin', refuse: {} })
-    v.complaints.length = 0
+    v.mend()
   })
-  const asked = (route: string) => v.box.asked.filter((one) => one.route === route).map((one) => one.query)
-  const plain = (text: string | null) => (text ?? '').replaceAll('\u202f', ' ')
+  const asked = (route: string) => v.asked(route)
   const lead = async (page: Page) => plain(await page.locator('.lead').innerText())
   const trashOf = () => v.box.shelf.answers.retention({}).trash
 
   for (const [size, theme] of LOOKS) {
     test(`${size}, ${theme}: every state fits its width and complains of nothing`, async () => {
       const page = await v.open(await v.context(size, theme), '/storage')
-      const look = async (name: string, path: string, ready: string, whole: boolean, before?: () => Promise<void>) => {
-        await page.goto(v.box.url + path)
-        await page.locator(ready).first().waitFor()
-        await before?.()
-        await v.shot(page, `${name}-${size}-${theme}`, whole)
-        expect(await sideways(page), `${name} scrolls sideways`).toBeLessThanOrEqual(0)
-      }
+      const look = v.look(page, size, theme)
       await look('storage', '/storage', '.plot rect', true)
       await look('storage-why', '/storage?why=steps', '.lines li', true)
       await look('storage-second', '/storage', '.plot rect', false, async () => { await page.getByRole('button', { name: 'Second too' }).click() })
