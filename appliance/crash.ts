@@ -10,6 +10,8 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Fault } from '../core/contract/fault.ts'
+import type { Client } from '../core/http/client.ts'
+import { MAX_INTERRUPTIONS } from '../core/tasks/machine.ts'
 import { whyNoClock } from './crash/clock.ts'
 import { whyNoDisk } from './crash/disk.ts'
 import { drop, makeRecording, type Recording } from './crash/footage.ts'
@@ -37,6 +39,7 @@ export interface CrashReport {
   readonly devices: number
   readonly without: readonly string[] // what could not be done here, and why
   readonly toll: Toll
+  readonly revived: number // tasks that were interrupted so often that they wait for a person, who has them tried again
   readonly differences: readonly string[]
   readonly seconds: number
 }
@@ -122,7 +125,7 @@ export async function campaign({ kills, spacing_s, devices, clips, seed, minutes
     const calm = await openStack(join(base, 'calm'))
     const expected = await run(calm, signal, () => footage.replay(calm), footage, () => tell(calm))
     return {
-      seed, kills: violence.kills, faults: violence.faults, clips: footage.dropped.length, devices, without, toll: found.state.toll,
+      seed, kills: violence.kills, faults: violence.faults, clips: footage.dropped.length, devices, without, toll: found.state.toll, revived: found.revived,
       differences: [
         ...found.orphans, ...[...expected.orphans, ...expected.state.wrong, ...expected.ledger.wrong].map((line) => `undisturbed: ${line}`),
         ...found.ledger.wrong, ...differences(expected.state, found.state), ...unlike(expected.ledger.deliveries, found.ledger.deliveries).map((line) => `deliveries: ${line}`),
@@ -134,7 +137,7 @@ export async function campaign({ kills, spacing_s, devices, clips, seed, minutes
   }
 }
 
-interface End { readonly state: Snapshot; readonly ledger: Ledger; readonly orphans: readonly string[] }
+interface End { readonly state: Snapshot; readonly ledger: Ledger; readonly orphans: readonly string[]; readonly revived: number }
 
 /** Starts a stack, lets happen what should, waits until nothing is under way, and takes it down whatever came of it. */
 async function run(stack: Stack, signal: AbortSignal, happen: () => Promise<void>, footage: Footage, tell: () => Promise<void>): Promise<End> {
@@ -143,11 +146,11 @@ async function run(stack: Stack, signal: AbortSignal, happen: () => Promise<void
     await answering(stack, signal)
     await Promise.all(stack.devices.map((device) => device.join(stack.api)))
     await happen()
-    await settle(stack, footage.dropped.length, signal, tell)
+    const revived = await settle(stack, footage.dropped.length, signal, tell)
     await cleared(stack, signal)
     const state = await snapshot(await stack.api(), { media: join(stack.home, 'media'), archive: join(stack.home, 'archive') })
     await stack.stop()
-    return { state, ledger: await readLedger(stack.home), orphans: await stack.orphans() }
+    return { state, ledger: await readLedger(stack.home), orphans: await stack.orphans(), revived }
   } finally {
     stack.close()
   }
@@ -160,19 +163,29 @@ async function answering(stack: Stack, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Waits until everything came in and nothing is under way, five looks in a row; or until nothing moves any more: then the comparison says what is missing. */
-async function settle(stack: Stack, clips: number, signal: AbortSignal, tell: () => Promise<void>): Promise<void> {
+/** Waits until everything came in and nothing is under way, five looks in a row; or until nothing moves any more: then the comparison says what is missing. @returns How many tasks were revived. */
+async function settle(stack: Stack, clips: number, signal: AbortSignal, tell: () => Promise<void>): Promise<number> {
   let moved_ms = performance.now()
+  let revived = 0
   let last = ''
   for (let calm = 0; calm < 5 && performance.now() - moved_ms < STUCK_MS;) {
     await wait(LOOK_MS, undefined, { signal })
     const status = await statusOf(stack)
+    if (status !== null && status.tasks.parked > 0) revived += await revive(await stack.api())
     calm = status !== null && status.totals.assets >= clips && status.tasks.pending === 0 && status.tasks.running === 0 && !status.settling ? calm + 1 : 0
     const now = JSON.stringify([status?.tasks.complete, status?.totals.assets])
     if (now !== last) moved_ms = performance.now()
     last = now
     await tell()
   }
+  return revived
+}
+
+/** As a person does who comes home: what nothing is said against but that it was interrupted too often is tried again. Anything else that is parked is a difference. */
+async function revive(api: Client): Promise<number> {
+  const { tasks } = await api.tasks({ state: 'parked' })
+  const ids = tasks.filter(({ attempts, interruptions }) => attempts === 0 && interruptions >= MAX_INTERRUPTIONS).map(({ id }) => id)
+  return ids.length === 0 ? 0 : (await api.retry({ ids })).changed
 }
 
 /** What late writers left in staging goes within a minute; what has not gone after two is a difference. */
