@@ -21,11 +21,11 @@ export async function installFlow(userDir: string, shipped: readonly FlowEntry[]
     await writeDurable(path, `${JSON.stringify(shipped, null, 4)}\n`, 0o600)
     return 'installed'
   }
-  if (isFlow(text)) return 'there'
+  if (readFlow(text)) return 'there'
   const aside = join(userDir, `flows.broken-${now_ms}.json`)
   await copyFile(path, aside)
   const backup = await readOrNull(join(userDir, '.flows.json.backup'))
-  if (backup === null || !isFlow(backup)) return 'broken'
+  if (backup === null || !readFlow(backup)) return 'broken'
   await writeDurable(path, backup, 0o600)
   return 'restored'
 }
@@ -40,12 +40,14 @@ export async function credentialKey(path: string): Promise<string> {
   return key
 }
 
-function isFlow(text: string): boolean {
+/** What the text of a flow file says; null: it is no flow. */
+export function readFlow(text: string): readonly FlowEntry[] | null {
   try {
     const entries: unknown = JSON.parse(text)
-    return Array.isArray(entries) && entries.every((entry) => typeof entry === 'object' && entry !== null && typeof entry.id === 'string' && typeof entry.type === 'string')
+    const isFlow = Array.isArray(entries) && entries.every((entry) => typeof entry === 'object' && entry !== null && typeof entry.id === 'string' && typeof entry.type === 'string')
+    return isFlow ? (entries as FlowEntry[]) : null
   } catch (error) {
-    if (error instanceof SyntaxError) return false
+    if (error instanceof SyntaxError) return null
     throw error
   }
 }
