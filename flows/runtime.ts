@@ -68,7 +68,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     say({ kind: 'flows', running: false, why: null })
   })
   red.events.on('runtime-event', ({ id, payload }) => {
-    if (id === 'runtime-state' && payload?.error === 'missing-types') say({ kind: 'flows', running: false, why: `Nothing runs: the flow has nodes of types that are not installed (${payload.types?.join(', ')}).` })
+    if (id === 'runtime-state' && payload?.error === 'missing-types') say({ kind: 'flows', running: false, why: `Nothing runs: the flow has nodes of types that are not installed (${payload.types?.join(', ')}). Take them out in the editor and deploy.` })
   })
 
   const loaded = firstLoad(red)

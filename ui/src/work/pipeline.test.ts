@@ -28,6 +28,11 @@ test('an event begins the picture, named by whose it is; a stage says when it is
   ])
 })
 
+test('what begins a later stage stands right before it, beneath those that lead there', () => {
+  const shape = pipelineOf({ stages: ['probe', 'copy', 'slim'].map(stage), events: [], links: [{ from: 'due', to: 'slim' }, { from: 'came', to: 'probe' }, { from: 'probe', to: 'copy' }, { from: 'copy', to: 'slim' }] })
+  expect(shape.nodes.map(({ id, column, row }) => [id, column, row])).toEqual([['came', 0, 0], ['probe', 1, 0], ['copy', 2, 0], ['due', 2, 1], ['slim', 3, 0]])
+})
+
 test('the editor is opened at a node, whatever its id', () => {
   expect(editorAt(place('f6f2187d.f17ca8'))).toBe('/flows#node/f6f2187d.f17ca8')
   expect(editorAt(place('a/b'))).toBe('/flows#node/a%2Fb')

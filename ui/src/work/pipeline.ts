@@ -26,10 +26,16 @@ export function pipelineOf({ stages, events, links }: WorkView): Pipeline {
     }
     if (!moved) break
   }
+  // What begins something stands right before it, so that its line runs behind no other stage.
+  const begun = new Set(links.map((link) => link.to))
+  for (const id of ids) {
+    const after = links.filter((link) => link.from === id && link.to !== id).map((link) => columns.get(link.to)!)
+    if (!begun.has(id) && after.length > 0) columns.set(id, Math.max(0, Math.min(...after) - 1))
+  }
   const linked = new Set(links.flatMap((link) => [link.from, link.to]))
   const most = Math.max(0, ...ids.filter((id) => linked.has(id)).map((id) => columns.get(id)!))
   const used = new Array<number>(most + 2).fill(0)
-  const nodes = ids.map((id): Node => {
+  const nodes = ids.toSorted((a, b) => Number(begun.has(b)) - Number(begun.has(a))).map((id): Node => {
     const stage = stages.find((s) => s.stage === id) ?? null
     const event = events.find((e) => e.event === id)
     const column = linked.has(id) ? columns.get(id)! : most + (linked.size > 0 ? 1 : 0)
