@@ -10,5 +10,5 @@ test('what keeps the flow from running, or was put right by itself, is said in w
   expect(trouble({ running: false, safe: { since_ms: 1, why: 'stalled' } })).toBe('A flow kept Node-RED from answering. Node-RED runs in safe mode, without flows: mend the flow in the editor and deploy it.')
   expect(trouble({ running: false, aside: 'flows.broken-5.json', safe: { since_ms: 1, why: 'broken flow file' } })).toBe('The flow file could not be read; it is kept as flows.broken-5.json. Node-RED runs in safe mode, without flows: mend the flow in the editor and deploy it.')
   expect(trouble({ aside: 'flows.broken-5.json' })).toBe('The flow file could not be read; it is kept as flows.broken-5.json. What was deployed before runs instead: look whether it is what you want, and deploy it.')
-  expect(trouble({ running: false, stopped: 'Nothing runs: …', aside: 'flows.broken-5.json' })).toBe('Nothing runs: …')
+  expect(trouble({ running: false, stopped: 'It has nodes …', aside: 'flows.broken-5.json' })).toBe('It has nodes …')
 })

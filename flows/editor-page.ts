@@ -2,7 +2,9 @@
  * What we add to the pages of Node-RED's editor: what can be said against a node, the badge of nodes that forget, and a side bar with
  * versions and pipelines. The function is printed as it stands: nothing outside it is known there.
  */
-export const editorPage = (): string => `<script type="text/javascript">\n(${page.toString()})()\n</script>\n<style>${STYLE}</style>`
+import { FLOW_MOST_BYTES } from '../core/http/flows-limit.ts'
+
+export const editorPage = (): string => `<script type="text/javascript">\n(${page.toString()})(${FLOW_MOST_BYTES})\n</script>\n<style>${STYLE}</style>`
 
 const STYLE = `
 .viewshed-problem path { fill: #d32f2f; stroke: #fff; cursor: default; } .viewshed-problem.viewshed-warning path { fill: #ef9a00; }
@@ -37,17 +39,18 @@ declare const RED: {
   readonly user: { hasPermission(permission: string): boolean }
 }
 
-function page(): void {
+function page(most_bytes: number): void {
   interface Problem { readonly node: string; readonly level: 'error' | 'warning'; readonly text: string }
   interface Version { readonly id: string; readonly at_ms: number; readonly by: string; readonly changes: { readonly added: number; readonly changed: number; readonly removed: number } }
   interface Change { readonly id: string; readonly type: string; readonly name: string; readonly what: string; readonly fields: readonly { readonly name: string; readonly before: unknown; readonly after: unknown }[] }
   interface Pipeline { readonly id: string; readonly label: string; readonly example: boolean; readonly info: string; readonly state: string }
 
   const WAIT_MS = 600
-  const MOST_CHARS = 5_000_000
+  const bytesOf = (what: unknown) => new Blob([JSON.stringify(what)]).size
   const REVEAL_MS = 400 // so long the editor takes to show the node that its address names
   const byNode = (found: readonly Problem[]) => found.reduce((all, problem) => all.set(problem.node, [...(all.get(problem.node) ?? []), problem]), new Map<string, readonly Problem[]>())
   let problems = byNode([])
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 9.5e6 ? 1 : 0).replace('.0', '')} MB`
   const element = (name: string) => document.createElementNS('http://www.w3.org/2000/svg', name)
   const ask = <T>(type: 'GET' | 'POST', url: string, told: (answer: T) => void, body?: object) =>
     $.ajax({ type, url: `viewshed/${url}`, ...(body === undefined ? {} : { contentType: 'application/json', data: JSON.stringify(body) }) })
@@ -99,8 +102,10 @@ function page(): void {
     clearTimeout(later)
     later = setTimeout(() => {
       const flow = RED.nodes.createCompleteNodeSet({ credentials: false })
-      const large = flow.flatMap((entry) => (JSON.stringify(entry).length > MOST_CHARS / 5 ? [entry as { id: string }] : []))
-      if (JSON.stringify(flow).length > MOST_CHARS) show(large.map(({ id }) => ({ node: id, level: 'error', text: 'It is too large: a flow of more than 5 MB is not taken.' })), then)
+      if (bytesOf(flow) > most_bytes) {
+        const large = flow.filter((entry) => bytesOf(entry) > most_bytes / 10) as { id: string }[]
+        show(large.map((entry) => ({ node: entry.id, level: 'error', text: `It has ${megabytes(bytesOf(entry))}, and a flow of more than ${megabytes(most_bytes)} is not taken.` })), then)
+      }
       else ask<{ problems: readonly Problem[] }>('POST', 'check', (answer) => show(answer.problems, then), flow)
     }, then ? 0 : WAIT_MS)
   }
@@ -182,7 +187,7 @@ function page(): void {
 
   function importFile(file: File | undefined): void {
     if (!file) return
-    if (file.size > MOST_CHARS) return void RED.notify(`${plain(file.name)} has ${Math.round(file.size / 1e6)} MB; a flow of more than 5 MB is not taken.`, 'error')
+    if (file.size > most_bytes) return void RED.notify(`${plain(file.name)} has ${megabytes(file.size)}, and a flow of more than ${megabytes(most_bytes)} is not taken.`, 'error')
     void file.text().then((text) => {
       try {
         const nodes: unknown = JSON.parse(text)

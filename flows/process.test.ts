@@ -150,7 +150,7 @@ test('flows that crash it again and again end in safe mode', async () => {
 test('a flow with a node that nobody installed runs nothing, says why, and calls nothing gone', async () => {
   red = await bench([...CHAIN, node('odd', 'somebody-elses', [])])
   await red.until(() => red!.flows.ready() && red!.flows.state().stopped !== null)
-  expect(red.flows.state().stopped).toBe('Nothing runs: the flow has nodes of types that are not installed (somebody-elses). Take them out in the editor and deploy.')
+  expect(red.flows.state().stopped).toBe('It has nodes of types that are not installed: somebody-elses. Take them out in the editor and deploy.')
   red.core.finish('first', 'test.first', { n: 1 })
   await red.deploy(CHAIN)
   await red.core.settled()
