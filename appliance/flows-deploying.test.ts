@@ -101,6 +101,29 @@ describe.skipIf(!installed)(`deploying in a browser${skipped}`, { timeout: 180_0
     await (await part('Pipelines')).locator('li', { hasText: 'From a file in the inbox' }).getByText('As shipped.').waitFor()
   })
 
+  test('a circle, a way that nothing begins and work that no device may do are warned of on their nodes, as they are drawn', async () => {
+    const { page } = d
+    await page.goto(`${d.box.url}/devices/nas`)
+    const may = (name: string) => page.getByRole('checkbox', { name })
+    await may('Everything it can').uncheck()
+    await may('Make thumbnails').uncheck()
+    const kept = page.waitForResponse((response) => response.request().method() !== 'GET' && response.url().includes('/api/devices/nas'))
+    await page.getByRole('button', { name: 'Save stages' }).click()
+    await kept
+    await open()
+    await mark('Make thumbnails', 'warning').waitFor()
+    const bar = await part('What can be said against it')
+    await bar.getByText('Nothing here can run this: no device that could is allowed to.').waitFor()
+    await d.wire('moving picture\\?', 'Archive copy')
+    await mark('Archive copy', 'warning').waitFor()
+    await bar.getByText('It goes round in a circle: Archive copy → moving picture?. Without a way out it never ends.').waitFor()
+    await page.mouse.click(...await d.middle(d.node('A folder lacks something')))
+    await page.keyboard.press('Delete')
+    await mark('Archive folder', 'warning').waitFor()
+    await bar.getByText('Nothing leads here: no event begins this way.').waitFor()
+    await d.shot('flows-warnings')
+  })
+
   test('a function of 50 MB: the node says so, a deploy is refused in words, and what runs runs on', async () => {
     // As pasted: a clipboard of this size is more than a browser without a screen takes.
     await d.page.evaluate(() => {
