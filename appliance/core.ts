@@ -39,7 +39,7 @@ import { MOSTLY_NEW } from '../core/tasks/keys.ts'
 import { openOutcomes } from '../core/tasks/outcomes.ts'
 import type { OwnWork } from '../core/tasks/own.ts'
 import { boardRoutes } from '../core/tasks/port-http.ts'
-import { linksOf } from '../flows/links.ts'
+import { readFlow } from '../flows/install.ts'
 import { firstFlow } from '../flows/pipelines.ts'
 import type { Flows } from '../flows/process.ts'
 import type { FlowEntry } from '../flows/red.ts'
@@ -52,6 +52,7 @@ import { startRetention } from './retention-clock.ts'
 import { statusOf } from './status.ts'
 import { unableOf } from './unable.ts'
 import { volumeRoutes } from './volume-routes.ts'
+import { workOf } from './work-view.ts'
 
 export interface Core {
   readonly url: string
@@ -176,6 +177,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched, flows: () => flows?.state() ?? null })
   const enter = new Map<string, string>() // one-time tickets → cookie
   const userDir = join(config.folder, 'node-red')
+  const shownWork = workOf({ plugins, registry })
   const handlers = makeHandlers({
     access, desk: board, catalogue, status, devices, cameras, clocks,
     retention: ({ org, site }) => {
@@ -188,17 +190,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     },
     index: (scope) => indexes.index(scope),
     events: (scope, filter) => events.list(scope, filter),
-    work: async (scope) => {
-      const counts = new Map((await board.counts(scope)).map((count) => [count.stage, count]))
-      const nothing = { pending: 0, running: 0, complete: 0, parked: 0 }
-      const links = await currentLinks()
-      // What acts for the flow is part of it where somebody wired it.
-      const isShown = (name: string, each: boolean) => !each || counts.get(name)?.complete || counts.get(name)?.pending || links.some(({ from, to }) => from === name || to === name)
-      return {
-        stages: registry.stages.filter(({ name, stage }) => isShown(name, stage.each === true || stage.own !== undefined)).map(({ name, plugin, stage }) => ({ stage: name, title: stage.title, plugin: plugin.name, ...(counts.get(name) ?? nothing) })),
-        links,
-      }
-    },
+    work: async (scope) => shownWork(await board.counts(scope), flowOf(await readOrNull(join(userDir, 'flows.json')))),
   })
   const requests = openRequests({ acts: handlers, say: broker.say, log, registry: metrics })
   const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), devices: await devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
@@ -218,9 +210,6 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   })
   await writeDurable(join(config.folder, 'run', 'door.json'), JSON.stringify({ socketPath: coreSocket, token: access.mint(own('person', 'cli', 'admin')) }), 0o600)
 
-  async function currentLinks(): Promise<readonly { from: string; to: string }[]> {
-    return linksOf(flowOf(await readOrNull(join(userDir, 'flows.json'))), new Set(registry.stages.map((stage) => stage.name)))
-  }
   return {
     url: door.url,
     mqttPort: broker.port,
@@ -276,14 +265,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 const own = (kind: Principal['kind'], id: string, role: Scope['role']): Principal => ({ kind, id, name: id, scope: { ...HOME, role } })
 
 /** The deployed flow; a file that somebody broke shows no links until it is mended in the editor. */
-function flowOf(text: string | null): readonly FlowEntry[] {
-  try {
-    return text === null ? firstFlow : (JSON.parse(text) as FlowEntry[])
-  } catch (e) {
-    if (e instanceof SyntaxError) return []
-    throw e
-  }
-}
+const flowOf = (text: string | null): readonly FlowEntry[] => (text === null ? firstFlow : (readFlow(text) ?? []))
 
 function eventSchema(plugins: readonly AnyPlugin[], type: string) {
   const dot = type.indexOf('.')

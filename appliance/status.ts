@@ -34,9 +34,11 @@ export const statusOf = ({ config, board, outcomes, projector, indexes, volumes,
   }
 }
 
-function flowsView(state: FlowsState | null): StatusView['flows'] {
+export function flowsView(state: FlowsState | null): StatusView['flows'] {
   if (!state) return { running: false, trouble: null, held: 0 }
-  const why = { stalled: 'A flow kept Node-RED from answering', crashing: 'Node-RED ended again and again', 'broken flow file': 'The flow file could not be read' }
-  const trouble = state.safe ? `${why[state.safe.why]}. It runs in safe mode, without flows: mend the flow in the editor and deploy it.` : state.stopped
-  return { running: state.running, trouble: trouble ?? null, held: state.held.total }
+  const kept = `The flow file could not be read; it is kept as ${state.aside}`
+  const why = { stalled: 'A flow kept Node-RED from answering', crashing: 'Node-RED ended again and again', 'broken flow file': kept }
+  const trouble = state.safe ? `${why[state.safe.why]}. Node-RED runs in safe mode, without flows: mend the flow in the editor and deploy it.`
+    : state.stopped ?? (state.aside === null ? null : `${kept}. What was deployed before runs instead: look whether it is what you want, and deploy it.`)
+  return { running: state.running, trouble, held: state.held.total }
 }

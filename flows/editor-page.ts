@@ -2,12 +2,14 @@
  * What we add to the pages of Node-RED's editor: what can be said against a node, the badge of nodes that forget, and a side bar with
  * versions and pipelines. The function is printed as it stands: nothing outside it is known there.
  */
-export const editorPage = (): string => `<script type="text/javascript">\n(${page.toString()})()\n</script>\n<style>${STYLE}</style>`
+import { FLOW_MOST_BYTES } from '../core/http/flows-limit.ts'
+
+export const editorPage = (): string => `<script type="text/javascript">\n(${page.toString()})(${FLOW_MOST_BYTES})\n</script>\n<style>${STYLE}</style>`
 
 const STYLE = `
 .viewshed-problem path { fill: #d32f2f; stroke: #fff; cursor: default; } .viewshed-problem.viewshed-warning path { fill: #ef9a00; }
 .viewshed-forgets rect { fill: #fff; stroke: #999; } .viewshed-forgets text { font-size: 9px; fill: #666; }
-.viewshed-bar { padding: 8px 12px; overflow-y: auto; height: 100%; box-sizing: border-box; } .viewshed-bar h3 { font-size: 14px; margin: 14px 0 6px; } .viewshed-bar h3:first-child { margin-top: 2px; }
+.viewshed-bar { padding: 8px 12px; overflow-y: auto; height: 100%; box-sizing: border-box; } .viewshed-bar summary { font-size: 14px; font-weight: 600; padding: 7px 0; cursor: pointer; display: list-item; } .viewshed-bar details + details { border-top: 1px solid var(--red-ui-secondary-border-color, #ddd); } .viewshed-bar details ul { padding-bottom: 8px; }
 .viewshed-bar ul { list-style: none; margin: 0; padding: 0; } .viewshed-bar li { padding: 5px 0; border-top: 1px solid var(--red-ui-secondary-border-color, #ddd); } .viewshed-bar small { color: var(--red-ui-secondary-text-color, #666); display: block; }
 .viewshed-bar a { cursor: pointer; } .viewshed-bar button { margin: 4px 6px 0 0; } .viewshed-bar .viewshed-quiet { color: var(--red-ui-secondary-text-color, #666); }
 .viewshed-bar pre { white-space: pre-wrap; word-break: break-word; font-size: 11px; margin: 2px 0; padding: 4px 6px; max-height: 120px; overflow: auto; }
@@ -15,39 +17,52 @@ const STYLE = `
 
 /* What the editor offers; it ships no types. */
 interface EditorNode { readonly id: string; readonly type: string; readonly func?: string; dirty: boolean; readonly _def?: unknown }
-interface Dollar { append(...what: unknown[]): Dollar; empty(): Dollar; text(what: string): Dollar; on(event: string, what: () => void): Dollar; attr(name: string, value: string): Dollar; addClass(name: string): Dollar; click(): Dollar; 0: { readonly files?: readonly File[] } }
+interface Dollar { append(...what: unknown[]): Dollar; empty(): Dollar; text(what: string): Dollar; on(event: string, what: () => void): Dollar; attr(name: string, value: string): Dollar; addClass(name: string): Dollar; click(): Dollar; 0: { readonly files?: readonly File[]; scrollIntoView(how: { block: 'nearest' }): void } }
 interface Asking { done(told: (answer: never) => void): Asking; fail(told: (failed: { statusText: string; responseJSON?: { message?: string } }) => void): Asking }
 /** The little of a browser that is used; the types of all of it would be everybody's. */
 interface Drawn { textContent: string; setAttribute(name: string, value: string): void; append(...what: Drawn[]): void }
-declare const document: { createElementNS(space: string, name: string): Drawn; createElement(name: 'a'): { href: string; download: string; click(): void } }
+interface Placed { getBoundingClientRect(): { readonly x: number; readonly y: number; readonly width: number; readonly height: number }; scrollBy(x: number, y: number): void }
+declare const localStorage: { getItem(name: string): string | null; setItem(name: string, value: string): void }
+declare const matchMedia: (query: string) => { readonly matches: boolean }
+declare const document: { readonly documentElement: { readonly classList: { toggle(name: string, on: boolean): void } }; getElementById(id: string): Placed | null; createElementNS(space: string, name: string): Drawn; createElement(name: 'a'): { href: string; download: string; click(): void } }
 declare const window: { onbeforeunload: unknown }
-declare const location: { reload(): void }
+declare const location: { readonly hash: string; reload(): void }
 declare const $: ((what: string) => Dollar) & { ajax(how: object): Asking }
 declare const RED: {
   readonly nodes: { createCompleteNodeSet(options: object): object[]; node(id: string): EditorNode | null; eachNode(each: (node: EditorNode) => void): void; createExportableNodeSet(nodes: unknown[]): object[]; filterNodes(filter: { z: string }): unknown[]; workspace(id: string): { label: string } | undefined; dirty(): boolean }
   readonly view: { redraw(now?: boolean): void; reveal(id: string): void; importNodes(nodes: unknown, options?: object): void; readonly annotations: { register(id: string, options: object): void } }
   readonly events: { on(event: string, listener: () => void): void }
-  readonly sidebar: { addTab(tab: object): void }
+  readonly sidebar: { addTab(tab: object): void; show(id: string): void }
   readonly workspaces: { active(): string }
   readonly actions: { add(name: string, what: () => void): void }
   notify(text: string, options: string | object): { close(): void }
   readonly user: { hasPermission(permission: string): boolean }
 }
 
-function page(): void {
+function page(most_bytes: number): void {
   interface Problem { readonly node: string; readonly level: 'error' | 'warning'; readonly text: string }
   interface Version { readonly id: string; readonly at_ms: number; readonly by: string; readonly changes: { readonly added: number; readonly changed: number; readonly removed: number } }
   interface Change { readonly id: string; readonly type: string; readonly name: string; readonly what: string; readonly fields: readonly { readonly name: string; readonly before: unknown; readonly after: unknown }[] }
   interface Pipeline { readonly id: string; readonly label: string; readonly example: boolean; readonly info: string; readonly state: string }
 
   const WAIT_MS = 600
-  const MOST_CHARS = 5_000_000
-  let problems = new Map<string, Problem[]>()
+  const bytesOf = (what: unknown) => new Blob([JSON.stringify(what)]).size
+  const REVEAL_MS = 400 // so long the editor takes to show the node that its address names
+  const byNode = (found: readonly Problem[]) => found.reduce((all, problem) => all.set(problem.node, [...(all.get(problem.node) ?? []), problem]), new Map<string, readonly Problem[]>())
+  let problems = byNode([])
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 9.5e6 ? 1 : 0).replace('.0', '')} MB`
   const element = (name: string) => document.createElementNS('http://www.w3.org/2000/svg', name)
   const ask = <T>(type: 'GET' | 'POST', url: string, told: (answer: T) => void, body?: object) =>
     $.ajax({ type, url: `viewshed/${url}`, ...(body === undefined ? {} : { contentType: 'application/json', data: JSON.stringify(body) }) })
       .done(told as (answer: never) => void)
       .fail(({ statusText, responseJSON }) => RED.notify(responseJSON?.message ?? statusText, 'error'))
+
+  // As our pages have it, until somebody chooses in the editor's own settings; it reads this before it loads us.
+  if (localStorage.getItem('view-dark-theme') === null) {
+    const kept = localStorage.getItem('theme')
+    localStorage.setItem('view-dark-theme', kept ?? 'auto')
+    document.documentElement.classList.toggle('nr-theme-dark', kept ? kept === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches)
+  }
 
   // -- what can be said against nodes -------------------------------------------------------------------------------
   const worst = ({ id }: EditorNode) => (problems.get(id)?.some(({ level }) => level === 'error') ? 'error' : 'warning')
@@ -87,15 +102,16 @@ function page(): void {
     clearTimeout(later)
     later = setTimeout(() => {
       const flow = RED.nodes.createCompleteNodeSet({ credentials: false })
-      const large = flow.flatMap((entry) => (JSON.stringify(entry).length > MOST_CHARS / 5 ? [entry as { id: string }] : []))
-      if (JSON.stringify(flow).length > MOST_CHARS) show(large.map(({ id }) => ({ node: id, level: 'error', text: 'It is too large: a flow of more than 5 MB is not taken.' })), then)
+      if (bytesOf(flow) > most_bytes) {
+        const large = flow.filter((entry) => bytesOf(entry) > most_bytes / 10) as { id: string }[]
+        show(large.map((entry) => ({ node: entry.id, level: 'error', text: `It has ${megabytes(bytesOf(entry))}, and a flow of more than ${megabytes(most_bytes)} is not taken.` })), then)
+      }
       else ask<{ problems: readonly Problem[] }>('POST', 'check', (answer) => show(answer.problems, then), flow)
     }, then ? 0 : WAIT_MS)
   }
   function show(found: readonly Problem[], then?: (found: readonly Problem[]) => void): void {
     const before = problems
-    problems = new Map()
-    for (const problem of found) problems.set(problem.node, [...(problems.get(problem.node) ?? []), problem])
+    problems = byNode(found)
     RED.nodes.eachNode((node) => { if (before.has(node.id) || problems.has(node.id)) node.dirty = true })
     RED.view.redraw(true)
     showProblems(found)
@@ -106,8 +122,11 @@ function page(): void {
     showVersions()
     showPipelines()
     if (found.length === 0) return
-    const items = found.slice(0, 8).map(({ node, text }) => `<li><b>${plain(nameOf(node))}</b>: ${plain(text)}</li>`).join('')
-    const told = RED.notify(`<p>Deployed. Something can be said against it:</p><ul>${items}</ul>${found.length > 8 ? `<p>and ${found.length - 8} more in the side bar</p>` : ''}`, { type: found.some(({ level }) => level === 'error') ? 'error' : 'warning', timeout: 20_000, fixed: false, buttons: [{ text: 'Close', click: () => told.close() }] })
+    const items = [...problems].slice(0, 5).map(([node, of]) => `<li><b>${plain(nameOf(node))}</b>: ${of.map(({ text }) => plain(text)).join(' ')}</li>`).join('')
+    const told = RED.notify(`<p>Deployed. Something can be said against it:</p><ul>${items}</ul>${problems.size > 5 ? `<p>and against ${problems.size - 5} more</p>` : ''}`, {
+      type: found.some(({ level }) => level === 'error') ? 'error' : 'warning', timeout: 20_000, fixed: false,
+      buttons: [{ text: 'Show all', click() { told.close(); RED.sidebar.show('viewshed') } }, { text: 'Close', click: () => told.close() }],
+    })
   }))
   const plain = (text: string) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
   const nameOf = (id: string) => {
@@ -117,21 +136,22 @@ function page(): void {
 
   // -- the side bar -------------------------------------------------------------------------------------------------
   const bar = $('<div class="viewshed-bar">')
-  const part = (title: string) => {
-    const list = $('<ul>')
-    bar.append($('<h3>').text(title), list)
-    return list
+  const part = (title: string, open = false) => {
+    const [list, name] = [$('<ul>'), $('<summary>').text(title)]
+    bar.append($(`<details${open ? ' open' : ''}>`).append(name, list))
+    return Object.assign(list, { count: (n: number) => name.text(n === 0 ? title : `${title} (${n})`) })
   }
   const quiet = (text: string) => $('<li class="viewshed-quiet">').text(text)
   const button = (text: string, what: () => void) => $('<button class="red-ui-button red-ui-button-small" type="button">').text(text).on('click', what)
-  const problemList = part('What can be said against it')
+  const problemList = part('What can be said against it', true)
   const pipelineList = part('Pipelines')
   const versionList = part('Versions')
 
   function showProblems(found: readonly Problem[]): void {
     problemList.empty()
+    problemList.count(found.length)
     if (found.length === 0) problemList.append(quiet('Nothing.'))
-    for (const { node, text } of found) problemList.append($('<li>').append($('<a>').text(nameOf(node)).on('click', () => RED.view.reveal(node)), $('<small>').text(text)))
+    for (const [node, of] of byNode(found)) problemList.append($('<li>').append($('<a href="javascript:void 0">').text(nameOf(node)).on('click', () => RED.view.reveal(node)), ...of.map(({ text }) => $('<small>').text(text))))
   }
 
   function showPipelines(): void {
@@ -141,7 +161,7 @@ function page(): void {
       pipelineList.append($('<li>').append(button('Export this tab', exportTab), button('Import a file', () => file.click()), file))
       file.on('change', () => importFile(file[0].files?.[0]))
       for (const { id, label, example, info, state } of pipelines) {
-        const line = $('<li>').append($('<b>').text(label), $('<small>').text(`${example ? 'Example' : 'Shipped'}, ${state}. ${info.split('\n')[0]}`))
+        const line = $('<li>').append($('<b>').text(label), $('<small>').text(`${example ? `Example, ${state}` : state[0]!.toUpperCase() + state.slice(1)}. ${info.split('\n')[0]}`))
         if (state !== 'as shipped') line.append(button(state === 'changed' ? 'Restore' : 'Add', () => {
           const told = RED.notify(`<p>${state === 'changed' ? `“${plain(label)}” becomes what it was when it was shipped. What you changed in it stays among the versions.` : `“${plain(label)}” is added and deployed.`}</p>${RED.nodes.dirty() ? '<p>What you have drawn and not deployed stays in this page only.</p>' : ''}`, {
             modal: true, fixed: true,
@@ -167,7 +187,7 @@ function page(): void {
 
   function importFile(file: File | undefined): void {
     if (!file) return
-    if (file.size > MOST_CHARS) return void RED.notify(`${plain(file.name)} has ${Math.round(file.size / 1e6)} MB; a flow of more than 5 MB is not taken.`, 'error')
+    if (file.size > most_bytes) return void RED.notify(`${plain(file.name)} has ${megabytes(file.size)}, and a flow of more than ${megabytes(most_bytes)} is not taken.`, 'error')
     void file.text().then((text) => {
       try {
         const nodes: unknown = JSON.parse(text)
@@ -187,7 +207,7 @@ function page(): void {
       versions.forEach(({ id, at_ms, by, changes }, i) => {
         const what = (['added', 'changed', 'removed'] as const).filter((one) => changes[one] > 0).map((one) => `${changes[one]} ${one}`).join(', ')
         const detail = $('<div>')
-        const line = $('<li>').append($('<b>').text(new Date(at_ms).toLocaleString()), $('<small>').text(`${by || 'from the file'}${what ? ` · ${what}` : ''}${i === 0 ? ' · now' : ''}`))
+        const line = $('<li>').append($('<b>').text(new Date(at_ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })), $('<small>').text(`${by || 'from the file'}${what ? ` · ${what}` : ''}${i === 0 ? ' · now' : ''}`))
         if (i > 0) line.append(button('Compare', () => compare(id, detail)), button('Go back', () => {
           const told = RED.notify('<p>This version is deployed again. The one of now stays in the list.</p>', { modal: true, fixed: true, buttons: [{ text: 'Cancel', click: () => told.close() }, { text: 'Go back', class: 'primary', click() { told.close(); ask('POST', `versions/${id}`, reload) } }] })
         }), detail)
@@ -201,12 +221,16 @@ function page(): void {
       detail.empty()
       if (changes.length === 0) detail.append($('<small>').text('It says the same as the one of now.'))
       for (const change of changes) {
-        const line = $('<div>').append($('<small>').text(`${change.what} since: ${change.name} (${change.type})`))
-        for (const { name, before, after } of change.fields) line.append($('<pre>').text(`${name}\n- ${JSON.stringify(before)}\n+ ${JSON.stringify(after)}`))
+        const line = $('<div>').append($('<small>').text(`${change.what} since: ${RED.nodes.node(change.id) ? nameOf(change.id) : change.name} (${change.type})`))
+        for (const { name, before, after } of change.fields) line.append($('<pre>').text(`${name}\n- ${said(name, before)}\n+ ${said(name, after)}`))
         detail.append(line)
       }
+      detail[0].scrollIntoView({ block: 'nearest' })
     })
   }
+
+  /** Wires by the names of the nodes that they lead to, the outputs one after the other. */
+  const said = (name: string, value: unknown) => (name === 'wires' && Array.isArray(value) ? value.map((output: string[]) => output.map(nameOf).join(', ') || 'nowhere').join(' | ') || 'nowhere' : JSON.stringify(value))
 
   /** The page is dirty for what was drawn, and would ask; the flow of the server is what is wanted. */
   function reload(): void {
@@ -214,7 +238,16 @@ function page(): void {
     location.reload()
   }
 
-  RED.sidebar.addTab({ id: 'viewshed', label: 'viewshed', name: 'Viewshed', content: bar, iconClass: 'fa fa-eye', enableOnEdit: true })
+  /** The editor selects the node that its address names, and leaves it half behind an edge. */
+  function bringToMiddle(): void {
+    const chart = document.getElementById('red-ui-workspace-chart')
+    const node = document.getElementById(/^#node\/([^/]+)/.exec(location.hash)?.[1] ?? '')
+    if (!chart || !node) return
+    const [of, at] = [chart, node].map((one) => one.getBoundingClientRect()) as [ReturnType<Placed['getBoundingClientRect']>, ReturnType<Placed['getBoundingClientRect']>]
+    chart.scrollBy(at.x + at.width / 2 - of.x - of.width / 2, at.y + at.height / 2 - of.y - of.height / 2)
+  }
+
+  RED.sidebar.addTab({ id: 'viewshed', label: 'viewshed', name: 'Viewshed', content: bar, iconClass: 'fa fa-history', enableOnEdit: true })
   RED.actions.add('viewshed:show', () => look())
   const first = () => {
     look()
@@ -222,5 +255,6 @@ function page(): void {
     showVersions()
   }
   RED.events.on('flows:loaded', first)
+  RED.events.on('flows:loaded', () => setTimeout(bringToMiddle, REVEAL_MS))
   setTimeout(first, 1_500)
 }

@@ -9,29 +9,39 @@ beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'viewshed-install
 afterEach(() => rm(folder, { recursive: true }))
 
 const SHIPPED = [{ id: 'tab', type: 'tab', label: 'Shipped' }]
+const never = async () => null
 const read = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(folder, name), 'utf8'))
 
 test('the shipped flow is installed once; a flow that is there stays, even an empty one', async () => {
-  expect(await installFlow(folder, SHIPPED, 1)).toBe('installed')
+  expect(await installFlow(folder, SHIPPED, never, 1)).toEqual({ found: 'installed' })
   expect(await read('flows.json')).toEqual(SHIPPED)
   await writeFile(join(folder, 'flows.json'), '[]')
-  expect(await installFlow(folder, SHIPPED, 2)).toBe('there')
+  expect(await installFlow(folder, SHIPPED, never, 2)).toEqual({ found: 'there' })
   expect(await read('flows.json')).toEqual([])
 })
 
 test('a broken file is kept aside, and the deploy before it comes back', async () => {
   for (const broken of ['', '{"id": 1}', '[{"id": "a", "type": "t', '[null]']) {
+    await rm(join(folder, 'flows.broken-5.json'), { force: true })
     await writeFile(join(folder, 'flows.json'), broken)
     await writeFile(join(folder, '.flows.json.backup'), '[{"id": "before", "type": "tab"}]')
-    expect(await installFlow(folder, SHIPPED, 5)).toBe('restored')
+    expect(await installFlow(folder, SHIPPED, never, 5)).toEqual({ found: 'restored', aside: 'flows.broken-5.json' })
     expect(await readFile(join(folder, 'flows.broken-5.json'), 'utf8')).toBe(broken)
     expect(await read('flows.json')).toEqual([{ id: 'before', type: 'tab' }])
   }
 })
 
+test('what was deployed last comes back rather than the deploy before it', async () => {
+  await writeFile(join(folder, 'flows.json'), '[')
+  await writeFile(join(folder, '.flows.json.backup'), '[{"id": "before", "type": "tab"}]')
+  expect(await installFlow(folder, SHIPPED, async () => [{ id: 'last', type: 'tab' }], 5)).toEqual({ found: 'restored', aside: 'flows.broken-5.json' })
+  expect(await read('flows.json')).toEqual([{ id: 'last', type: 'tab' }])
+})
+
 test('without a backup nothing is put in its place: what waits for its nodes would be called gone', async () => {
   await writeFile(join(folder, 'flows.json'), '[')
-  expect(await installFlow(folder, SHIPPED, 5)).toBe('broken')
+  expect(await installFlow(folder, SHIPPED, never, 5)).toEqual({ found: 'broken', aside: 'flows.broken-5.json' })
+  expect(await installFlow(folder, SHIPPED, never, 6)).toEqual({ found: 'broken', aside: 'flows.broken-5.json' }) // the next start keeps it once
   expect((await readdir(folder)).sort()).toEqual(['flows.broken-5.json', 'flows.json'])
 })
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Fault } from '../core/contract/fault.ts'
 import type { StageCount } from '../core/tasks/port.ts'
 import type { Again, Core } from './core.ts'
-import { countText, Rates } from './counts.ts'
+import { countText } from './counts.ts'
 import { repeated } from './message.ts'
 import type { Field, Palette, PaletteNode } from './palette.ts'
 import type { FlowEntry, Message, NodeApi, RedNode, Send } from './red.ts'
@@ -22,7 +22,7 @@ export interface LiveNodes {
   register(api: NodeApi, plugin: string): void
   /** Shown beneath the stages of the editor. */
   count(counts: readonly StageCount[]): void
-  /** Now and then: rates sink while nothing happens, and clocks go on. */
+  /** Now and then: clocks go on. */
   tick(): void
   /** What the node did last, once more; null: there is no such node. */
   again(id: string): Promise<Again | null>
@@ -50,13 +50,12 @@ export interface NodeParts {
 export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.now }: NodeParts): LiveNodes {
   const live = new Map<string, Live>()
   const refused = new Set<string>() // shown red until something of theirs goes well again
-  const rates = new Rates()
   const starters = new Map<string, Starter>()
   let counts = new Map<string, StageCount>()
 
   function show(one: Live): void {
     if (one.of.kind !== 'stage' || refused.has(one.node.id)) return
-    const status = countText(counts.get(one.of.type), rates.perHour(one.of.type, now_ms()))
+    const status = countText(counts.get(one.of.type))
     if (one.shown === status.text) return
     one.shown = status.text ?? ''
     one.node.status(status)
@@ -169,13 +168,9 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
     },
     count(next) {
       counts = new Map(next.map((count) => [count.stage, count]))
-      for (const { stage, complete } of next) rates.note(stage, complete, now_ms())
       showAll()
     },
-    tick() {
-      showAll()
-      start()
-    },
+    tick: start,
     again: async (id) => (await live.get(id)?.again()) ?? null,
   }
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -150,7 +150,7 @@ test('flows that crash it again and again end in safe mode', async () => {
 test('a flow with a node that nobody installed runs nothing, says why, and calls nothing gone', async () => {
   red = await bench([...CHAIN, node('odd', 'somebody-elses', [])])
   await red.until(() => red!.flows.ready() && red!.flows.state().stopped !== null)
-  expect(red.flows.state().stopped).toBe('Nothing runs: the flow has nodes of types that are not installed (somebody-elses).')
+  expect(red.flows.state().stopped).toBe('It has nodes of types that are not installed: somebody-elses. Take them out in the editor and deploy.')
   red.core.finish('first', 'test.first', { n: 1 })
   await red.deploy(CHAIN)
   await red.core.settled()
@@ -259,12 +259,35 @@ test('a flow file that is no flow is kept aside, and nothing that waits is calle
   await writeFile(join(folder, 'flows.json'), '[{"id": "first", "type": "test.fi')
   red = await bench(CHAIN, { userDir: folder })
   await red.until(() => red!.flows.ready())
-  expect(red.flows.state()).toMatchObject({ running: false, safe: { why: 'broken flow file' } })
+  const { aside } = red.flows.state()
+  expect(red.flows.state()).toMatchObject({ running: false, safe: { why: 'broken flow file' }, aside: expect.stringMatching(/^flows\.broken-\d+\.json$/) })
+  expect(readFileSync(join(folder, aside!), 'utf8')).toBe('[{"id": "first", "type": "test.fi')
   red.core.emit('test.came', { n: 1 })
   await red.deploy(CHAIN)
   await red.core.settled()
   expect(red.core.gone.size).toBe(0)
   expect(red.core.published.length).toBe(2)
+  expect(red.flows.state()).toMatchObject({ running: true, safe: null, aside: null })
+  await rm(folder, { recursive: true })
+})
+
+test('where a deploy before it is known, that one runs instead, and it is said until the next deploy', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'viewshed-flows-'))
+  red = await bench(CHAIN, { userDir: folder })
+  await red.until(() => red!.flows.state().running)
+  await expect.poll(async () => (await readdir(join(folder, 'versions')).catch(() => [])).length).toBe(1)
+  await red.close()
+  await writeFile(join(folder, 'flows.json'), '{"id": "not a list"}')
+  red = await bench([], { userDir: folder })
+  await red.until(() => red!.flows.state().running)
+  const { aside, safe } = red.flows.state()
+  expect([safe, readFileSync(join(folder, aside!), 'utf8')]).toEqual([null, '{"id": "not a list"}'])
+  red.core.emit('test.came', { n: 1 })
+  await red.core.settled()
+  expect(red.core.published.length).toBe(2)
+  await red.until(() => red!.flows.ready())
+  await red.deploy(CHAIN)
+  await red.until(() => red!.flows.state().aside === null)
   await rm(folder, { recursive: true })
 })
 

@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StageCount } from '../core/tasks/port.ts'
 import { credentialKey, installFlow } from './install.ts'
@@ -12,6 +13,7 @@ import type { FromChild, Held, ToChild } from './ipc.ts'
 import type { Palette } from './palette.ts'
 import type { FlowEntry } from './red.ts'
 import type { Pipeline } from './shipped.ts'
+import { openVersions } from './versions.ts'
 
 export interface FlowsOptions {
   readonly userDir: string // flows.json, Node-RED's settings, the generated palette
@@ -36,6 +38,7 @@ export interface FlowsState {
   readonly ready: boolean // the editor answers
   readonly running: boolean // flows are deployed and started
   readonly stopped: string | null // why they are not, where Node-RED says so: node types that nobody installed
+  readonly aside: string | null // flows.json was no flow; it is kept under this name until the next deploy says what is right
   readonly safe: { readonly since_ms: number; readonly why: 'stalled' | 'crashing' | 'broken flow file' } | null // for the banner; over with the next deploy
   readonly starts: number
   readonly pid: number | null
@@ -76,27 +79,24 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   let child: ChildProcess | null = null
   let heard_ms = 0 // of performance.now()
   let patience_ms = LOAD_MS
+  let loaded = false // what was in the file: what is started after that was deployed
   let stalled = false
   let stopping = false
   let crashes: number[] = [] // UTC epoch, ms; within the last minute
   let again: NodeJS.Timeout | undefined
   let counts: readonly StageCount[] = []
   let unable: Readonly<Record<string, string>> = {}
-  let state: FlowsState = { ready: false, running: false, stopped: null, safe: null, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
+  let state: FlowsState = { ready: false, running: false, stopped: null, aside: null, safe: null, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
   const set = (change: Partial<FlowsState>) => { state = { ...state, ...change } }
 
   async function start(): Promise<void> {
-    const file = await installFlow(options.userDir, options.defaultFlow, Date.now())
-    if (file === 'restored') logger.warn('flows.json was no flow: it is kept aside as flows.broken-*.json, and the deploy before it was restored')
-    if (file === 'broken' && !state.safe) {
-      logger.error('flows.json is no flow and there is no backup: it is kept aside as flows.broken-*.json, and nothing is routed until flows are deployed')
-      set({ safe: { since_ms: Date.now(), why: 'broken flow file' } })
-    }
+    if (state.safe?.why !== 'broken flow file') await install()
     if (stopping) return
     const started = launch(options)
     child = started
     heard_ms = performance.now()
     patience_ms = LOAD_MS
+    loaded = state.safe !== null
     set({ starts: state.starts + 1, pid: started.pid ?? null, ready: false, running: false, stopped: null })
     lines(started, logger)
     started.on('message', (message: FromChild) => hear(message))
@@ -106,6 +106,15 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
       kind: 'begin', userDir: options.userDir, socketPath: options.socketPath, coreSocket: options.coreSocket,
       token: options.token, secret: options.secret, credentialKey: key, palette: options.palette, pipelines: options.pipelines ?? [], safeMode: state.safe !== null,
     })
+  }
+
+  async function install(): Promise<void> {
+    const file = await installFlow(options.userDir, options.defaultFlow, async () => (await openVersions(join(options.userDir, 'versions')).list())[0]?.flow ?? null, Date.now())
+    if (!('aside' in file)) return
+    set({ aside: file.aside })
+    if (file.found === 'restored') return logger.warn(`flows.json was no flow: it is kept as ${file.aside}, and what was deployed before runs`)
+    logger.error(`flows.json is no flow, and no deploy before it is known: it is kept as ${file.aside}, and nothing is routed until flows are deployed`)
+    set({ safe: { since_ms: Date.now(), why: 'broken flow file' } })
   }
 
   function hear(message: FromChild): void {
@@ -119,7 +128,9 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
         return options.onReady?.(state)
       case 'flows': // in safe mode nothing starts until somebody deployed
         if (message.running) patience_ms = hang_ms
-        return set({ running: message.running, stopped: message.why, ...(message.running ? { safe: null } : {}) })
+        set({ running: message.running, stopped: message.why, ...(message.running ? { safe: null, ...(loaded ? { aside: null } : {}) } : {}) })
+        loaded ||= message.running || message.why !== null
+        return
       case 'beat':
         return set({ rss_bytes: message.rss_bytes, held: message.held })
       case 'log':

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { HOME } from '../core/access/scope.ts'
 import { FLOW_TOKEN_HEADER, verifyFlowToken } from '../core/access/flow-token.ts'
+import { FLOW_MOST_BYTES } from '../core/http/flows-limit.ts'
 import { adminRoutes, type Rooms } from './admin.ts'
 import { checkFlow } from './check.ts'
 import type { Core } from './core.ts'
@@ -68,7 +69,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     say({ kind: 'flows', running: false, why: null })
   })
   red.events.on('runtime-event', ({ id, payload }) => {
-    if (id === 'runtime-state' && payload?.error === 'missing-types') say({ kind: 'flows', running: false, why: `Nothing runs: the flow has nodes of types that are not installed (${payload.types?.join(', ')}).` })
+    if (id === 'runtime-state' && payload?.error === 'missing-types') say({ kind: 'flows', running: false, why: `It has nodes of types that are not installed: ${payload.types?.join(', ')}. Take them out in the editor and deploy.` })
   })
 
   const loaded = firstLoad(red)
@@ -120,6 +121,7 @@ function settingsOf({ begin, paletteDir, nodes, rooms, say, onDeploy }: Settings
     userDir: begin.userDir,
     flowFile: 'flows.json',
     flowFilePretty: true,
+    apiMaxLength: FLOW_MOST_BYTES,
     credentialSecret: begin.credentialKey,
     nodesDir: paletteDir,
     viewshedPalette(api: NodeApi, plugin: string) {

@@ -25,7 +25,7 @@ test('a moment starts once; one before the node was made never; one that was sle
 
 test('work that piles up starts something once in a while, as long as it lies there', () => {
   const starter = starterOf('flow.waiting', 'n1', { stage: 's', count: 10, rest_s: 3600 }, 0, 0)!
-  const look = (pending: number, now_ms: number) => starter(now_ms, new Map([['s', { stage: 's', pending, running: 0, complete: 0, parked: 0 }]]))
+  const look = (pending: number, now_ms: number) => starter(now_ms, new Map([['s', { stage: 's', pending, running: 0, complete: 0, parked: 0, per_hour: 0 }]]))
   expect([look(9, 0), look(10, 1_000), look(12, 2_000), look(12, 3_601_000), look(0, 3_602_000)]).toEqual([
     null, { type: 'flow.waiting', key: 'n1/0', payload: { node: 'n1', stage: 's', count: 10 } }, null,
     { type: 'flow.waiting', key: 'n1/1', payload: { node: 'n1', stage: 's', count: 12 } }, null,

@@ -134,7 +134,7 @@ export async function flowCampaign({ kills, count, spacing_s, seed, kinds = BLOW
     for (let calm_ms = performance.now(), moved_ms = calm_ms; ;) {
       await wait(100, undefined, { signal })
       const { counts, unrouted } = await look(core)
-      const now = JSON.stringify(counts)
+      const now = JSON.stringify(counts.map((count) => ({ ...count, per_hour: 0 }))) // a rate sinks while nothing moves
       const held = flows.held().total
       if (now !== last) moved_ms = performance.now()
       last = now

@@ -88,6 +88,13 @@ export interface StatusView {
   readonly volumes: readonly { name: string; mounted: boolean; bytes_free: number | null; bytes_total: number | null }[]
   readonly inbox: { readonly path: string; readonly seen: number; readonly busy: string | null }
 }
+/** Where a stage or an event stands in the flow; the editor opens it at `/flows#node/<id>`. */
+export interface FlowNode { readonly id: string; readonly name: string; readonly tab: string; readonly off: boolean } // name: empty where nobody gave one; off: it or its tab is disabled
+export interface WorkView {
+  readonly stages: readonly (StageCount & { title: string; plugin: string; nodes: readonly FlowNode[] })[]
+  readonly events: readonly { event: string; title: string; category: string; nodes: readonly FlowNode[] }[] // that begin something in the flow
+  readonly links: readonly { from: string; to: string }[] // between stages and events, what lies between them passed through
+}
 /** One that the appliance knows: its own agent, or one that joined. */
 export interface DeviceView {
   readonly id: string // also its name
@@ -158,7 +165,7 @@ export const routes = {
   view: route<typeof ViewQuery, { hits: readonly SightingHit[]; cells: readonly { lat_deg: number; lon_deg: number; count: number }[] }>('GET', '/api/view', 'viewer', ViewQuery),
   histogram: route<typeof HistogramQuery, { bins: readonly { start_ms: number; sightings: number; clips: number }[] }>('GET', '/api/histogram', 'viewer', HistogramQuery),
   refusals: route<typeof Empty, { refusals: readonly RefusalDoc[] }>('GET', '/api/refusals', 'viewer', Empty),
-  work: route<typeof Empty, { stages: readonly (StageCount & { title: string; plugin: string })[]; links: readonly { from: string; to: string }[] }>('GET', '/api/work', 'viewer', Empty),
+  work: route<typeof Empty, WorkView>('GET', '/api/work', 'viewer', Empty),
   tasks: route<typeof TasksQuery, { tasks: readonly TaskView[] }>('GET', '/api/tasks', 'viewer', TasksQuery),
   task: route<typeof ById, TaskView>('GET', '/api/tasks/:id', 'viewer', ById),
   retry: route<typeof Which, { changed: number }>('POST', '/api/tasks/retry', 'operator', Which),

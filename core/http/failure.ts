@@ -40,7 +40,7 @@ export function failures(log: Log): Middleware<DoorState> {
 const DRAIN_MS = 30_000
 
 /** A client reads the answer when it has sent its body, or at once; hanging up on it would cost it the answer. */
-function drain(req: IncomingMessage): void {
+export function drain(req: IncomingMessage): void {
   if (req.complete) return
   const impatience = setTimeout(() => req.destroy(), DRAIN_MS)
   req.on('close', () => clearTimeout(impatience)).resume()

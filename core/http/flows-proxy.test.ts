@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { verifyFlowToken } from '../access/flow-token.ts'
+import { FLOW_MOST_BYTES } from './flows-limit.ts'
 import { eventually, openTestDoor, type TestDoor } from './testing.ts'
 
 const SECRET = 'shared'
@@ -24,6 +25,7 @@ function fakeEditor(): Promise<Server> {
       heard.push({ method: req.method!, url: req.url!, headers: req.headers, body })
       if (req.url === '/flows/hang') return res.socket!.destroy()
       if (req.url === '/flows/slow') return
+      if (req.url === '/flows/flows' && body.length > FLOW_MOST_BYTES) return res.writeHead(413, { 'content-type': 'text/html' }).end('<pre>PayloadTooLargeError</pre>')
       res.writeHead(req.url === '/flows/none' ? 404 : 200, { 'content-type': 'text/html', 'x-editor': 'yes', 'keep-alive': 'timeout=99' })
       res.end(`editor ${body}`)
     })
@@ -80,6 +82,17 @@ test('a body goes through, and the status of the answer', async () => {
   // A server that closes when it has answered may be faster than the last write, and its answer is lost.
   expect(heard.at(-1)!.headers.connection).toBe('keep-alive')
   expect((await get('/flows/none', admin)).status).toBe(404)
+})
+
+test('a flow that is too large is refused in words that the editor shows as they stand, whether or not it says how long it is', async () => {
+  const before = heard.length
+  const deploy = (body: NonNullable<RequestInit['body']>, more: RequestInit = {}) => get('/flows/flows', { ...admin, origin: door.url }, { method: 'POST', body, ...more })
+  const said = await deploy('x'.repeat(50_000_000))
+  expect([said.status, said.headers.get('content-type'), await said.text()]).toEqual([413, 'text/plain; charset=utf-8', 'The flow has 50 MB, and more than 5 MB are not taken. The Viewshed side bar names the node that is too large. What was deployed before runs on.'])
+  expect(heard).toHaveLength(before)
+  const unsaid = await deploy(new Blob(['x'.repeat(6_000_000)]).stream(), { duplex: 'half' } as RequestInit)
+  expect([unsaid.status, await unsaid.text()]).toEqual([413, 'The flow is too large: more than 5 MB are not taken. The Viewshed side bar names the node that is too large. What was deployed before runs on.'])
+  expect((await deploy('[]')).status).toBe(200)
 })
 
 test('nobody, devices and writes of others than admins do not get there', async () => {

@@ -6,11 +6,13 @@
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Middleware } from 'koa'
+import type { Context, Middleware } from 'koa'
 import { FLOW_TOKEN_HEADER, signFlowToken } from '../access/flow-token.ts'
 import { holds } from '../access/role.ts'
 import type { Principal } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
+import { drain } from './failure.ts'
+import { FLOW_MOST_BYTES } from './flows-limit.ts'
 import { demand, type DoorState } from './pass.ts'
 
 export interface FlowsProxy {
@@ -49,6 +51,7 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
       if (!/^\/flows(\/|$)/.test(ctx.path)) return next()
       const principal = demand(ctx.state.principal, 'viewer')
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') demand(principal, 'admin')
+      if (Number(ctx.req.headers['content-length'] ?? 0) > FLOW_MOST_BYTES) return tooLarge(ctx)
       ctx.remove('Content-Security-Policy') // the editor is a page of its own make
       ctx.set('Content-Security-Policy', "frame-ancestors 'self'")
       const ask = onward(ctx.req, principal)
@@ -61,6 +64,10 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
         ctx.type = 'html'
         ctx.body = RESTARTING
         return
+      }
+      if (answer.statusCode === 413) { // of a body that did not say how long it is
+        answer.resume()
+        return tooLarge(ctx)
       }
       ctx.respond = false
       for (const [name, value] of Object.entries(answer.headers)) if (!HOP_BY_HOP.includes(name) && value !== undefined) ctx.res.setHeader(name, value)
@@ -108,6 +115,15 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
       for (const socket of sockets.keys()) socket.destroy()
     },
   }
+}
+
+/** The editor shows the answer to a deploy as it stands: a sentence, not JSON. */
+function tooLarge(ctx: Context): void {
+  const length = Number(ctx.req.headers['content-length'] ?? 0)
+  ctx.status = 413
+  ctx.type = 'text'
+  ctx.body = `The flow ${length > 0 ? `has ${Math.round(length / 1e6)} MB, and` : 'is too large:'} more than ${FLOW_MOST_BYTES / 1e6} MB are not taken. The Viewshed side bar names the node that is too large. What was deployed before runs on.`
+  drain(ctx.req)
 }
 
 /** The upstream's answer; null when nobody listens there, or it went away before it answered. */

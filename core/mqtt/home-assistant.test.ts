@@ -50,8 +50,8 @@ async function open(more: Partial<BrokerOptions> = {}): Promise<void> {
   attach()
 }
 function attach(): void {
-  const counts = async () => (await yard.bench.board.counts(SCOPE)).map((count) => ({ ...count, title: count.stage, plugin: 'test' }))
-  const acts = handlersOf({ access: yard.access, devices: yard.devices, cameras, desk: yard.bench.board, index: library.index, work: async () => ({ stages: await counts(), links: [] }) })
+  const counts = async () => (await yard.bench.board.counts(SCOPE)).map((count) => ({ ...count, title: count.stage, plugin: 'test', nodes: [] }))
+  const acts = handlersOf({ access: yard.access, devices: yard.devices, cameras, desk: yard.bench.board, index: library.index, work: async () => ({ stages: await counts(), events: [], links: [] }) })
   const requests = openRequests({ acts, say: yard.broker.say, log: { error: (fields) => { throw new Error(JSON.stringify(fields)) } } })
   const tasks = async () => {
     const all = await counts()

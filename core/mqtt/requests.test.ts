@@ -35,7 +35,7 @@ beforeEach(async () => {
   const board = () => yard.bench.board
   const rooms = handlersOf({
     access: yard.access, devices: yard.devices, cameras, desk: board(), index: library.index,
-    work: async (scope) => ({ stages: (await board().counts(scope)).map((count) => ({ ...count, title: count.stage, plugin: 'test' })), links: [] }),
+    work: async (scope) => ({ stages: (await board().counts(scope)).map((count) => ({ ...count, title: count.stage, plugin: 'test', nodes: [] })), events: [], links: [] }),
   })
   requests = openRequests({
     acts: rooms, clock: () => yard.clock.now_ms, registry, log: { error: (fields) => void troubles.push(fields) },

@@ -7,7 +7,7 @@ import { Deliveries, type Delivery } from './deliveries.ts'
 import { openDesk } from './desk.ts'
 import { Journals, type Journal } from './journals.ts'
 import type { TaskEnd } from './gate.ts'
-import { homeKey, journalKey, type Home } from './keys.ts'
+import { countKey, homeKey, journalKey, type Home } from './keys.ts'
 import { Lanes } from './lanes.ts'
 import type { Lease } from './leases.ts'
 import { Leftovers } from './leftovers.ts'
@@ -15,6 +15,7 @@ import { Lending } from './lending.ts'
 import * as machine from './machine.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { Board, BoardDesk, Claim, Completion, Publication, Published } from './port.ts'
+import { Rates } from './rates.ts'
 import { begun, brief, Tasks, type TaskRecord } from './record.ts'
 import { recordsOf, workOf, type StageRules, type Work } from './rules.ts'
 import type { StagedFiles } from './staged.ts'
@@ -90,6 +91,7 @@ class TaskBoard implements OpenBoard {
   readonly #journals: Journals
   readonly #deliveries: Deliveries
   readonly #leftovers: Leftovers
+  readonly #rates: Rates
   readonly #desk: BoardDesk
   readonly #timer: NodeJS.Timeout | undefined
   #sweeping: Promise<void> | null = null
@@ -109,7 +111,7 @@ class TaskBoard implements OpenBoard {
     this.#deliveries = new Deliveries(log, outcomes, this.#journals, tasks, stages)
     this.#leftovers = new Leftovers(tasks, this.#journals, volumes, this.#lanes)
     this.#desk = openDesk({
-      log, outcomes, clock, turn: this.#turn, stages, stageNames, tasks, lanes: this.#lanes, leases: this.#lending.leases, deliveries: this.#deliveries,
+      log, outcomes, clock, turn: this.#turn, stages, stageNames, tasks, lanes: this.#lanes, leases: this.#lending.leases, perHour: (home, stage) => this.#perHour(home, stage), deliveries: this.#deliveries,
       offered: (offers) => this.#offer(offers),
       removed: async (task) => {
         this.#lending.withdraw(task)
@@ -117,6 +119,7 @@ class TaskBoard implements OpenBoard {
       },
       changed: (home) => onChange?.(home),
     })
+    this.#rates = new Rates(this.#steady(), this.#totals())
     if (sweep_ms > 0) this.#timer = setInterval(() => void this.sweep().catch((error: unknown) => this.#trouble(error, null)), sweep_ms).unref()
   }
 
@@ -303,11 +306,25 @@ class TaskBoard implements OpenBoard {
   }
 
   async #sweepOnce(): Promise<void> {
+    this.#noteRates()
     this.#lending.due()
     const lost = this.#lending.leases.all().filter((lease) => this.#lending.isOver(lease))
     await Promise.all(lost.map((lease) => this.#interrupt(lease, `said nothing for ${lease.lease_s} s`)))
     for (const id of this.#journals.due(this.#steady())) await this.#lanes.alone([id], () => this.#journals.place(id))
     await this.#leftovers.clear(this.#steady())
+  }
+
+  #totals() {
+    return this.#tasks.counts(null).map(({ home, stage, complete }) => [countKey(home, stage), complete] as const)
+  }
+
+  #noteRates(): void {
+    for (const [name, complete] of this.#totals()) this.#rates.note(name, complete, this.#steady())
+  }
+
+  #perHour(home: Home, stage: string): number {
+    this.#noteRates() // a sweep may be a second ago
+    return this.#rates.perHour(countKey(home, stage), this.#steady())
   }
 
   async gone(device: string): Promise<void> {

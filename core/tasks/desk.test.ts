@@ -20,10 +20,10 @@ test('counts follow every change and outlive a restart', async () => {
   await complete(a!)
   await bench.board.fault('nas', b!.id, b!.token, { code: 'clip/empty', message: 'nothing in it' })
   const probeCount = async () => (await bench.board.counts(HOME)).find(({ stage }) => stage === 'clip.probe')
-  expect(await probeCount()).toEqual({ stage: 'clip.probe', pending: 1, running: 1, complete: 1, parked: 1 })
+  expect(await probeCount()).toEqual({ stage: 'clip.probe', pending: 1, running: 1, complete: 1, parked: 1, per_hour: 360 }) // of ten seconds at the least
   expect((await bench.board.counts(HOME)).map(({ stage }) => stage)).toEqual(Object.keys(STAGES))
   await bench.restart()
-  expect(await probeCount()).toEqual({ stage: 'clip.probe', pending: 2, running: 0, complete: 1, parked: 1 })
+  expect(await probeCount()).toEqual({ stage: 'clip.probe', pending: 2, running: 0, complete: 1, parked: 1, per_hour: 0 })
 })
 
 test('tasks are listed newest first, by state and stage, page by page', async () => {

@@ -15,6 +15,7 @@ import { isMeant, tasksMeant } from './which.ts'
 interface DeskParts extends RerunParts {
   readonly stageNames: readonly string[]
   readonly leases: Leases
+  readonly perHour: (home: Home, stage: string) => number
   readonly offered: (tasks: readonly TaskRecord[]) => void
   readonly removed: (task: TaskRecord) => Promise<void>
   readonly changed: (home: Home) => void
@@ -27,7 +28,7 @@ const MAX_LINKS = 100
 
 /** The board as a person sees it, within their org and site. */
 export function openDesk(parts: DeskParts): BoardDesk {
-  const { log, outcomes, clock, turn, stageNames, tasks, lanes, leases, deliveries, offered, removed, changed } = parts
+  const { log, outcomes, clock, turn, stageNames, tasks, lanes, leases, perHour, deliveries, offered, removed, changed } = parts
   const held = (scope: Scope) => leases.all().filter((lease) => homeKey(lease) === homeKey(scope))
 
   const find = (scope: Scope, id: string): TaskRecord | null => {
@@ -66,7 +67,7 @@ export function openDesk(parts: DeskParts): BoardDesk {
       return [...new Set([...stageNames, ...known.keys()])].map((stage) => {
         const { pending = 0, complete = 0, parked = 0 } = known.get(stage) ?? {}
         const running = busy.get(stage)?.length ?? 0
-        return { stage, pending: Math.max(0, pending - running), running, complete, parked }
+        return { stage, pending: Math.max(0, pending - running), running, complete, parked, per_hour: perHour(scope, stage) }
       })
     },
 

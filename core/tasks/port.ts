@@ -109,7 +109,7 @@ export interface TaskView {
 /** Another task of the chain. */
 export interface TaskLink { readonly id: string; readonly stage: string; readonly state: TaskState }
 
-export interface StageCount { readonly stage: string; readonly pending: number; readonly running: number; readonly complete: number; readonly parked: number }
+export interface StageCount { readonly stage: string; readonly pending: number; readonly running: number; readonly complete: number; readonly parked: number; readonly per_hour: number } // per_hour: done in the last ten minutes
 
 /** What a person may do and see. */
 export interface BoardDesk {

@@ -7,7 +7,9 @@ export function misfit(schema: TSchema, value: unknown): string | null {
   const check = compiled(schema)
   if (check.Check(value)) return null
   const [first] = check.Errors(value)
-  return first === undefined ? 'does not fit its schema' : `${first.instancePath || 'it'} ${first.message}`
+  if (first === undefined) return 'does not fit its schema'
+  const where = first.instancePath || 'it'
+  return first.keyword === 'required' ? `${where} lacks ${first.params.requiredProperties.join(' and ')}` : `${where} ${first.message}`
 }
 
 /** Only the fields that the schema declares, as a value of its own; a schema that is no object takes everything. */

@@ -119,7 +119,11 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
       { _id: 'refusal:1', kind: 'refusal', name: '20261117_181033_F.MP4', camera: 'a229', media: { volume: 'media', path: 'raw/a229/20261117/20261117_181033_F.MP4', bytes: 92_274_688, sha256: '0'.repeat(64) }, code: 'clip/truncated', message: 'The recording breaks off before its index, so no picture can be read. The camera probably lost power.' },
       { _id: 'refusal:2', kind: 'refusal', name: 'empty.MP4', camera: 'a229', media: null, code: 'clip/empty', message: 'The file has no bytes.' },
     ] }),
-    work: () => ({ stages: STAGES.map(([stage, title]) => ({ stage, title, plugin: stage.split('.')[0]!, ...countsOf(stage) })), links: LINKS.map(([from, to]) => ({ from, to })) }),
+    work: () => ({
+      stages: STAGES.map(([stage, title, per_hour, nodes]) => ({ stage, title, plugin: stage.split('.')[0]!, ...countsOf(stage), per_hour: state.empty ? 0 : per_hour, nodes: nodes.map(placeOf) })),
+      events: EVENTS.map(([event, title, category, nodes]) => ({ event, title, category, nodes: nodes.map(placeOf) })),
+      links: LINKS.map(([from, to]) => ({ from, to })),
+    }),
     tasks: ({ state: wanted, stage, limit }) => ({ tasks: (state.empty ? [] : world.tasks).filter((task) => (!wanted || (task.running ? 'running' : task.state) === wanted) && (!stage || task.stage === stage)).slice(0, Number(limit ?? 100)) }),
     task: ({ id }) => world.tasks.find((task) => task.id === id) ?? null,
     retry: (which) => ({ changed: meant(which).filter((task) => task.state === 'parked').length }),
@@ -197,8 +201,17 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
   }
 }
 
-const STAGES = [['clip.probe', 'Probe'], ['clip.thumbs', 'Thumbnails'], ['clip.filmstrip', 'Filmstrip'], ['inference.plates', 'Read plates'], ['archive.copy', 'Archive'], ['retention.slim', 'Make 720p'], ['folder.refuse', 'Refuse']] as const
-const LINKS = [['clip.probe', 'clip.thumbs'], ['clip.probe', 'clip.filmstrip'], ['clip.probe', 'inference.plates'], ['clip.thumbs', 'archive.copy'], ['clip.filmstrip', 'archive.copy'], ['inference.plates', 'archive.copy'], ['archive.copy', 'retention.slim']] as const
+/** Per hour, and where it stands in the flow. */
+const STAGES = [
+  ['clip.probe', 'Probe', 1140, ['probe']], ['clip.thumbs', 'Thumbnails', 246, ['thumbs']], ['clip.filmstrip', 'Filmstrip', 0, ['filmstrip off']], ['inference.plates', 'Read plates', 38.2, ['plates', 'plates-again Once more at night']],
+  ['archive.copy', 'Archive', 2.4, ['archive']], ['retention.slim', 'Make 720p', 0, ['slim']], ['folder.refuse', 'Refuse', 0, ['refuse']], ['command.run', 'Any command', 0, []],
+] as const
+const EVENTS = [['folder.arrived', 'A file came in', 'Folder', ['arrived']], ['camera-viofo.arrived', 'A clip came in', 'VIOFO cameras', ['viofo']], ['folder.refused', 'A file was refused', 'Folder', ['refused']]] as const
+const placeOf = (words: string) => {
+  const [id = '', ...name] = words.split(' ')
+  return { id, name: name.join(' ').replace(/^off$/, ''), tab: 'Drive', off: name[0] === 'off' }
+}
+const LINKS = [['folder.arrived', 'clip.probe'], ['camera-viofo.arrived', 'clip.probe'], ['folder.refused', 'folder.refuse'], ['clip.probe', 'clip.thumbs'], ['clip.probe', 'clip.filmstrip'], ['clip.probe', 'inference.plates'], ['clip.thumbs', 'archive.copy'], ['clip.filmstrip', 'archive.copy'], ['inference.plates', 'archive.copy'], ['archive.copy', 'retention.slim']] as const
 
 function plateHits(world: World): PlateHit[] {
   const hits = new Map<string, PlateHit>()

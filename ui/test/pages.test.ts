@@ -172,6 +172,36 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await expect.poll(() => box.asked.filter((a) => a.route === 'tasks').length, { timeout: 30_000 }).toBeGreaterThan(asked)
   })
 
+  test('the picture of the pipeline is gone through by keys: each stage leads to its tasks, and to its node in the editor', async () => {
+    const page = await desk('/work')
+    const stage = (name: string) => page.getByRole('button', { name: new RegExp(`^${name}(?! in)`) })
+    await stage('Probe').focus()
+    expect(await stage('Probe').innerText()).toMatch(/19\s\/\smin/)
+    expect(await stage('Filmstrip').innerText()).toContain('switched off')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(() => new URLSearchParams(location.search).get('stage') === 'clip.probe')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => [document.activeElement!.getAttribute('aria-label'), document.activeElement!.getAttribute('href')])).toEqual(['Probe in the editor', '/flows#node/probe'])
+    await page.getByRole('button', { name: 'Read plates in the editor' }).focus()
+    await page.keyboard.press('Enter')
+    const places = page.getByRole('dialog', { name: 'Read plates in the editor' }).getByRole('link')
+    expect(await places.evaluateAll((links) => links.map((link) => [link.getAttribute('href'), (link as HTMLElement).innerText.split('\n')[0]]))).toEqual([['/flows#node/plates', 'Read plates'], ['/flows#node/plates-again', 'Once more at night']])
+    await v.shot(page, 'pipeline-places')
+    await page.keyboard.press('Escape')
+    expect(await page.getByLabel('Any command in the editor').count()).toBe(0)
+  })
+
+  test('on a phone the pipeline is a list with the same numbers, and the way into the editor is large enough for a thumb', async () => {
+    const page = await open(await context('phone', 'dark'), '/work')
+    await page.getByRole('link', { name: 'Make 720p in the editor' }).scrollIntoViewIfNeeded()
+    await v.shot(page, 'pipeline-phone-dark')
+    const sizes = await page.locator('.pipe .edit').evaluateAll((all) => all.map((one) => one.getBoundingClientRect()).map(({ width, height }) => Math.min(width, height)))
+    expect(sizes.length).toBeGreaterThan(5)
+    expect(Math.min(...sizes)).toBeGreaterThanOrEqual(44)
+    expect(await page.getByText('38 per hour').isVisible()).toBe(true)
+    expect(await sideways(page)).toBeLessThanOrEqual(0)
+  })
+
   const lastAsked = (route: string) => box.asked.findLast((a) => a.route === route)?.query
   const DEEDS: readonly { name: string; path: () => string; doing: (page: Page) => Promise<void> }[] = [
     { name: 'task-parked', path: () => `/work/${box.world.tasks[0]!.id}?state=parked`, doing: async (page) => {
