@@ -24,7 +24,7 @@ interface Drawn { textContent: string; setAttribute(name: string, value: string)
 interface Placed { getBoundingClientRect(): { readonly x: number; readonly y: number; readonly width: number; readonly height: number }; scrollBy(x: number, y: number): void }
 declare const localStorage: { getItem(name: string): string | null; setItem(name: string, value: string): void }
 declare const matchMedia: (query: string) => { readonly matches: boolean }
-declare const document: { readonly documentElement: { readonly classList: { toggle(name: string, on: boolean): void } }; getElementById(id: string): Placed | null; createElementNS(space: string, name: string): Drawn; createElement(name: 'a'): { href: string; download: string; click(): void } }
+declare const document: { readonly visibilityState: string; readonly documentElement: { readonly classList: { toggle(name: string, on: boolean): void } }; getElementById(id: string): Placed | null; createElementNS(space: string, name: string): Drawn; createElement(name: 'a'): { href: string; download: string; click(): void } }
 declare const window: { onbeforeunload: unknown }
 declare const location: { readonly hash: string; reload(): void }
 declare const $: ((what: string) => Dollar) & { ajax(how: object): Asking }
@@ -46,6 +46,7 @@ function page(most_bytes: number): void {
   interface Pipeline { readonly id: string; readonly label: string; readonly example: boolean; readonly info: string; readonly state: string }
 
   const WAIT_MS = 600
+  const AGAIN_MS = 10_000
   const bytesOf = (what: unknown) => new Blob([JSON.stringify(what)]).size
   const REVEAL_MS = 400 // so long the editor takes to show the node that its address names
   const byNode = (found: readonly Problem[]) => found.reduce((all, problem) => all.set(problem.node, [...(all.get(problem.node) ?? []), problem]), new Map<string, readonly Problem[]>())
@@ -101,6 +102,7 @@ function page(most_bytes: number): void {
   function look(then?: (found: readonly Problem[]) => void): void {
     clearTimeout(later)
     later = setTimeout(() => {
+      later = undefined
       const flow = RED.nodes.createCompleteNodeSet({ credentials: false })
       if (bytesOf(flow) > most_bytes) {
         const large = flow.filter((entry) => bytesOf(entry) > most_bytes / 10) as { id: string }[]
@@ -128,6 +130,8 @@ function page(most_bytes: number): void {
       buttons: [{ text: 'Show all', click() { told.close(); RED.sidebar.show('viewshed') } }, { text: 'Close', click: () => told.close() }],
     })
   }))
+  // Devices come and go, and what they may do changes, while nobody draws.
+  setInterval(() => { if (later === undefined && document.visibilityState === 'visible') look() }, AGAIN_MS)
   const plain = (text: string) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
   const nameOf = (id: string) => {
     const node = RED.nodes.node(id) as (EditorNode & { name?: string; _def?: { paletteLabel?: string } }) | null
