@@ -22,7 +22,7 @@ export async function serve(config: Config): Promise<Appliance> {
   const core = await openCore(config, plugins, log)
   const flows = await startFlows({
     userDir: join(config.folder, 'node-red'), credentialKeyPath: join(config.folder, 'node-red.key'),
-    socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', 'flows', 'admin'),
+    socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', 'flows', 'flows'),
     palette: makePalette(plugins), defaultFlow: firstFlow, pipelines: PIPELINES, logger: log.child({ name: 'node-red' }),
   })
   core.attach(flows)

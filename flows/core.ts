@@ -2,7 +2,7 @@
 import type { Board, OutcomeLog, TaskView } from '../core/tasks/port.ts'
 import { caller, type CoreDoor } from '../core/tasks/caller.ts'
 import type { EventDoor } from '../core/tasks/events.ts'
-import { boardClient } from '../core/tasks/port-http.ts'
+import { boardClient } from '../core/tasks/board-client.ts'
 
 export interface Core extends Pick<Board, 'publish'>, OutcomeLog, Pick<EventDoor, 'emit'> {
   /** A quick question to a plugin, such as `archive.copies`. */

@@ -204,6 +204,9 @@ export const routes = {
   edit: route<typeof Edit, Record<string, never>>('POST', '/api/edits', 'reviewer', Edit),
 } as const
 
+/** What the flows ask beside their own doors: for the button that does something again. */
+export const FLOWS_MAY: ReadonlySet<keyof Routes> = new Set(['tasks', 'task', 'retry', 'rerun', 'events'])
+
 export type Routes = typeof routes
 export type Ask<R extends keyof Routes> = Static<Routes[R]['query']>
 export type Answer<R extends keyof Routes> = Routes[R]['answer']

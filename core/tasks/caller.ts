@@ -12,6 +12,11 @@ export const MAX_BODY_BYTES = 4 << 20
 /** One that has no such thing in it: as much as a message of the broker. */
 export const MAX_MESSAGE_BYTES = 256 * 1024
 
+/** So many of a kind in one request. */
+export const MAX_TOGETHER = 256
+export const MAX_CLAIMS = 256
+export const MAX_HOLDS = 2_000
+
 /** A poll waits at most so long. */
 export const MAX_WAIT_MS = 60_000
 
