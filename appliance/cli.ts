@@ -13,7 +13,7 @@ const commands: Record<string, { readonly help: string; readonly run: (args: rea
   bench: { help: '[NAME]: one JSON line for each figure', run: async (args) => (await import('./bench.ts')).bench(args) },
   crash: { help: '[--kills N] [--minutes M] [--seed S] [--devices D] [--spacing_s S] [--flows [--items N]]: kills processes, cuts links, fills disks and turns clocks at random; compares what is left with an undisturbed run', run: async (args) => (await import('./crash.ts')).crash(args) },
   'setup-link': { help: 'a new one-time link to set the appliance up', run: async () => (await import('./door.ts')).setupLink() },
-  keys: { help: '[add NAME [--role viewer|operator|admin] | revoke NAME]: keys for Home Assistant and scripts', run: async (args) => (await import('./keys.ts')).keys(args) },
+  keys: { help: '[add NAME [--role viewer|operator|admin|flows] | revoke NAME]: keys for Home Assistant, scripts and a Node-RED of your own', run: async (args) => (await import('./keys.ts')).keys(args) },
   'reset-password': { help: 'NAME: a one-time link with which NAME gets a new password', run: async (args) => (await import('./door.ts')).resetPassword(args[0]) },
 }
 

@@ -4,7 +4,12 @@ import { Fault } from '../contract/fault.ts'
 import { faultOfAnswer } from '../http/answer.ts'
 
 /** Where a core listens: a URL, or a unix socket on the same machine. */
-export interface CoreDoor { readonly token: string; readonly baseUrl?: string; readonly socketPath?: string }
+export interface CoreDoor {
+  readonly token: string
+  readonly baseUrl?: string
+  readonly socketPath?: string
+  readonly headers?: Readonly<Record<string, string>> // of every request
+}
 
 /** A body may be so large, on either side: hundreds of publications, or the track of a whole drive. */
 export const MAX_BODY_BYTES = 4 << 20
@@ -39,7 +44,7 @@ export function caller(where: CoreDoor): Caller {
   const once = (method: 'GET' | 'POST', path: string, payload: string | null, isAgain: boolean) => new Promise<{ status: number; text: string }>((answer, fail) => {
     const request = (secure ? httpsRequest : httpRequest)(new URL(path, base), {
       method, agent, timeout: TIMEOUT_MS, ...(where.socketPath === undefined ? {} : { socketPath: where.socketPath }),
-      headers: { authorization: `Bearer ${where.token}`, ...(payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) },
+      headers: { ...where.headers, authorization: `Bearer ${where.token}`, ...(payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) },
     })
     const unreachable = (error: Error) => {
       // The other side closed an idle connection just as we took it: nothing was read there, so it is no second try.

@@ -9,6 +9,7 @@ import { MAX_BODY_BYTES, MAX_CLAIMS, MAX_HOLDS, MAX_MESSAGE_BYTES, MAX_TOGETHER,
 import type { EventDoor } from './events.ts'
 import type { DeviceGate } from './gate.ts'
 import { Completion, Publication, type OutcomeLog } from './port.ts'
+import { LIFE_HEADER, type Seat } from './seat.ts'
 import { misfit } from './shape.ts'
 
 const Id = Type.String({ minLength: 1, maxLength: 200 })
@@ -36,10 +37,12 @@ export interface Routed {
   readonly events: EventDoor
   /** Without it every device may run every stage at any time. */
   readonly gate?: DeviceGate
+  /** Without it every Node-RED may route. */
+  readonly seat?: Seat
 }
 
 /** Board, outcome log and events for agents and flows. Expects `ctx.state.principal`, which the session in front of it sets. */
-export function boardRoutes({ board, outcomes, events, gate }: Routed): Router {
+export function boardRoutes({ board, outcomes, events, gate, seat }: Routed): Router {
   const router = new Router({ prefix: '/api' })
   router.use(async (ctx, next) => {
     try {
@@ -55,6 +58,7 @@ export function boardRoutes({ board, outcomes, events, gate }: Routed): Router {
     router.post(path, async (ctx) => {
       const who = allowed(ctx, may)
       if (who.kind === 'device') gate?.heard(who.id)
+      if (isFlows(who)) seat?.admit(who, ctx.get(LIFE_HEADER))
       ctx.body = await answer(who, await body(ctx, schema, most_bytes))
     })
 
@@ -73,7 +77,11 @@ export function boardRoutes({ board, outcomes, events, gate }: Routed): Router {
   }))
 
   router.get('/outcomes', async (ctx) => {
-    allowed(ctx, isFlows)
+    const who = allowed(ctx, isFlows)
+    const life = ctx.get(LIFE_HEADER)
+    seat?.admit(who, life)
+    const answered = seat?.waits(life)
+    if (answered) ctx.res.once('close', () => answered(!ctx.res.writableFinished))
     const { after, limit, wait_ms } = ctx.query
     ctx.body = { outcomes: await outcomes.outcomes(typeof after === 'string' && after !== '' ? after : null, number('limit', limit, 256, 1, 10_000), number('wait_ms', wait_ms, 0, 0, MAX_WAIT_MS)) }
   })
