@@ -34,6 +34,8 @@ export interface Router {
   resend(seqs: readonly string[]): void
   /** A person says that it has ended. */
   dismiss(seqs: readonly string[]): void
+  /** Lets go of everything, and of Node-RED's hooks. */
+  close(): void
 }
 
 /** Read at once. */
@@ -144,6 +146,15 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
     return { total: all.length, oldest: all.slice(0, 100) }
   }
 
+  function stopping(): void {
+    running = false
+    epoch++
+    tracker.forget()
+    for (const seq of open.keys()) interrupted.add(seq)
+    open.clear()
+    wake()
+  }
+
   const rootOfMessage = (message: Message) => oldest(tracker.rootsOf(message), (seq) => open.has(seq) || interrupted.has(seq))
 
   async function join(node: RedNode, stage: PaletteNode, options: Record<string, unknown>, message: Message): Promise<string> {
@@ -183,14 +194,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
       running = true
       void pull(++epoch)
     },
-    stopping() {
-      running = false
-      epoch++
-      tracker.forget()
-      for (const seq of open.keys()) interrupted.add(seq)
-      open.clear()
-      wake()
-    },
+    stopping,
     held,
     resend(seqs) {
       for (const seq of seqs) {
@@ -207,6 +211,10 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
         if (held.root) tracker.forget(held.root)
         end(seq)
       }
+    },
+    close() {
+      stopping()
+      tracker.close()
     },
   }
 }

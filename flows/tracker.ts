@@ -30,6 +30,8 @@ export interface Tracker {
   /** Roots begun before `before_ms` that have not ended, oldest first, with the node that was entered last. */
   held(before_ms: number): readonly HeldRoot[]
   forget(root?: string): void
+  /** Out of Node-RED's hooks: another one may be hung in. */
+  close(): void
 }
 
 /** Of a message; clones and most nodes carry it along. */
@@ -190,6 +192,10 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
     forget(name) {
       if (name === undefined) roots.clear()
       else roots.delete(name)
+    },
+    close() {
+      roots.clear()
+      hooks.remove('*.viewshed')
     },
   }
 }

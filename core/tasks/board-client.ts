@@ -2,10 +2,10 @@
 import type { Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import { faultIn } from '../http/answer.ts'
+import { brief } from './brief.ts'
 import { caller, MAX_BODY_BYTES, MAX_CLAIMS, MAX_HOLDS, MAX_MESSAGE_BYTES, MAX_TOGETHER, MAX_WAIT_MS, type CoreDoor } from './caller.ts'
 import type { EventDoor } from './events.ts'
 import type { Board, Claim, Outcome, OutcomeLog, Published } from './port.ts'
-import { brief } from './record.ts'
 import { together } from './together.ts'
 
 export interface BoardClient extends Board, OutcomeLog, EventDoor {
