@@ -30,8 +30,6 @@ export interface Tracker {
   /** Roots begun before `before_ms` that have not ended, oldest first, with the node that was entered last. */
   held(before_ms: number): readonly HeldRoot[]
   forget(root?: string): void
-  /** Out of Node-RED's hooks: another one may be hung in. */
-  close(): void
 }
 
 /** Of a message; clones and most nodes carry it along. */
@@ -147,7 +145,7 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
     const { msg, destination } = event
     const which = living(msg)
     before.set(event, ambient.getStore())
-    ambient.enterWith(which)
+    ambient.enterWith(which.length > 0 ? which : rootsOf(msg)) // forgotten by a deploy that left this node alone: a fresh object of it still tells whose it is
     if (which.length === 0) return
     msg[ROOTS] = which
     const onTheirWay = wired.get(msg)
@@ -192,10 +190,6 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
     forget(name) {
       if (name === undefined) roots.clear()
       else roots.delete(name)
-    },
-    close() {
-      roots.clear()
-      hooks.remove('*.viewshed')
     },
   }
 }
