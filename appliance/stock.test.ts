@@ -23,7 +23,10 @@ const node = (id: string, type: string, wires: readonly string[][], more: Partia
 const FLOW: readonly FlowEntry[] = [
   { id: 'tab', type: 'tab', label: 'Mine' },
   node('refused', 'folder.refused', [['rule']]),
-  node('rule', 'flow.if', [['note'], []], { condition: 'name exists' }),
+  node('rule', 'flow.if', [['note'], ['linger']], { condition: 'name is not late' }),
+  node('linger', 'function', [['note']], { outputs: 1, initialize: '', finalize: '', func: 'node.status({ text: "here" }); while (!flow.get("go")) await new Promise((r) => setTimeout(r, 20)); node.status({ text: "gone" }); return { payload: { ...msg.payload } }' }),
+  node('go', 'inject', [['allow']], { props: [], repeat: '', crontab: '', once: false, topic: '' }),
+  node('allow', 'function', [[]], { outputs: 0, initialize: '', finalize: '', func: 'flow.set("go", true)' }),
   node('note', 'folder.refuse', [[]]),
   node('copies', 'archive.copies', [[]]),
 ]
@@ -78,13 +81,13 @@ describe.skipIf(why !== null)(`a stock Node-RED with the packed palette${why ===
     const flows = async () => (await (await fetch(`${core.url}/api/status`, { headers: { authorization: `Bearer ${core.tokenFor('person', 'vera', 'viewer')}` } })).json() as { flows: { running: boolean; trouble: string | null } }).flows
     /** Of another Node-RED with the same key. */
     const other = (path: string, body: object | null, signal?: AbortSignal) => fetch(core.url + path, { method: body ? 'POST' : 'GET', ...(signal ? { signal } : {}), headers: { authorization: `Bearer ${key}`, [LIFE_HEADER]: 'another', 'content-type': 'application/json' }, ...(body ? { body: JSON.stringify(body) } : {}) })
-    let n = 0
-    const happens = async () => {
+    const happens = async (name: string) => {
       const device = boardClient({ baseUrl: core.url, token: core.tokenFor('device', 'nas', 'device') })
-      await device.emit(HOME, 'folder.refused', `k${++n}`, { name: `${n}.xyz`, camera: 'Van', code: 'clip/unsupported', message: 'none of ours' })
+      await device.emit(HOME, 'folder.refused', name, { name, camera: 'Van', code: 'clip/unsupported', message: 'none of ours' })
       device.close()
     }
-    const waiting = async () => (await core.board.counts({ ...HOME, role: 'viewer' })).find(({ stage }) => stage === 'folder.refuse')!.pending
+    /** Names of files that a refusal was asked for of. */
+    const noted = async () => (await core.board.tasks({ ...HOME, role: 'viewer' }, { stage: 'folder.refuse', limit: 100 })).map(({ input }) => String(input['name'])).sort()
 
     test('each node that needs it says in a word what is wrong, and nothing when all is well; a rule needs nothing', async () => {
       await deploy()
@@ -109,8 +112,8 @@ describe.skipIf(why !== null)(`a stock Node-RED with the packed palette${why ===
     }, 60_000)
 
     test('work goes to the appliance, its counts come back beneath the node, and the button does it again', async () => {
-      await happens()
-      await expect.poll(waiting).toBe(1)
+      await happens('a')
+      await expect.poll(noted).toEqual(['a'])
       await shown('note').toBe('waiting 1')
       const again = async (id: string) => (await fetch(`http://127.0.0.1:${red.port}/viewshed/again/${id}`, { method: 'POST' })).json()
       expect([await again('refused'), await again('note'), await again('nobody')]).toEqual([{ what: 'done again' }, { what: 'on its way' }, { code: 'not-found', message: expect.any(String) }])
@@ -118,36 +121,42 @@ describe.skipIf(why !== null)(`a stock Node-RED with the packed palette${why ===
       expect(await check.json()).toMatchObject({ problems: expect.arrayContaining([expect.objectContaining({ node: 'copies', text: expect.stringContaining('Nothing leads here') })]) })
     })
 
-    test('a second one is refused; one that comes back to another in its place lets go, says so, and goes on when the other is gone', async () => {
+    test('a second one is refused; one that comes back to another in its place lets go of all it had, says so, and goes on when the other is gone', async () => {
+      const asks = async (signal?: AbortSignal, after = '') => (await other(`/api/outcomes?wait_ms=60000&after=${after}`, null, signal)).json() as Promise<{ outcomes: { seq: string }[] }>
       expect((await other('/api/outcomes', null)).status).toBe(409)
+      await happens('late') // lingers in a function
+      await shown('linger').toBe('here')
       const pid = red.pid()!
       process.kill(pid, 'SIGSTOP')
       await core.close()
       core = await open() // has forgotten who routed
-      const leave = new AbortController()
-      expect((await other('/api/flows/beat', { host: 'elsewhere', idle: null, held: 0 })).status).toBe(200)
-      const asking = other('/api/outcomes?wait_ms=60000', null, leave.signal).catch(() => null)
+      const { outcomes } = await asks()
+      expect(outcomes).toHaveLength(1)
+      await other('/api/outcomes/ack', { seqs: outcomes.map(({ seq }) => seq) })
+      const beating = setInterval(() => void other('/api/flows/beat', { host: 'elsewhere', idle: null, held: 0 }).catch(() => null), 1_000)
       process.kill(pid, 'SIGCONT')
       await shown('note').toBe('another Node-RED runs the flows')
-      const beating = setInterval(() => void other('/api/flows/beat', { host: 'elsewhere', idle: null, held: 0 }), 1_000)
-      await happens()
-      await asking // it was told of what happened, and answers nothing
-      expect(await waiting()).toBe(1)
+      await happens('b')
+      await fetch(`http://127.0.0.1:${red.port}/inject/go`, { method: 'POST' })
+      await shown('linger').toBe('gone')
+      await shown('note').toContain('given to another Node-RED')
+      expect(await noted()).toEqual(['a'])
       clearInterval(beating)
-      const gone = other('/api/outcomes?wait_ms=60000&after=~', null, leave.signal).catch(() => null)
+      const leave = new AbortController()
+      const asking = asks(leave.signal, '~').catch(() => null)
       await new Promise((resolve) => setTimeout(resolve, 200))
       leave.abort()
-      await gone
-      await expect.poll(waiting).toBe(2)
+      await asking
+      await expect.poll(noted).toEqual(['a', 'b'])
       await shown('note').toBe('waiting 2')
     }, 60_000)
 
     test('without a node of ours nothing is taken, so what happens waits; the pages are told why', async () => {
       expect(await red.deploy([applianceNode(address()), FLOW[0]!])).toBe(true)
       await expect.poll(flows).toMatchObject({ running: false, trouble: expect.stringContaining('no node of Viewshed is in its flow') })
-      await happens()
+      await happens('c')
       await deploy(applianceNode(address()))
-      await expect.poll(waiting).toBe(3)
+      await expect.poll(noted).toEqual(['a', 'b', 'c'])
     }, 60_000)
   })
 

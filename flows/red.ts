@@ -34,7 +34,6 @@ export interface Hooks {
   add(name: `preDeliver.${string}`, hook: (event: SendEvent) => void): void
   add(name: `onReceive.${string}` | `postReceive.${string}`, hook: (event: ReceiveEvent) => void): void
   add(name: `onComplete.${string}`, hook: (event: CompleteEvent) => void): void
-  remove(name: `*.${string}`): void
 }
 
 /** One entry of a flow file. */

@@ -9,7 +9,7 @@ let ended: string[]
 let tracker: Tracker
 beforeEach(() => {
   ended = []
-  tracker = track({ add: (name: string, hook: (event: never) => void) => void hooks.set(name.split('.')[0]!, hook) } as unknown as Hooks, { onEnded: (root) => ended.push(root), quiet_ms: 30, poll_ms: 5, now_ms: () => 1_000 })
+  tracker = track({ add: (name: string, hook: (event: never) => void) => void hooks.set(name.split('.')[0]!, hook) } as Hooks, { onEnded: (root) => ended.push(root), quiet_ms: 30, poll_ms: 5, now_ms: () => 1_000 })
 })
 
 /** A node whose listener is `on`; `done` is its to call. */
@@ -119,7 +119,7 @@ test('a node without done that takes one message a turn keeps all that wait in i
     if (!busy) next()
   }, false)
   const early: string[] = []
-  tracker = track({ add: (name: string, hook: (event: never) => void) => void hooks.set(name.split('.')[0]!, hook) } as unknown as Hooks, {
+  tracker = track({ add: (name: string, hook: (event: never) => void) => void hooks.set(name.split('.')[0]!, hook) } as Hooks, {
     quiet_ms: 30, onEnded: (root) => {
       ended.push(root)
       if (!sent.includes(root)) early.push(root)

@@ -14,6 +14,7 @@ import type { Ask, LiveNodes } from '../nodes.ts'
 import { createPersist, createPublisher } from '../publisher.ts'
 import type { FlowEntry, Message, StockApi } from '../red.ts'
 import { createRouter } from '../router.ts'
+import type { Tracker } from '../tracker.ts'
 
 export interface Link {
   readonly core: Core
@@ -33,7 +34,8 @@ export interface Trouble { readonly word: string; readonly sentence: string }
 export interface LinkParts {
   readonly address: string
   readonly key: string
-  readonly red: Pick<StockApi, 'hooks' | 'util'>
+  readonly red: Pick<StockApi, 'util'>
+  readonly tracked: (onEnded: (root: string) => void) => Tracker
   readonly nodes: () => LiveNodes
   readonly onTrouble: (trouble: Trouble | null) => void
   readonly onTold: (answer: BeatAnswer) => void
@@ -53,18 +55,19 @@ const WORDS: Partial<Record<FaultCode, string>> = {
   'flows/taken': 'another Node-RED runs the flows',
 }
 
-export function openLink({ address, key, red, nodes, onTrouble, onTold, onLost }: LinkParts): Link {
+export function openLink({ address, key, red, tracked, nodes, onTrouble, onTold, onLost }: LinkParts): Link {
   const door = { baseUrl: address, token: key, headers: { [LIFE_HEADER]: randomUUID() } }
   const core = coreClient(door)
   const ask = caller(door)
   const closed = new AbortController()
   const persist = createPersist((why) => { if (why !== null) failed(why) }, closed.signal)
-  const router = createRouter({ log: core, publisher: createPublisher(core, persist), persist, hooks: red.hooks, nodes, clone: red.util.cloneMessage })
+  const router = createRouter({ log: core, publisher: createPublisher(core, persist), persist, tracked, nodes, clone: red.util.cloneMessage })
   let flow: readonly FlowEntry[] | null = null
   let idle: string | null = 'its flows have not started'
   let routing = false
   let saysFlow = false
   let beating = false
+  let hurry = false // something is new: the next one follows at once
   let next: NodeJS.Timeout | undefined
   let stopped: NodeJS.Timeout | undefined
 
@@ -76,6 +79,7 @@ export function openLink({ address, key, red, nodes, onTrouble, onTold, onLost }
   }
 
   async function beat(): Promise<void> {
+    hurry = beating
     if (beating) return
     beating = true
     clearTimeout(next)
@@ -96,7 +100,7 @@ export function openLink({ address, key, red, nodes, onTrouble, onTold, onLost }
     } finally {
       clearTimeout(silent)
       beating = false
-      if (!closed.signal.aborted) next = setTimeout(() => void beat(), BEAT_MS)
+      if (!closed.signal.aborted) next = setTimeout(() => void beat(), hurry ? 0 : BEAT_MS)
     }
   }
 
@@ -118,13 +122,14 @@ export function openLink({ address, key, red, nodes, onTrouble, onTold, onLost }
       flow = null
       routing = false
       router.stopping()
+      clearTimeout(stopped)
       stopped = setTimeout(() => { idle = 'its flows are stopped' }, DEPLOY_MS)
     },
     close() {
       closed.abort()
       clearTimeout(next)
       clearTimeout(stopped)
-      router.close()
+      router.stopping()
       core.close()
       ask.close()
     },

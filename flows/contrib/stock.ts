@@ -9,6 +9,7 @@ import { checkFlow } from '../check.ts'
 import { createNodes, type LiveNodes } from '../nodes.ts'
 import type { Palette } from '../palette.ts'
 import type { FlowEntry, RedNode, StockApi } from '../red.ts'
+import { track, type Tracker } from '../tracker.ts'
 import { openLink, type Link, type Trouble } from './link.ts'
 
 /** What lies beside the bundle. */
@@ -42,6 +43,8 @@ function create({ version, palette }: Packed): Stock {
   let flow: readonly FlowEntry[] | null = null // that runs
   let trouble: Trouble | null = null
   let told: BeatAnswer | null = null
+  let tracker: Tracker | null = null // one for all links: it knows of each message whose it was
+  let ended = (_root: string): void => undefined
 
   const now = (): Link => {
     if (link === null) throw new Fault('flows/unavailable', `${trouble?.sentence ?? NOT_SET.sentence}`)
@@ -73,6 +76,11 @@ function create({ version, palette }: Packed): Stock {
     nodes.count(answer.counts)
   }
 
+  function tracked(onEnded: (root: string) => void): Tracker {
+    ended = onEnded
+    return tracker!
+  }
+
   /** The appliance that is set, or what is wrong with that. */
   function chosen(): Appliance | Trouble {
     const all = [...appliances.values()].filter(({ address }) => address !== '')
@@ -101,7 +109,7 @@ function create({ version, palette }: Packed): Stock {
       drop()
       linked = one
       link = openLink({
-        address: one.address, key: one.key, red: red!, nodes: () => nodes, onTrouble: say, onTold: hear,
+        address: one.address, key: one.key, red: red!, tracked, nodes: () => nodes, onTrouble: say, onTold: hear,
         onLost() {
           drop()
           connect()
@@ -114,6 +122,7 @@ function create({ version, palette }: Packed): Stock {
   function open(api: StockApi): void {
     if (red !== null) return
     red = api
+    tracker = track(api.hooks, { onEnded: (root) => ended(root) })
     nodeRoutes(api, {
       again: (id) => nodes.again(id),
       check: (entries) => checkFlow(entries, { palette, unable: (stage) => told?.unable[stage] ?? null, isKnown: () => true }), // Node-RED itself says which types are missing
