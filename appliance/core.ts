@@ -40,7 +40,7 @@ import { MOSTLY_NEW } from '../core/tasks/keys.ts'
 import { openOutcomes } from '../core/tasks/outcomes.ts'
 import type { OwnWork } from '../core/tasks/own.ts'
 import { boardRoutes } from '../core/tasks/port-http.ts'
-import { openSeat } from '../core/tasks/seat.ts'
+import { openSeat, OWN_FLOWS } from '../core/tasks/seat.ts'
 import { seatRoutes } from '../core/tasks/seat-http.ts'
 import { readFlow } from '../flows/install.ts'
 import { firstFlow } from '../flows/pipelines.ts'
@@ -205,7 +205,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const door = await startHttp({
     port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy, handlers,
-    routers: [inbox(config.inbox), boardRoutes({ board, outcomes, events, gate: devices.gate, seat }).routes(), seatRoutes({ seat, told: async () => ({ version: manifest.version, counts: await board.counts(SCOPE), unable: unableOf(registry.stages, await devices.views(SCOPE)) }) }).routes(), ...(flowsAt === null ? [] : [flowsElsewhere(flowsAt)]), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
+    routers: [inbox(config.inbox), boardRoutes({ board, outcomes, events, gate: devices.gate, seat, isIn: ({ id }) => id === OWN_FLOWS || access.keys.list().some(({ name, role }) => role === 'flows' && id === `key/${name}`) }).routes(), seatRoutes({ seat, told: async () => ({ version: manifest.version, counts: await board.counts(SCOPE), unable: unableOf(registry.stages, await devices.views(SCOPE)) }) }).routes(), ...(flowsAt === null ? [] : [flowsElsewhere(flowsAt)]), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
     media: openPlayable(volumes, (scope) => indexes.index(scope)),
     staging: { ...openUploads(volumes), admit: (scope, { task, token, volume }) => {
       if (volumes.orgOf(volume) !== scope.org || !board.within(scope, task)) throw new Fault('task/unknown', `there is no task ${task}`)

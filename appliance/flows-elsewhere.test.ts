@@ -31,8 +31,8 @@ async function open(lines: string) {
   const key = await opened.access.keys.add('red', 'flows')
   return {
     key, api: client({ baseUrl: opened.url, headers: { authorization: `Bearer ${viewer}` } }),
-    ask: async (method: string, path: string, { token = key, body, life = 'one' }: { token?: string; body?: object; life?: string } = {}) => {
-      const answer = await fetch(opened.url + path, { method, redirect: 'manual', headers: { authorization: `Bearer ${token}`, [LIFE_HEADER]: life, ...(body ? { 'content-type': 'application/json' } : {}) }, ...(body ? { body: JSON.stringify(body) } : {}) })
+    ask: async (method: string, path: string, { token = key, body, life = 'one', signal }: { token?: string; body?: object; life?: string; signal?: AbortSignal } = {}) => {
+      const answer = await fetch(opened.url + path, { method, redirect: 'manual', ...(signal ? { signal } : {}), headers: { authorization: `Bearer ${token}`, [LIFE_HEADER]: life, ...(body ? { 'content-type': 'application/json' } : {}) }, ...(body ? { body: JSON.stringify(body) } : {}) })
       const text = await answer.text()
       return { status: answer.status, location: answer.headers.get('location'), body: (text.startsWith('{') ? JSON.parse(text) : text) as Record<string, unknown> }
     },
@@ -55,6 +55,26 @@ test('flows elsewhere: a key of the flows routes, and says what is shown; the pa
   expect((await ask('GET', '/api/outcomes', { token: own }))).toMatchObject({ status: 409, body: { code: 'flows/taken' } })
   expect(await ask('GET', '/flows/some/where', { token: viewer })).toMatchObject({ status: 302, location: 'http://red.lan:1880/' })
   expect((await ask('GET', '/flows', { token: 'nobody' })).status).toBe(401)
+})
+
+test('a Node-RED that is killed in the middle of its question gives way at once', async () => {
+  const { ask } = await open('flows: { elsewhere: "http://red.lan:1880" }')
+  const killed = new AbortController()
+  const asking = ask('GET', '/api/outcomes?wait_ms=60000', { signal: killed.signal }).catch(() => null)
+  await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: 0 } })
+  expect((await ask('GET', '/api/outcomes', { life: 'two' })).status).toBe(409)
+  killed.abort()
+  await asking
+  await expect.poll(async () => (await ask('GET', '/api/outcomes', { life: 'two' })).status, { timeout: 5_000 }).toBe(200) // silence alone would take 15 s
+})
+
+test('a key that is revoked while its question waits hears nothing of what comes then', async () => {
+  const { ask } = await open('flows: { elsewhere: "http://red.lan:1880" }')
+  const asking = ask('GET', '/api/outcomes?wait_ms=20000')
+  await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: 0 } }) // the question before it has come in
+  await core!.access.keys.revoke('red')
+  await ask('POST', '/api/events', { token: core!.tokenFor('device', 'nas', 'device'), body: { type: 'folder.refused', key: 'k', payload: { name: 'a', camera: 'Van', code: 'clip/unsupported', message: 'no' } } })
+  expect(await asking).toMatchObject({ status: 401, body: { code: 'access/unauthenticated' } })
 })
 
 test('flows here: a key of the flows is told who routes and what to write, and core’s own Node-RED routes', async () => {

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { HOME } from '../core/access/scope.ts'
+import { OWN_FLOWS } from '../core/tasks/seat.ts'
 import { makePalette } from '../flows/palette.ts'
 import { firstFlow, PIPELINES } from '../flows/pipelines.ts'
 import { startFlows } from '../flows/process.ts'
@@ -22,7 +23,7 @@ export async function serve(config: Config): Promise<Appliance> {
   const core = await openCore(config, plugins, log)
   const flows = config.flowsAt ? null : await startFlows({
     userDir: join(config.folder, 'node-red'), credentialKeyPath: join(config.folder, 'node-red.key'),
-    socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', 'flows', 'flows'),
+    socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', OWN_FLOWS, 'flows'),
     palette: makePalette(plugins), defaultFlow: firstFlow, pipelines: PIPELINES, logger: log.child({ name: 'node-red' }),
   })
   if (flows) core.attach(flows)

@@ -39,10 +39,12 @@ export interface Routed {
   readonly gate?: DeviceGate
   /** Without it every Node-RED may route. */
   readonly seat?: Seat
+  /** Asked when a question has waited: a key may be revoked meanwhile. */
+  readonly isIn?: (who: Principal) => boolean
 }
 
 /** Board, outcome log and events for agents and flows. Expects `ctx.state.principal`, which the session in front of it sets. */
-export function boardRoutes({ board, outcomes, events, gate, seat }: Routed): Router {
+export function boardRoutes({ board, outcomes, events, gate, seat, isIn = () => true }: Routed): Router {
   const router = new Router({ prefix: '/api' })
   router.use(async (ctx, next) => {
     try {
@@ -83,7 +85,9 @@ export function boardRoutes({ board, outcomes, events, gate, seat }: Routed): Ro
     const answered = seat?.waits(life)
     if (answered) ctx.res.once('close', () => answered(!ctx.res.writableFinished))
     const { after, limit, wait_ms } = ctx.query
-    ctx.body = { outcomes: await outcomes.outcomes(typeof after === 'string' && after !== '' ? after : null, number('limit', limit, 256, 1, 10_000), number('wait_ms', wait_ms, 0, 0, MAX_WAIT_MS)) }
+    const found = await outcomes.outcomes(typeof after === 'string' && after !== '' ? after : null, number('limit', limit, 256, 1, 10_000), number('wait_ms', wait_ms, 0, 0, MAX_WAIT_MS))
+    if (!isIn(who)) throw new Fault('access/unauthenticated', `The key ${who.name} was revoked`)
+    ctx.body = { outcomes: found }
   })
   post('/outcomes/ack', isFlows, Seqs, async (_, { seqs }) => {
     await outcomes.acknowledge(seqs)
