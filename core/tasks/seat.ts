@@ -13,6 +13,9 @@ export const LIFE_HEADER = 'x-viewshed-life'
 /** How core's own Node-RED is called; no key is called so. */
 export const OWN_FLOWS = 'flows'
 
+/** So large a flow is shown. */
+export const BEAT_MOST_ENTRIES = 20_000
+
 /** Of the flow no more than where things lead; what functions say stays where it is. */
 const FlowEntry = Type.Object({ id: Type.String({ maxLength: 200 }), type: Type.String({ maxLength: 200 }) }, { additionalProperties: true })
 
@@ -21,7 +24,7 @@ export const Beat = Type.Object({
   host: Type.String({ minLength: 1, maxLength: 100, description: 'the machine it runs on' }),
   idle: Type.Union([Type.Null(), Type.String({ maxLength: 300 })], { description: 'why it routes nothing, in words; null: its flows run' }),
   held: Type.Integer({ minimum: 0 }),
-  flow: Type.Optional(Type.Array(FlowEntry, { maxItems: 20_000, description: 'what is deployed, after it changed or core asked for it' })),
+  flow: Type.Optional(Type.Array(FlowEntry, { maxItems: BEAT_MOST_ENTRIES, description: 'what is deployed, after it changed or core asked for it' })),
 })
 export type Beat = Static<typeof Beat>
 

@@ -7,8 +7,8 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { HOME } from '../../core/access/scope.ts'
 import { Fault, type FaultCode } from '../../core/contract/fault.ts'
-import { caller } from '../../core/tasks/caller.ts'
-import { LIFE_HEADER, type Beat, type BeatAnswer } from '../../core/tasks/seat.ts'
+import { caller, MAX_BODY_BYTES } from '../../core/tasks/caller.ts'
+import { BEAT_MOST_ENTRIES, LIFE_HEADER, type Beat, type BeatAnswer } from '../../core/tasks/seat.ts'
 import { coreClient, type Core } from '../core.ts'
 import type { Ask, LiveNodes } from '../nodes.ts'
 import { createPersist, createPublisher } from '../publisher.ts'
@@ -63,6 +63,7 @@ export function openLink({ address, key, red, tracked, nodes, onTrouble, onTold,
   const persist = createPersist((why) => { if (why !== null) failed(why) }, closed.signal)
   const router = createRouter({ log: core, publisher: createPublisher(core, persist), persist, tracked, nodes, clone: red.util.cloneMessage })
   let flow: readonly FlowEntry[] | null = null
+  let outline: readonly FlowEntry[] = []
   let idle: string | null = 'its flows have not started'
   let routing = false
   let saysFlow = false
@@ -84,7 +85,7 @@ export function openLink({ address, key, red, tracked, nodes, onTrouble, onTold,
     beating = true
     clearTimeout(next)
     const silent = setTimeout(() => failed(new Fault('core/unreachable', `Viewshed at ${address} does not answer`)), SILENT_MS)
-    const says: Beat = { host: hostname().slice(0, 100), idle, held: router.held().total, ...(saysFlow && flow !== null ? { flow: flow.map(outline) } : {}) }
+    const says: Beat = { host: hostname().slice(0, 100), idle, held: router.held().total, ...(saysFlow && flow !== null ? { flow: [...outline] } : {}) }
     try {
       const answer = await ask<BeatAnswer>('POST', '/api/flows/beat', JSON.stringify(says))
       if (closed.signal.aborted) return
@@ -114,6 +115,7 @@ export function openLink({ address, key, red, tracked, nodes, onTrouble, onTold,
       if (routing) router.stopping()
       routing = false
       flow = entries
+      outline = outlineOf(entries)
       idle = why
       saysFlow = true
       void beat()
@@ -136,8 +138,8 @@ export function openLink({ address, key, red, tracked, nodes, onTrouble, onTold,
   }
 }
 
-/** What core shows of the flow: where things lead. What functions say, and settings, stay here. */
-function outline(entry: FlowEntry): FlowEntry {
-  const { id, type, z, name, label, d, disabled, wires, links, in: entries, out } = entry
-  return { id, type, z, name, label, d, disabled, wires, links, in: entries, out } as FlowEntry
+/** What core shows of the flow: where things lead. What functions say, and settings, stay here. Of one that is too large nothing is shown. */
+function outlineOf(entries: readonly FlowEntry[]): FlowEntry[] {
+  const outline = entries.map(({ id, type, z, name, label, d, disabled, wires, links, in: ways, out }) => ({ id, type, z, name, label, d, disabled, wires, links, in: ways, out }) as FlowEntry)
+  return outline.length > BEAT_MOST_ENTRIES || JSON.stringify(outline).length > MAX_BODY_BYTES / 2 ? [] : outline
 }
