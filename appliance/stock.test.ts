@@ -79,8 +79,6 @@ describe.skipIf(why !== null)(`a stock Node-RED with the packed palette${why ===
     const deploy = async (...appliance: FlowEntry[]) => expect(await red.deploy([...appliance, ...FLOW])).toBe(true)
     const shown = (id: string) => expect.poll(() => statuses.get(id) ?? '')
     const flows = async () => (await (await fetch(`${core.url}/api/status`, { headers: { authorization: `Bearer ${core.tokenFor('person', 'vera', 'viewer')}` } })).json() as { flows: { running: boolean; trouble: string | null } }).flows
-    /** Of another Node-RED with the same key. */
-    const other = (path: string, body: object | null, signal?: AbortSignal) => fetch(core.url + path, { method: body ? 'POST' : 'GET', ...(signal ? { signal } : {}), headers: { authorization: `Bearer ${key}`, [LIFE_HEADER]: 'another', 'content-type': 'application/json' }, ...(body ? { body: JSON.stringify(body) } : {}) })
     const happens = async (name: string) => {
       const device = boardClient({ baseUrl: core.url, token: core.tokenFor('device', 'nas', 'device') })
       await device.emit(HOME, 'folder.refused', name, { name, camera: 'Van', code: 'clip/unsupported', message: 'none of ours' })
@@ -122,18 +120,19 @@ describe.skipIf(why !== null)(`a stock Node-RED with the packed palette${why ===
     })
 
     test('a second one is refused; one that comes back to another in its place lets go of all it had, says so, and goes on when the other is gone', async () => {
-      const asks = async (signal?: AbortSignal, after = '') => (await other(`/api/outcomes?wait_ms=60000&after=${after}`, null, signal)).json() as Promise<{ outcomes: { seq: string }[] }>
-      expect((await other('/api/outcomes', null)).status).toBe(409)
+      const second = () => boardClient({ baseUrl: core.url, token: key, headers: { [LIFE_HEADER]: 'another' } }) // with the same key
+      await expect(second().outcomes(null, 1, 0)).rejects.toMatchObject({ code: 'flows/taken' })
       await happens('late') // lingers in a function
       await shown('linger').toBe('here')
       const pid = red.pid()!
       process.kill(pid, 'SIGSTOP')
       await core.close()
       core = await open() // has forgotten who routed
-      const { outcomes } = await asks()
-      expect(outcomes).toHaveLength(1)
-      await other('/api/outcomes/ack', { seqs: outcomes.map(({ seq }) => seq) })
-      const beating = setInterval(() => void other('/api/flows/beat', { host: 'elsewhere', idle: null, held: 0 }).catch(() => null), 1_000)
+      const other = second()
+      const taken = await other.outcomes(null, 10, 20_000)
+      expect(taken).toHaveLength(1)
+      await other.acknowledge(taken.map(({ seq }) => seq))
+      const asking = other.outcomes('~', 1, 60_000).catch(() => null) // as long as it asks it is there
       process.kill(pid, 'SIGCONT')
       await shown('note').toBe('another Node-RED runs the flows')
       await happens('b')
@@ -141,11 +140,7 @@ describe.skipIf(why !== null)(`a stock Node-RED with the packed palette${why ===
       await shown('linger').toBe('gone')
       await shown('note').toContain('given to another Node-RED')
       expect(await noted()).toEqual(['a'])
-      clearInterval(beating)
-      const leave = new AbortController()
-      const asking = asks(leave.signal, '~').catch(() => null)
-      await new Promise((resolve) => setTimeout(resolve, 200))
-      leave.abort()
+      other.close()
       await asking
       await expect.poll(noted).toEqual(['a', 'b'])
       await shown('note').toBe('waiting 2')

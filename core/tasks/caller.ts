@@ -40,6 +40,7 @@ export function caller(where: CoreDoor): Caller {
   const secure = base.protocol === 'https:'
   const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
   const name = where.socketPath ?? base.origin
+  let closed = false // then a connection that breaks is no idle one
 
   const once = (method: 'GET' | 'POST', path: string, payload: string | null, isAgain: boolean) => new Promise<{ status: number; text: string }>((answer, fail) => {
     const request = (secure ? httpsRequest : httpRequest)(new URL(path, base), {
@@ -49,7 +50,7 @@ export function caller(where: CoreDoor): Caller {
     const unreachable = (error: Error) => {
       // The other side closed an idle connection just as we took it: nothing was read there, so it is no second try.
       const wasIdle = request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-      if (wasIdle && !isAgain) once(method, path, payload, true).then(answer, fail)
+      if (wasIdle && !isAgain && !closed) once(method, path, payload, true).then(answer, fail)
       else fail(new Fault('core/unreachable', `Viewshed at ${name} does not answer: ${error.message}`, { cause: error }))
     }
     request.once('response', (response) => text(response).then((body) => answer({ status: response.statusCode ?? 0, text: body }), unreachable))
@@ -66,7 +67,12 @@ export function caller(where: CoreDoor): Caller {
     if (status >= 200 && status < 300 && value !== null) return value as T
     throw faultOfAnswer(status, said, `Viewshed at ${name}`)
   }
-  return Object.assign(ask, { close: () => agent.destroy() })
+  return Object.assign(ask, {
+    close() {
+      closed = true
+      agent.destroy()
+    },
+  })
 }
 
 async function text(response: IncomingMessage): Promise<string> {

@@ -60,7 +60,7 @@ export function boardRoutes({ board, outcomes, events, gate, seat, isIn = () => 
     router.post(path, async (ctx) => {
       const who = allowed(ctx, may)
       if (who.kind === 'device') gate?.heard(who.id)
-      if (isFlows(who)) seat?.admit(who, ctx.get(LIFE_HEADER))
+      if (isFlows(who)) seat?.admit(who, ctx.get(LIFE_HEADER), ctx.req.socket)
       ctx.body = await answer(who, await body(ctx, schema, most_bytes))
     })
 
@@ -80,10 +80,7 @@ export function boardRoutes({ board, outcomes, events, gate, seat, isIn = () => 
 
   router.get('/outcomes', async (ctx) => {
     const who = allowed(ctx, isFlows)
-    const life = ctx.get(LIFE_HEADER)
-    seat?.admit(who, life)
-    const answered = seat?.waits(life)
-    if (answered) ctx.res.once('close', () => answered(!ctx.res.writableFinished))
+    seat?.admit(who, ctx.get(LIFE_HEADER), ctx.req.socket)
     const { after, limit, wait_ms } = ctx.query
     const found = await outcomes.outcomes(typeof after === 'string' && after !== '' ? after : null, number('limit', limit, 256, 1, 10_000), number('wait_ms', wait_ms, 0, 0, MAX_WAIT_MS))
     if (!isIn(who)) throw new Fault('access/unauthenticated', `The key ${who.name} was revoked`)

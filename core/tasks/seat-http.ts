@@ -14,7 +14,7 @@ export function seatRoutes({ seat, told }: { seat: Seat; told: () => Promise<Omi
     const who = ctx.state.principal
     if (!who) throw new Fault('access/unauthenticated', 'Send a key: `viewshed keys add NAME --role flows` makes one.')
     if (who.kind !== 'flows') throw new Fault('access/denied', `${who.name} is no key of the flows: \`viewshed keys add NAME --role flows\` makes one.`)
-    seat.beat(who, ctx.get(LIFE_HEADER), checked(Beat, await readJson(ctx.req, MAX_BODY_BYTES)))
+    seat.beat(who, ctx.get(LIFE_HEADER), ctx.req.socket, checked(Beat, await readJson(ctx.req, MAX_BODY_BYTES)))
     ctx.body = { ...(await told()), asks_flow: seat.flow() === null } satisfies BeatAnswer
   })
   return router

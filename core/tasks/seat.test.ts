@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import { HOME, type Principal } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
@@ -17,50 +18,60 @@ const refusal = (what: () => void): string | null => {
     throw error
   }
 }
-const routes = (seat: Seat, life: string) => refusal(() => seat.admit(key('red'), life)) === null
+const wire = new EventEmitter()
+const routes = (seat: Seat, life: string) => refusal(() => seat.admit(key('red'), life, wire)) === null
 
 test('flows run here: core’s own Node-RED routes, and a key is told what to write where; elsewhere it is the other way round', () => {
   const here = openSeat({ elsewhere: null, clock: () => now_ms })
-  expect(refusal(() => here.admit(own, ''))).toBeNull()
-  expect(refusal(() => here.admit(key('red'), 'a'))).toContain('flows: { elsewhere: ADDRESS }')
-  expect(refusal(() => here.beat(key('red'), 'a', beat({ idle: 'nothing there' })))).toContain('own Node-RED')
-  expect(refusal(() => elsewhere().admit(own, ''))).toContain('http://red.lan:1880')
-  expect(refusal(() => elsewhere().admit(key('flows'), ''))).not.toBeNull() // it does not say which start of it asks
+  expect(refusal(() => here.admit(own, '', wire))).toBeNull()
+  expect(refusal(() => here.admit(key('red'), 'a', wire))).toContain('flows: { elsewhere: ADDRESS }')
+  expect(refusal(() => here.beat(key('red'), 'a', wire, beat({ idle: 'nothing there' })))).toContain('own Node-RED')
+  expect(refusal(() => elsewhere().admit(own, '', wire))).toContain('http://red.lan:1880')
+  expect(refusal(() => elsewhere().admit(key('flows'), '', wire))).not.toBeNull() // it does not say which start of it asks
 })
 
 test('of two only the first routes, and the second is told where; also with the same key', () => {
   const seat = elsewhere()
-  seat.beat(key('red'), 'a', beat({ host: 'pi' }))
-  expect(refusal(() => seat.admit(key('red'), 'b'))).toContain('(pi)')
-  expect(refusal(() => seat.beat(key('blue'), 'b', beat({ host: 'pc' })))).toContain('(pi)')
+  seat.beat(key('red'), 'a', wire, beat({ host: 'pi' }))
+  expect(refusal(() => seat.admit(key('red'), 'b', wire))).toContain('(pi)')
+  expect(refusal(() => seat.beat(key('blue'), 'b', wire, beat({ host: 'pc' })))).toContain('(pi)')
   expect([routes(seat, 'a'), seat.state()]).toEqual([true, { routes: true, host: 'pi', idle: null, held: 0, heard_ms: 0 }])
 })
 
-test('one that was killed while it waited is gone at once; one that only got its answer is not, nor one that waits twice', () => {
+test('one whose connections are all closed is gone after 3 s; one that has another, or speaks again, is not', () => {
   const seat = elsewhere()
-  seat.admit(key('red'), 'a')
-  seat.waits('a')(false)
+  const [one, two] = [new EventEmitter(), new EventEmitter()]
+  seat.admit(key('red'), 'a', one)
+  seat.admit(key('red'), 'a', two)
+  one.emit('close')
+  now_ms += 14_000
   expect(routes(seat, 'b')).toBe(false)
-  const [one, two] = [seat.waits('a'), seat.waits('a')]
-  one(true)
+  seat.admit(key('red'), 'a', two)
+  two.emit('close')
+  now_ms += 2_999
+  expect([routes(seat, 'b'), seat.state().routes]).toEqual([false, true])
+  seat.admit(key('red'), 'a', one)
+  one.emit('close')
+  now_ms += 2_999
   expect(routes(seat, 'b')).toBe(false)
-  two(true)
-  expect([routes(seat, 'b'), routes(seat, 'a')]).toEqual([true, false])
+  now_ms += 1
+  expect([seat.state().routes, routes(seat, 'b'), routes(seat, 'a')]).toEqual([false, true, false])
 })
 
-test('the broken connection of one that has lost its place takes it from nobody', () => {
+test('the closed connection of one that has lost its place takes it from nobody', () => {
   const seat = elsewhere()
-  seat.admit(key('red'), 'a')
-  const gone = seat.waits('a')
+  const old = new EventEmitter()
+  seat.admit(key('red'), 'a', old)
   now_ms += 15_000
   expect(routes(seat, 'b')).toBe(true)
-  gone(true)
+  old.emit('close')
+  now_ms += 3_000
   expect(routes(seat, 'a')).toBe(false)
 })
 
 test('one whose network was cut is waited for 15 s, and refused when it comes back to another one', () => {
   const seat = elsewhere()
-  seat.beat(key('red'), 'a', beat({ held: 3 }))
+  seat.beat(key('red'), 'a', wire, beat({ held: 3 }))
   now_ms += 14_999
   expect([routes(seat, 'b'), seat.state()]).toEqual([false, { routes: true, host: 'pi', idle: null, held: 3, heard_ms: 14_999 }])
   now_ms += 1
@@ -70,12 +81,12 @@ test('one whose network was cut is waited for 15 s, and refused when it comes ba
 
 test('one that routes nothing says why and takes no place; one that stops its flows gives it up', () => {
   const seat = elsewhere()
-  seat.beat(key('red'), 'a', beat({ idle: 'no node of Viewshed is in its flow' }))
+  seat.beat(key('red'), 'a', wire, beat({ idle: 'no node of Viewshed is in its flow' }))
   expect(seat.state()).toMatchObject({ routes: false, host: 'pi', idle: 'no node of Viewshed is in its flow' })
-  seat.beat(key('red'), 'b', beat({ host: 'pc' }))
-  seat.beat(key('red'), 'a', beat({ idle: 'still nothing' }))
+  seat.beat(key('red'), 'b', wire, beat({ host: 'pc' }))
+  seat.beat(key('red'), 'a', wire, beat({ idle: 'still nothing' }))
   expect(seat.state()).toMatchObject({ routes: true, host: 'pc', idle: null })
-  seat.beat(key('red'), 'b', beat({ host: 'pc', idle: 'its flows are stopped' }))
+  seat.beat(key('red'), 'b', wire, beat({ host: 'pc', idle: 'its flows are stopped' }))
   expect(routes(seat, 'a')).toBe(true)
 })
 
@@ -83,10 +94,10 @@ test('the flow that it told is known until another start of Node-RED speaks', ()
   const seat = elsewhere()
   const flow = [{ id: 'n', type: 'clip.probe', wires: [['m']] }]
   expect(seat.flow()).toBeNull()
-  seat.beat(key('red'), 'a', beat({ flow }))
-  seat.beat(key('red'), 'a', beat())
+  seat.beat(key('red'), 'a', wire, beat({ flow }))
+  seat.beat(key('red'), 'a', wire, beat())
   expect(seat.flow()).toEqual(flow)
   now_ms += 20_000
-  seat.beat(key('red'), 'b', beat())
+  seat.beat(key('red'), 'b', wire, beat())
   expect(seat.flow()).toBeNull()
 })

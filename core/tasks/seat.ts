@@ -44,22 +44,24 @@ export interface SeatState {
   readonly heard_ms: number | null // ago
 }
 
+/** A connection. */
+export interface Wire { once(event: 'close', listener: () => void): void }
+
 export interface Seat {
   /** Before anything of the flows is taken or asked for. Throws Fault `flows/taken` where somebody else routes. */
-  admit(who: Principal, life: string): void
-  /** A question of it waits; call what comes back when it was answered, or with true when its connection broke: then it is gone. */
-  waits(life: string): (broken: boolean) => void
+  admit(who: Principal, life: string, wire: Wire): void
   /** Throws as `admit`, but lets in whoever routes nothing. */
-  beat(who: Principal, life: string, beat: Beat): void
+  beat(who: Principal, life: string, wire: Wire, beat: Beat): void
   state(): SeatState
   /** What is deployed there; null: not known. */
   flow(): Beat['flow'] | null
 }
 
-/** Whoever routes is heard every two seconds. */
+/** Whoever routes is heard every two seconds. One whose connections are all closed has ended, if that was not a proxy between two questions. */
 const SILENT_MS = 15_000
+const ENDED_MS = 3_000
 
-interface Holder { readonly life: string; readonly key: string; host: string | null; heard_ms: number; waiting: number }
+interface Holder { readonly life: string; readonly key: string; host: string | null; heard_ms: number; readonly wires: Set<Wire> }
 
 /**
  * @param elsewhere Where the configuration says that flows run; null: here, in core's own Node-RED.
@@ -70,29 +72,28 @@ export function openSeat({ elsewhere, clock }: { elsewhere: string | null; clock
   let last: { host: string; idle: string | null; held: number; at_ms: number } | null = null
   let flow: { life: string; entries: Beat['flow'] } | null = null
 
-  function admit({ id, name }: Principal, life: string): void {
+  const isThere = ({ heard_ms, wires }: Holder) => clock() - heard_ms < (wires.size > 0 ? SILENT_MS : ENDED_MS)
+
+  function admit({ id, name }: Principal, life: string, wire: Wire): void {
     if (elsewhere === null) {
       if (id === OWN_FLOWS) return
       throw new Fault('flows/taken', 'The appliance’s own Node-RED runs its flows. To run them here, write `flows: { elsewhere: ADDRESS }` with the address of this Node-RED into viewshed.yaml, and start the appliance again.')
     }
     if (id === OWN_FLOWS || life === '') throw new Fault('flows/taken', `The flows run at ${elsewhere}, as viewshed.yaml says.`)
-    if (holder !== null && holder.life !== life && clock() - holder.heard_ms < SILENT_MS)
+    if (holder !== null && holder.life !== life && isThere(holder))
       throw new Fault('flows/taken', `Another Node-RED runs the flows of this appliance (${holder.host ?? `with the key ${holder.key}`}). Outcomes leave by the wires of one: stop the other one, or this one.`)
-    if (holder?.life !== life) holder = { life, key: name, host: null, heard_ms: 0, waiting: 0 }
+    if (holder?.life !== life) holder = { life, key: name, host: null, heard_ms: 0, wires: new Set() }
     holder.heard_ms = clock()
+    const { wires } = holder
+    if (wires.has(wire)) return
+    wires.add(wire)
+    wire.once('close', () => void wires.delete(wire))
   }
 
   return {
     admit,
-    waits(life) {
-      const waiting = holder?.life === life ? holder : null
-      if (waiting) waiting.waiting++
-      return (broken) => {
-        if (waiting && --waiting.waiting === 0 && broken && holder === waiting) holder = null
-      }
-    },
-    beat(who, life, { host, idle, held, flow: entries }) {
-      if (idle === null || elsewhere === null) admit(who, life)
+    beat(who, life, wire, { host, idle, held, flow: entries }) {
+      if (idle === null || elsewhere === null) admit(who, life, wire)
       else if (holder?.life === life) holder = null
       if (holder !== null && holder.life !== life) return // one that routes nothing, beside one that does
       if (holder !== null) holder.host = host
@@ -101,8 +102,7 @@ export function openSeat({ elsewhere, clock }: { elsewhere: string | null; clock
       else if (flow?.life !== life) flow = null
     },
     state() {
-      const routes = holder !== null && clock() - holder.heard_ms < SILENT_MS
-      return { routes, host: last?.host ?? null, idle: last?.idle ?? null, held: last?.held ?? 0, heard_ms: last === null ? null : clock() - last.at_ms }
+      return { routes: holder !== null && isThere(holder), host: last?.host ?? null, idle: last?.idle ?? null, held: last?.held ?? 0, heard_ms: last === null ? null : clock() - last.at_ms }
     },
     flow: () => flow?.entries ?? null,
   }

@@ -49,6 +49,9 @@ const SILENT_MS = 5_000
 /** A deploy stops the flows and starts them; what is not started after this is stopped. */
 const DEPLOY_MS = 10_000
 
+/** Of this start of Node-RED. */
+const LIFE = randomUUID()
+
 const WORDS: Partial<Record<FaultCode, string>> = {
   'access/unauthenticated': 'the key is not accepted',
   'access/denied': 'the key is not one for flows',
@@ -56,7 +59,7 @@ const WORDS: Partial<Record<FaultCode, string>> = {
 }
 
 export function openLink({ address, key, red, tracked, nodes, onTrouble, onTold, onLost }: LinkParts): Link {
-  const door = { baseUrl: address, token: key, headers: { [LIFE_HEADER]: randomUUID() } }
+  const door = { baseUrl: address, token: key, headers: { [LIFE_HEADER]: LIFE } }
   const core = coreClient(door)
   const ask = caller(door)
   const closed = new AbortController()
