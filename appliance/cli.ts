@@ -11,9 +11,10 @@ const commands: Record<string, { readonly help: string; readonly run: (args: rea
   volumes: { help: '[--json] | trust NAME: where files lie, whether it is there, which host keys are believed', run: async (args) => (await import('./volumes-command.ts')).volumes(args) },
   verify: { help: '[--rate MB/s] [--volume NAME] [--older DAYS] [--report] [--json]: reads the archive again and makes good what has rotted', run: async (args) => (await import('./verify.ts')).verify(args) },
   bench: { help: '[NAME]: one JSON line for each figure', run: async (args) => (await import('./bench.ts')).bench(args) },
-  crash: { help: '[--kills N] [--minutes M] [--seed S] [--devices D] [--spacing_s S] [--flows [--items N]]: kills processes, cuts links, fills disks and turns clocks at random; compares what is left with an undisturbed run', run: async (args) => (await import('./crash.ts')).crash(args) },
+  crash: { help: '[--kills N] [--minutes M] [--seed S] [--devices D] [--spacing_s S] [--flows [--items N] [--stock]]: kills processes, cuts links, fills disks and turns clocks at random; compares what is left with an undisturbed run', run: async (args) => (await import('./crash.ts')).crash(args) },
+  palette: { help: '[FOLDER]: builds and packs node-red-contrib-viewshed, the palette for a Node-RED of your own', run: async (args) => (await import('./palette.ts')).palette(args) },
   'setup-link': { help: 'a new one-time link to set the appliance up', run: async () => (await import('./door.ts')).setupLink() },
-  keys: { help: '[add NAME [--role viewer|operator|admin] | revoke NAME]: keys for Home Assistant and scripts', run: async (args) => (await import('./keys.ts')).keys(args) },
+  keys: { help: '[add NAME [--role viewer|operator|admin|flows] | revoke NAME]: keys for Home Assistant, scripts and a Node-RED of your own', run: async (args) => (await import('./keys.ts')).keys(args) },
   'reset-password': { help: 'NAME: a one-time link with which NAME gets a new password', run: async (args) => (await import('./door.ts')).resetPassword(args[0]) },
 }
 

@@ -20,6 +20,9 @@ const File = Type.Object({
   behind_proxy: Type.Optional(Type.Boolean({ description: 'A proxy of your own stands in front and sets X-Forwarded-Proto, -Host and -For' })),
   mqtt: Type.Optional(MqttSection),
   volumes: Type.Optional(VolumesSection),
+  flows: Type.Optional(Type.Object({
+    elsewhere: Type.String({ pattern: '^https?://[^/]', description: 'an address such as http://nodered.lan:1880: the Node-RED of your own that runs the flows' }),
+  }, { additionalProperties: false })),
   plugins: Type.Optional(Type.Record(Type.String(), Type.Record(Type.String(), Type.Unknown()))),
 }, { additionalProperties: false })
 type File = Static<typeof File>
@@ -36,6 +39,7 @@ export interface Config {
   readonly volumes: Readonly<Record<string, string>> // name → absolute folder
   readonly remotes?: readonly RemoteSpec[] // volumes that are reached over the network
   readonly inbox: string
+  readonly flowsAt?: string | null // the Node-RED elsewhere that runs the flows; null: ours does
   readonly plugins: Readonly<Record<string, Record<string, unknown>>>
 }
 
@@ -62,6 +66,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     volumes: { media, ...folders, ...(archive ? { archive } : {}) },
     remotes: far,
     inbox,
+    flowsAt: file.flows?.elsewhere ?? null,
     plugins: {
       ...file.plugins,
       folder: { inboxes: [{ path: inbox }], ...folderConfig },

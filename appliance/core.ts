@@ -14,6 +14,7 @@ import { archivedCopy } from '../core/cameras/archived.ts'
 import { openCameras } from '../core/cameras/cameras.ts'
 import { openClocks } from '../core/cameras/clocks.ts'
 import { calls } from '../core/http/calls.ts'
+import { flowsElsewhere } from '../core/http/flows-elsewhere.ts'
 import { inbox } from '../core/http/inbox.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
 import { startHttp } from '../core/http/server.ts'
@@ -39,6 +40,8 @@ import { MOSTLY_NEW } from '../core/tasks/keys.ts'
 import { openOutcomes } from '../core/tasks/outcomes.ts'
 import type { OwnWork } from '../core/tasks/own.ts'
 import { boardRoutes } from '../core/tasks/port-http.ts'
+import { openSeat, OWN_FLOWS } from '../core/tasks/seat.ts'
+import { seatRoutes } from '../core/tasks/seat-http.ts'
 import { readFlow } from '../flows/install.ts'
 import { firstFlow } from '../flows/pipelines.ts'
 import type { Flows } from '../flows/process.ts'
@@ -49,10 +52,11 @@ import { doorRoutes, ownRoutes } from './own-routes.ts'
 import { openOwnWork } from './own-work.ts'
 import { openPlayable } from './playable.ts'
 import { startRetention } from './retention-clock.ts'
-import { statusOf } from './status.ts'
+import { farFlows, ownFlows, statusOf } from './status.ts'
 import { unableOf } from './unable.ts'
 import { volumeRoutes } from './volume-routes.ts'
 import { workOf } from './work-view.ts'
+import manifest from '../package.json' with { type: 'json' }
 
 export interface Core {
   readonly url: string
@@ -174,7 +178,9 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const coreSocket = join(run, 'core.sock')
   const flowsSocket = join(run, 'flows.sock')
   const watched = new Set<string>()
-  const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched, flows: () => flows?.state() ?? null })
+  const flowsAt = config.flowsAt ?? null
+  const seat = openSeat({ elsewhere: flowsAt, clock: () => performance.now() })
+  const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched, flows: () => (flowsAt === null ? ownFlows(flows?.state() ?? null) : farFlows(flowsAt, seat.state())) })
   const enter = new Map<string, string>() // one-time tickets → cookie
   const userDir = join(config.folder, 'node-red')
   const shownWork = workOf({ plugins, registry })
@@ -190,7 +196,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     },
     index: (scope) => indexes.index(scope),
     events: (scope, filter) => events.list(scope, filter),
-    work: async (scope) => shownWork(await board.counts(scope), flowOf(await readOrNull(join(userDir, 'flows.json')))),
+    work: async (scope) => shownWork(await board.counts(scope), flowsAt === null ? flowOf(await readOrNull(join(userDir, 'flows.json'))) : ((seat.flow() ?? []) as readonly FlowEntry[])),
   })
   const requests = openRequests({ acts: handlers, say: broker.say, log, registry: metrics })
   const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), devices: await devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
@@ -199,13 +205,13 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const door = await startHttp({
     port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy, handlers,
-    routers: [inbox(config.inbox), boardRoutes({ board, outcomes, events, gate: devices.gate }).routes(), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
+    routers: [inbox(config.inbox), boardRoutes({ board, outcomes, events, gate: devices.gate, seat, isIn: ({ id }) => id === OWN_FLOWS || access.keys.list().some(({ name, role }) => role === 'flows' && id === `key/${name}`) }).routes(), seatRoutes({ seat, told: async () => ({ version: manifest.version, counts: await board.counts(SCOPE), unable: unableOf(registry.stages, await devices.views(SCOPE)) }) }).routes(), ...(flowsAt === null ? [] : [flowsElsewhere(flowsAt)]), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
     media: openPlayable(volumes, (scope) => indexes.index(scope)),
     staging: { ...openUploads(volumes), admit: (scope, { task, token, volume }) => {
       if (volumes.orgOf(volume) !== scope.org || !board.within(scope, task)) throw new Fault('task/unknown', `there is no task ${task}`)
       if (!board.mayStage(scope, task, token)) throw new Fault('task/stale', `another lease has task ${task} by now, or it is complete`)
     } },
-    flows: { socketPath: flowsSocket, secret },
+    ...(flowsAt === null ? { flows: { socketPath: flowsSocket, secret } } : {}),
     tileUrl: () => config.tiles?.url ?? null,
   })
   await writeDurable(join(config.folder, 'run', 'door.json'), JSON.stringify({ socketPath: coreSocket, token: access.mint(own('person', 'cli', 'admin')) }), 0o600)

@@ -2,7 +2,7 @@
  * `npm run crash -- --kills N [--minutes M] [--seed S] [--spacing_s S] [--devices D] [--clips C]`: an appliance with devices that joined it,
  * whose processes are killed and whose links, clocks and disks fail at random while footage comes in; compared with one that
  * was left alone. Prints one JSON line; fails when documents, files, answers, tasks or deliveries differ.
- * With `--flows [--items N]` items pass a flow instead, while Node-RED and core are killed (`crash/flows.ts`).
+ * With `--flows [--items N] [--stock]` items pass a flow instead, while Node-RED and core are killed (`crash/flows.ts`).
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -57,15 +57,18 @@ export interface Campaign {
 }
 
 export async function crash(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { kills: { type: 'string', default: '30' }, spacing_s: { type: 'string', default: '3' }, devices: { type: 'string', default: '3' }, seed: { type: 'string' }, clips: { type: 'string', default: '150' }, minutes: { type: 'string' }, flows: { type: 'boolean', default: false }, items: { type: 'string', default: '200' } } })
+  const { values } = parseArgs({ args: [...args], options: { kills: { type: 'string', default: '30' }, spacing_s: { type: 'string', default: '3' }, devices: { type: 'string', default: '3' }, seed: { type: 'string' }, clips: { type: 'string', default: '150' }, minutes: { type: 'string' }, flows: { type: 'boolean', default: false }, items: { type: 'string', default: '200' }, stock: { type: 'boolean', default: false } } })
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   if (values.flows) {
-    const { flowCampaign } = await import('./crash/flows.ts')
+    const [{ flowCampaign }, { installStock }, { plugins }] = await Promise.all([import('./crash/flows.ts'), import('./crash/stock-host.ts'), import('./crash/flow-items.ts')])
+    const folder = values.stock ? await mkdtemp(join(tmpdir(), 'viewshed-stock-')) : null
+    if (folder !== null) await installStock(join(folder, 'node-red'), plugins)
     const report = await flowCampaign({
+      ...(folder === null ? {} : { stock: join(folder, 'node-red') }),
       kills: count('kills', values.kills), count: count('items', values.items), spacing_s: count('spacing_s', values.spacing_s),
       seed: values.seed === undefined ? Date.now() % 2 ** 31 : count('seed', values.seed), signal: stop.signal, say: (line) => process.stderr.write(line + '\n'),
-    })
+    }).finally(() => folder !== null && rm(folder, { recursive: true, force: true, maxRetries: 5 }))
     process.stdout.write(JSON.stringify(report) + '\n')
     return void (process.exitCode = report.differences.length === 0 ? 0 : 1)
   }

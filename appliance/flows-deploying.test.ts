@@ -136,7 +136,7 @@ describe.skipIf(!installed)(`deploying in a browser${skipped}`, { timeout: 180_0
     await d.page.locator('#red-ui-header-button-deploy').click()
     await d.page.locator('.red-ui-notification', { hasText: 'Deploy failed: The flow has 50 MB, and more than 5 MB are not taken.' }).waitFor()
     await d.shot('flows-too-large')
-    expect((await answer<Answer<'status'>>('status')).flows).toEqual({ running: true, trouble: null, held: 0 })
+    expect((await answer<Answer<'status'>>('status')).flows).toEqual({ running: true, trouble: null, held: 0, elsewhere: null })
   })
 
   const flowFile = () => join(d.userDir, 'flows.json')

@@ -1,11 +1,11 @@
 /** `viewshed keys`: what programs come in with. Asks the running appliance, by the token in its own folder. */
 import { parseArgs } from 'node:util'
-import type { KeyView } from '../core/access/keys.ts'
+import { KEY_ROLES, type KeyView } from '../core/access/keys.ts'
 import { Fault } from '../core/contract/fault.ts'
 import { askCore } from './core-request.ts'
 import { running } from './door.ts'
 
-const USAGE = 'viewshed keys [add NAME [--role viewer|operator|admin] | revoke NAME]'
+const USAGE = `viewshed keys [add NAME [--role ${KEY_ROLES.join('|')}] | revoke NAME]`
 
 export async function keys(args: readonly string[]): Promise<void> {
   const { what, name, role } = asked(args)
@@ -14,7 +14,8 @@ export async function keys(args: readonly string[]): Promise<void> {
   if (what === 'add') {
     const { key } = await askCore<{ key: string }>(core, 'POST', '/api/door/keys/add', { name, role })
     say(key)
-    process.stderr.write(`This is shown once. Over MQTT the user name is key/${name} and this the password; over HTTP it is the bearer token.\n`)
+    const use = role === 'flows' ? 'Write it into the node Viewshed appliance of your Node-RED.' : `Over MQTT the user name is key/${name} and this the password; over HTTP it is the bearer token.`
+    process.stderr.write(`This is shown once. ${use}\n`)
   } else if (what === 'revoke') {
     await askCore(core, 'POST', '/api/door/keys/revoke', { name })
     say(`${name} is revoked.`)

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { HOME } from '../core/access/scope.ts'
+import { OWN_FLOWS } from '../core/tasks/seat.ts'
 import { makePalette } from '../flows/palette.ts'
 import { firstFlow, PIPELINES } from '../flows/pipelines.ts'
 import { startFlows } from '../flows/process.ts'
@@ -20,12 +21,12 @@ const NAS = 'nas' // the name of the agent that core starts
 export async function serve(config: Config): Promise<Appliance> {
   const log = pino({ name: 'core', level: process.env.VIEWSHED_LOG ?? 'info' }, pino.destination(2))
   const core = await openCore(config, plugins, log)
-  const flows = await startFlows({
+  const flows = config.flowsAt ? null : await startFlows({
     userDir: join(config.folder, 'node-red'), credentialKeyPath: join(config.folder, 'node-red.key'),
-    socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', 'flows', 'admin'),
+    socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', OWN_FLOWS, 'flows'),
     palette: makePalette(plugins), defaultFlow: firstFlow, pipelines: PIPELINES, logger: log.child({ name: 'node-red' }),
   })
-  core.attach(flows)
+  if (flows) core.attach(flows)
   const agent = startOwnAgent({
     device: NAS, ...HOME, core: { socketPath: core.sockets.core, token: core.tokenFor('device', NAS, 'device') }, mqtt_url: core.mqttUrl,
     scratch: join(config.folder, 'scratch'), cache: { folder: join(config.folder, 'cache'), most_bytes: 0 }, mounts: core.volumes.specs.map(({ name, root }) => ({ name, root })), remotes: config.remotes ?? [], watchers: true,
@@ -36,7 +37,7 @@ export async function serve(config: Config): Promise<Appliance> {
     enterLink: core.enterLink,
     fillFolders: core.fillFolders,
     async close() {
-      await Promise.all([agent.stop(), flows.stop()])
+      await Promise.all([agent.stop(), flows?.stop()])
       await core.close()
     },
   }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import type { FlowsState } from '../flows/process.ts'
-import { flowsView } from './status.ts'
+import { ownFlows } from './status.ts'
 
 const RUNS: FlowsState = { ready: true, running: true, stopped: null, aside: null, safe: null, starts: 1, pid: 1, rss_bytes: 1, held: { total: 0, oldest: [] } }
-const trouble = (change: Partial<FlowsState>) => flowsView({ ...RUNS, ...change }).trouble
+const trouble = (change: Partial<FlowsState>) => ownFlows({ ...RUNS, ...change }).trouble
 
 test('what keeps the flow from running, or was put right by itself, is said in words that name what to do', () => {
   expect(trouble({})).toBeNull()

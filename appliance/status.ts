@@ -6,6 +6,7 @@ import type { Projector } from '../core/store/projector.ts'
 import type { Volumes } from '../core/store/volumes.ts'
 import type { OpenBoard } from '../core/tasks/board.ts'
 import type { Outcomes } from '../core/tasks/outcomes.ts'
+import type { SeatState } from '../core/tasks/seat.ts'
 import type { FlowsState } from '../flows/process.ts'
 import type { Config } from './config.ts'
 import manifest from '../package.json' with { type: 'json' }
@@ -18,7 +19,7 @@ export interface Rooms {
   readonly indexes: Indexes
   readonly volumes: Volumes
   readonly watched: ReadonlySet<string>
-  readonly flows: () => FlowsState | null // null: not started here
+  readonly flows: () => StatusView['flows']
 }
 
 export const statusOf = ({ config, board, outcomes, projector, indexes, volumes, watched, flows }: Rooms) => async (scope: Scope): Promise<StatusView> => {
@@ -30,15 +31,28 @@ export const statusOf = ({ config, board, outcomes, projector, indexes, volumes,
   const settling = looking || outcomes.unrouted() > 0 || board.unplaced() > 0 || !projector.idle() || !indexes.isCaughtUp(scope)
   return {
     version: manifest.version, box: config.name, tasks, totals: await indexes.index(scope).totals(), settling, tiles: config.tiles,
-    flows: flowsView(flows()), volumes: states, inbox: { path: config.inbox, seen: 0, busy: looking ? 'looking for files' : null },
+    flows: flows(), volumes: states, inbox: { path: config.inbox, seen: 0, busy: looking ? 'looking for files' : null },
   }
 }
 
-export function flowsView(state: FlowsState | null): StatusView['flows'] {
-  if (!state) return { running: false, trouble: null, held: 0 }
+/** @param state Null: not started. */
+export function ownFlows(state: FlowsState | null): StatusView['flows'] {
+  if (!state) return { running: false, trouble: null, held: 0, elsewhere: null }
   const kept = `The flow file could not be read; it is kept as ${state.aside}`
   const why = { stalled: 'A flow kept Node-RED from answering', crashing: 'Node-RED ended again and again', 'broken flow file': kept }
   const trouble = state.safe ? `${why[state.safe.why]}. Node-RED runs in safe mode, without flows: mend the flow in the editor and deploy it.`
     : state.stopped ?? (state.aside === null ? null : `${kept}. What was deployed before runs instead: look whether it is what you want, and deploy it.`)
-  return { running: state.running, trouble, held: state.held.total }
+  return { running: state.running, trouble, held: state.held.total, elsewhere: null }
 }
+
+/** Of flows that run in somebody's own Node-RED at `address`. */
+export function farFlows(address: string, { routes, host, idle, held, heard_ms }: SeatState): StatusView['flows'] {
+  const trouble = routes ? null
+    : heard_ms === null ? `They run in your Node-RED at ${address}, which has not been heard since the appliance started.`
+    : heard_ms > LATE_MS ? `They run in your Node-RED at ${address}, which has not been heard for ${Math.round(heard_ms / 60_000) || 'less than'} min.`
+    : idle === null ? null : `Your Node-RED at ${address} (${host}) routes nothing: ${idle}.`
+  return { running: routes, trouble, held, elsewhere: address }
+}
+
+/** A restart of Node-RED takes no longer. */
+const LATE_MS = 30_000

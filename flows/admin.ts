@@ -6,9 +6,14 @@ import type { AdminRequest, AdminResponse, FlowEntry, NodeApi } from './red.ts'
 import { restored, standing, type Pipeline } from './shipped.ts'
 import { changesOf, type Versions } from './versions.ts'
 
-export interface Rooms {
+/** What every Node-RED with the palette has. */
+export interface NodeRooms {
   again(node: string): Promise<Again | null>
   check(flow: readonly FlowEntry[]): readonly Problem[]
+}
+
+/** What only ours has. */
+export interface Rooms extends NodeRooms {
   readonly versions: Versions
   readonly pipelines: readonly Pipeline[]
   /** What is deployed. */
@@ -18,19 +23,24 @@ export interface Rooms {
 
 const hung = new WeakSet<object>()
 
-/** Hung once, whichever file of the palette comes first. */
-export function adminRoutes({ httpAdmin, auth }: NodeApi, { again, check, versions, pipelines, flow, deploy }: Rooms): void {
-  if (hung.has(httpAdmin)) return
-  hung.add(httpAdmin)
-  const [mayRead, mayWrite] = ['flows.read', 'flows.write'].map((permission) => auth.needsPermission(permission)) as [ReturnType<typeof auth.needsPermission>, ReturnType<typeof auth.needsPermission>]
-  const nameOf = ({ user }: AdminRequest) => user?.username ?? ''
-
-  httpAdmin.post('/viewshed/again/:id', mayWrite, answer(async ({ params }) => {
+export function nodeRoutes({ httpAdmin, auth }: NodeApi, { again, check }: NodeRooms): void {
+  httpAdmin.post('/viewshed/again/:id', auth.needsPermission('flows.write'), answer(async ({ params }) => {
     const what = await again(params['id']!)
     if (what === null) throw new Fault('not-found', 'This node does not run: deploy it first.')
     return { what }
   }))
-  httpAdmin.post('/viewshed/check', mayRead, answer(async ({ body }) => ({ problems: check(flowIn(body)) })))
+  httpAdmin.post('/viewshed/check', auth.needsPermission('flows.read'), answer(async ({ body }) => ({ problems: check(flowIn(body)) })))
+}
+
+/** Hung once, whichever file of the palette comes first. */
+export function adminRoutes(api: NodeApi, rooms: Rooms): void {
+  const { httpAdmin, auth } = api
+  const { versions, pipelines, flow, deploy } = rooms
+  if (hung.has(httpAdmin)) return
+  hung.add(httpAdmin)
+  nodeRoutes(api, rooms)
+  const [mayRead, mayWrite] = ['flows.read', 'flows.write'].map((permission) => auth.needsPermission(permission)) as [ReturnType<typeof auth.needsPermission>, ReturnType<typeof auth.needsPermission>]
+  const nameOf = ({ user }: AdminRequest) => user?.username ?? ''
 
   httpAdmin.get('/viewshed/versions', mayRead, answer(async () => {
     const all = await versions.list()

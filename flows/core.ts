@@ -2,7 +2,7 @@
 import type { Board, OutcomeLog, TaskView } from '../core/tasks/port.ts'
 import { caller, type CoreDoor } from '../core/tasks/caller.ts'
 import type { EventDoor } from '../core/tasks/events.ts'
-import { boardClient } from '../core/tasks/port-http.ts'
+import { boardClient } from '../core/tasks/board-client.ts'
 
 export interface Core extends Pick<Board, 'publish'>, OutcomeLog, Pick<EventDoor, 'emit'> {
   /** A quick question to a plugin, such as `archive.copies`. */
@@ -16,7 +16,7 @@ export interface Core extends Pick<Board, 'publish'>, OutcomeLog, Pick<EventDoor
 /** What became of the wish: work that was complete is done again, what was parked is tried again, the rest was on its way anyway. */
 export type Again = 'done again' | 'tried again' | 'on its way' | 'nothing to repeat'
 
-export function coreClient(where: CoreDoor): Core {
+export function coreClient(where: CoreDoor): Core & { close(): void } {
   const board = boardClient(where)
   const ask = caller(where)
   const post = <T>(path: string, body: object) => ask<T>('POST', path, JSON.stringify(body))
@@ -35,6 +35,10 @@ export function coreClient(where: CoreDoor): Core {
     async lastEvent(type) {
       const { events } = await ask<{ events: { payload: Record<string, unknown> }[] }>('GET', `/api/events?${new URLSearchParams({ type, limit: '1' })}`)
       return events[0]?.payload ?? null
+    },
+    close() {
+      board.close()
+      ask.close()
     },
   }
 }

@@ -4,7 +4,7 @@
  */
 import { FLOW_MOST_BYTES } from '../core/http/flows-limit.ts'
 
-export const editorPage = (): string => `<script type="text/javascript">\n(${page.toString()})(${FLOW_MOST_BYTES})\n</script>\n<style>${STYLE}</style>`
+export const editorPage = (own: boolean): string => `<script type="text/javascript">\n(${page.toString()})(${own}, ${FLOW_MOST_BYTES})\n</script>\n<style>${STYLE}</style>`
 
 const STYLE = `
 .viewshed-problem path { fill: #d32f2f; stroke: #fff; cursor: default; } .viewshed-problem.viewshed-warning path { fill: #ef9a00; }
@@ -39,7 +39,8 @@ declare const RED: {
   readonly user: { hasPermission(permission: string): boolean }
 }
 
-function page(most_bytes: number): void {
+/** @param own Whether this is our own Node-RED, which keeps versions and can restore what was shipped. */
+function page(own: boolean, most_bytes: number): void {
   interface Problem { readonly node: string; readonly level: 'error' | 'warning'; readonly text: string }
   interface Version { readonly id: string; readonly at_ms: number; readonly by: string; readonly changes: { readonly added: number; readonly changed: number; readonly removed: number } }
   interface Change { readonly id: string; readonly type: string; readonly name: string; readonly what: string; readonly fields: readonly { readonly name: string; readonly before: unknown; readonly after: unknown }[] }
@@ -148,8 +149,8 @@ function page(most_bytes: number): void {
   const quiet = (text: string) => $('<li class="viewshed-quiet">').text(text)
   const button = (text: string, what: () => void) => $('<button class="red-ui-button red-ui-button-small" type="button">').text(text).on('click', what)
   const problemList = part('What can be said against it', true)
-  const pipelineList = part('Pipelines')
-  const versionList = part('Versions')
+  const pipelineList = own ? part('Pipelines') : $('<ul>')
+  const versionList = own ? part('Versions') : $('<ul>')
 
   function showProblems(found: readonly Problem[]): void {
     problemList.empty()
@@ -159,7 +160,7 @@ function page(most_bytes: number): void {
   }
 
   function showPipelines(): void {
-    ask<{ pipelines: readonly Pipeline[] }>('GET', 'pipelines', ({ pipelines }) => {
+    if (own) ask<{ pipelines: readonly Pipeline[] }>('GET', 'pipelines', ({ pipelines }) => {
       pipelineList.empty()
       const file = $('<input type="file" accept=".json,application/json" style="display:none">').attr('aria-label', 'A pipeline’s file')
       pipelineList.append($('<li>').append(button('Export this tab', exportTab), button('Import a file', () => file.click()), file))
@@ -205,7 +206,7 @@ function page(most_bytes: number): void {
   }
 
   function showVersions(): void {
-    ask<{ versions: readonly Version[] }>('GET', 'versions', ({ versions }) => {
+    if (own) ask<{ versions: readonly Version[] }>('GET', 'versions', ({ versions }) => {
       versionList.empty()
       if (versions.length === 0) versionList.append(quiet('None yet: each deploy makes one.'))
       versions.forEach(({ id, at_ms, by, changes }, i) => {

@@ -57,3 +57,13 @@ test('written again, what says the same is not touched, and what no plugin has a
   expect((await stat(join(folder, 'clip.html'))).mtimeMs).toBe(1_000_000_000_000)
   expect((await stat(join(folder, 'clip.js'))).size).toBe(packageOf([node]).get('clip.js')!.length)
 })
+
+test('in somebody’s own Node-RED each node names its appliance, its file is handed to what the package runs, and nothing is shown that only ours can do', () => {
+  const elsewhere = packageOf([node], { hand: 'mine', manifest: { name: 'x' }, nodes: { viewshed: 'viewshed.js' }, files: new Map([['viewshed.js', 'here']]), elsewhere: true })
+  expect(registered(elsewhere.get('clip.html')!).get('clip.thumbs')!.defaults['viewshed']).toEqual({ value: '', type: 'viewshed', required: false })
+  expect(elsewhere.get('clip.html')).toContain('id="node-input-viewshed"')
+  expect(packageOf([node]).get('clip.html')).not.toContain('node-input-viewshed')
+  expect(elsewhere.get('clip.js')).toBe('module.exports = (RED) => mine(RED, "clip")\n')
+  expect(JSON.parse(elsewhere.get('package.json')!)).toMatchObject({ name: 'x', 'node-red': { nodes: { viewshed: 'viewshed.js', clip: 'clip.js' } } })
+  expect([elsewhere.get('editor.html')!.endsWith(packageOf([node]).get('editor.html')!.slice(-200)), /\)\(false, \d+\)/.test(elsewhere.get('editor.html')!)]).toEqual([true, true])
+})

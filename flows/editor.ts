@@ -1,42 +1,59 @@
 /** The palette as a package that Node-RED loads: for each plugin one `.js` that registers its nodes and one `.html` for the editor. */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readOrNull } from '../core/store/durable.ts'
 import { editorPage } from './editor-page.ts'
 import type { Field, Palette, PaletteNode, Port } from './palette.ts'
+
+/** Who loads the palette. */
+export interface Home {
+  /** JavaScript: the function that is handed Node-RED's API and the name of each plugin. */
+  readonly hand: string
+  readonly manifest: Readonly<Record<string, unknown>>
+  /** Further node files of the package, name → content, and whatever else lies in it. */
+  readonly nodes: Readonly<Record<string, string>>
+  readonly files: ReadonlyMap<string, string>
+  /** Somebody's own Node-RED: nodes name the appliance that they work for, and what only ours can do is not shown. */
+  readonly elsewhere: boolean
+}
+
+/** Our own Node-RED, which has what it needs in its settings. */
+const OWN: Home = { hand: 'RED.settings.viewshedPalette', manifest: { name: 'node-red-contrib-viewshed', version: '1.0.0' }, nodes: {}, files: new Map(), elsewhere: false }
 
 /**
  * Makes `directory` hold exactly the palette. A file that already says the same is not touched.
  * Nothing here needs a sync: it is made anew at every start.
  */
-export async function writePalette(directory: string, palette: Palette): Promise<void> {
-  const files = packageOf(palette)
+export async function writePalette(directory: string, palette: Palette, home: Home = OWN): Promise<void> {
+  const files = packageOf(palette, home)
   await mkdir(directory, { recursive: true })
   for (const name of await readdir(directory)) if (!files.has(name)) await rm(join(directory, name), { recursive: true })
   for (const [name, content] of files) {
     const path = join(directory, name)
-    if ((await readOrNull(path)) !== content) await writeFile(path, content)
+    if ((await readOrNull(path)) === content) continue
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, content)
   }
 }
 
 /** File name → content. */
-export function packageOf(palette: Palette): Map<string, string> {
+export function packageOf(palette: Palette, { hand, manifest, nodes, files: also, elsewhere }: Home = OWN): Map<string, string> {
   const plugins = Map.groupBy(palette, (node) => node.plugin)
-  const nodes = Object.fromEntries([...plugins.keys()].map((plugin) => [plugin, `${plugin}.js`]))
-  const files = new Map([['package.json', `${JSON.stringify({ name: 'node-red-contrib-viewshed', version: '1.0.0', type: 'commonjs', 'node-red': { version: '>=5.0.0', nodes, plugins: { 'viewshed-editor': 'editor.js' } } }, null, 2)}\n`]])
+  const own = Object.fromEntries([...plugins.keys()].map((plugin) => [plugin, `${plugin}.js`]))
+  const files = new Map([['package.json', `${JSON.stringify({ ...manifest, type: 'commonjs', 'node-red': { version: '>=5.0.0', nodes: { ...nodes, ...own }, plugins: { 'viewshed-editor': 'editor.js' } } }, null, 2)}\n`], ...also])
   files.set('editor.js', 'module.exports = () => undefined\n')
-  files.set('editor.html', editorPage())
+  files.set('editor.html', editorPage(!elsewhere))
   for (const [plugin, list] of plugins) {
-    files.set(`${plugin}.js`, `module.exports = (RED) => RED.settings.viewshedPalette(RED, ${JSON.stringify(plugin)})\n`)
-    files.set(`${plugin}.html`, htmlOf(list))
+    files.set(`${plugin}.js`, `module.exports = (RED) => ${hand}(RED, ${JSON.stringify(plugin)})\n`)
+    files.set(`${plugin}.html`, htmlOf(list, elsewhere))
   }
   return files
 }
 
-const htmlOf = (nodes: readonly PaletteNode[]): string => [
-  `<script type="text/javascript">\n(${registerAll.toString()})(${json(nodes)})\n</script>`,
+const htmlOf = (nodes: readonly PaletteNode[], elsewhere: boolean): string => [
+  `<script type="text/javascript">\n(${registerAll.toString()})(${json(nodes)}, ${elsewhere})\n</script>`,
   ...nodes.flatMap((node) => [
-    `<script type="text/html" data-template-name="${text(node.type)}">\n${formOf(node)}\n</script>`,
+    `<script type="text/html" data-template-name="${text(node.type)}">\n${formOf(node, elsewhere)}\n</script>`,
     `<script type="text/html" data-help-name="${text(node.type)}">\n${helpOf(node)}\n</script>`,
   ]),
 ].join('\n')
@@ -47,7 +64,7 @@ declare const RED: { nodes: { registerType(type: string, definition: Record<stri
 declare const $: ((selector: string) => EditorField) & { ajax(how: { url: string; type: string }): Answering }
 
 /** Runs in the editor, printed as it stands: nothing outside it is known there. */
-function registerAll(nodes: readonly PaletteNode[]): void {
+function registerAll(nodes: readonly PaletteNode[], elsewhere: boolean): void {
   for (const node of nodes) {
     const lines = (ports: readonly Port[]) => ports.map((port) => `${port.name}: ${port.type}`).join('\n')
     const fits = (field: Field) => (value: unknown) => {
@@ -70,7 +87,7 @@ function registerAll(nodes: readonly PaletteNode[]): void {
     RED.nodes.registerType(node.type, {
       category: node.category,
       color: node.color,
-      defaults: { name: { value: '' }, ...(node.type === 'flow.at' ? { since_ms: { value: 0 } } : {}), ...Object.fromEntries(node.fields.map((field) => [field.name, { value: first(field), validate: fits(field) }])) },
+      defaults: { name: { value: '' }, ...(elsewhere ? { viewshed: { value: '', type: 'viewshed', required: false } } : {}), ...(node.type === 'flow.at' ? { since_ms: { value: 0 } } : {}), ...Object.fromEntries(node.fields.map((field) => [field.name, { value: first(field), validate: fits(field) }])) },
       inputs: node.kind === 'event' ? 0 : 1,
       outputs: node.ways.length || 1,
       icon: { stage: 'font-awesome/fa-cog', event: 'font-awesome/fa-bolt', call: 'font-awesome/fa-question-circle', rule: 'font-awesome/fa-filter' }[node.kind],
@@ -107,8 +124,9 @@ function registerAll(nodes: readonly PaletteNode[]): void {
   }
 }
 
-const formOf = (node: PaletteNode): string => [
+const formOf = (node: PaletteNode, elsewhere: boolean): string => [
   '<div class="form-row"><label for="node-input-name"><i class="fa fa-tag"></i> Name</label><input type="text" id="node-input-name"></div>',
+  ...(elsewhere ? ['<div class="form-row"><label for="node-input-viewshed"><i class="fa fa-eye"></i> Appliance</label><input type="text" id="node-input-viewshed"></div>'] : []),
   ...node.fields.map((field) => `<div class="form-row"><label for="node-input-${text(field.name)}" title="${text(field.help)}">${text(field.label)}</label>${inputOf(field)}${field.help ? `<div class="form-tips" style="margin-top:4px">${text(field.help)}</div>` : ''}</div>`),
 ].join('\n')
 

@@ -38,7 +38,7 @@ export const outgoing = (seq: string, type: string, message: Record<string, unkn
  * Names one sending of an outcome. It travels inside the message, so that a message which outlived a deploy
  * still tells whose it is.
  */
-export const rootOf = (sending: number, home: Home, seq: string): string => [sending, home.org, home.site, seq].join(':')
+export const rootOf = (sending: string | number, home: Home, seq: string): string => [sending, home.org, home.site, seq].join(':')
 
 export interface Root { readonly home: Home; readonly seq: string }
 

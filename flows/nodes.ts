@@ -6,7 +6,7 @@ import type { Again, Core } from './core.ts'
 import { countText } from './counts.ts'
 import { repeated } from './message.ts'
 import type { Field, Palette, PaletteNode } from './palette.ts'
-import type { FlowEntry, Message, NodeApi, RedNode, Send } from './red.ts'
+import type { FlowEntry, Message, NodeApi, NodeStatus, RedNode, Send } from './red.ts'
 import { ruleOf } from './rule-nodes.ts'
 import { joined } from './split.ts'
 import { starterOf, type Starter } from './starters.ts'
@@ -22,6 +22,8 @@ export interface LiveNodes {
   register(api: NodeApi, plugin: string): void
   /** Shown beneath the stages of the editor. */
   count(counts: readonly StageCount[]): void
+  /** Shown beneath every node that needs the appliance, instead of all else; null: no more. */
+  say(trouble: string | null): void
   /** Now and then: clocks go on. */
   tick(): void
   /** What the node did last, once more; null: there is no such node. */
@@ -52,11 +54,12 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
   const refused = new Set<string>() // shown red until something of theirs goes well again
   const starters = new Map<string, Starter>()
   let counts = new Map<string, StageCount>()
+  let trouble: string | null = null
 
   function show(one: Live): void {
-    if (one.of.kind !== 'stage' || refused.has(one.node.id)) return
-    const status = countText(counts.get(one.of.type))
-    if (one.shown === status.text) return
+    if (one.of.kind === 'rule' || refused.has(one.node.id)) return
+    const status: NodeStatus = trouble !== null ? { fill: 'yellow', shape: 'ring', text: trouble } : one.of.kind === 'stage' ? countText(counts.get(one.of.type)) : {}
+    if (one.shown === (status.text ?? '')) return
     one.shown = status.text ?? ''
     one.node.status(status)
   }
@@ -168,6 +171,10 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
     },
     count(next) {
       counts = new Map(next.map((count) => [count.stage, count]))
+      showAll()
+    },
+    say(word) {
+      trouble = word
       showAll()
     },
     tick: start,

@@ -103,8 +103,8 @@ interface JsonSchema {
   readonly required?: readonly string[]
 }
 
-/** What Node-RED keeps for itself on every node. */
-const RESERVED = new Set(['id', 'type', 'name', 'x', 'y', 'z', 'w', 'h', 'd', 'g', 'l', 'wires', 'info', 'inputs', 'outputs', 'inputLabels', 'outputLabels', 'icon', 'users', 'credentials', 'env', 'send', 'status', 'error', 'on', 'receive', 'close'])
+/** What Node-RED keeps for itself on every node, and the appliance that a node elsewhere works for. */
+const RESERVED = new Set(['viewshed', 'id', 'type', 'name', 'x', 'y', 'z', 'w', 'h', 'd', 'g', 'l', 'wires', 'info', 'inputs', 'outputs', 'inputLabels', 'outputLabels', 'icon', 'users', 'credentials', 'env', 'send', 'status', 'error', 'on', 'receive', 'close'])
 
 function fieldsOf(stage: string, schema: JsonSchema): Field[] {
   return Object.entries(schema.properties ?? {}).map(([name, property]) => {

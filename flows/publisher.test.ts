@@ -49,3 +49,17 @@ test('while core is away it asks on, and says so once, and once more when it is 
   expect(answer).toBe('done')
   expect(said).toEqual(['away', 'back'])
 })
+
+test('whoever let go is answered nothing, neither what core did nor what it refused, and asks no more', async () => {
+  const stop = new AbortController()
+  let asked = 0
+  const answered: unknown[] = []
+  const persist = createPersist(() => undefined, stop.signal)
+  const refuse = Promise.withResolvers<never>()
+  const persisted = [persist(async () => { asked++; await new Promise((done) => setTimeout(done, 20)); return 'done' }), persist(() => refuse.promise), persist(async () => { asked++; throw new Fault('core/unreachable', 'away') })]
+  for (const one of persisted) one.then((value) => answered.push(value), (error) => answered.push(error))
+  stop.abort()
+  refuse.reject(new Fault('input/invalid', 'no'))
+  await new Promise((done) => setTimeout(done, 400))
+  expect([answered, asked]).toEqual([[], 2])
+})

@@ -59,17 +59,23 @@ export type Persist = <T>(what: () => Promise<T>) => Promise<T>
 const BACKOFF_MS = 100
 const BACKOFF_MAX_MS = 5_000
 
-/** @param onAway Called with the failure when core is away, once for each time, and with null when it is back. */
-export function createPersist(onAway: (why: unknown) => void): Persist {
+/**
+ * @param onAway Called with the failure when core is away, once for each time, and with null when it is back.
+ * @param signal Aborted: nobody waits any more, and what is under way answers nobody.
+ */
+export function createPersist(onAway: (why: unknown) => void, signal?: AbortSignal): Persist {
   let away = false
+  const toNobody = new Promise<never>(() => undefined)
   return async (what) => {
     for (let wait_ms = BACKOFF_MS; ; wait_ms = Math.min(2 * wait_ms, BACKOFF_MAX_MS)) {
       try {
         const done = await what()
+        if (signal?.aborted) return toNobody
         if (away) onAway(null)
         away = false
         return done
       } catch (error) {
+        if (signal?.aborted) return toNobody
         if (isRefusal(error)) throw error
         if (!away) onAway(error)
         away = true

@@ -11,6 +11,7 @@ export interface RedNode {
   readonly type: string
   readonly name?: string
   readonly z?: string // the tab or subflow that it lies in
+  readonly credentials?: Readonly<Record<string, string | undefined>>
   readonly _expectedDoneCount: number // input listeners that promise to call done()
   readonly outstandingTimers?: readonly unknown[] // function nodes: their setTimeouts
   readonly topics?: Readonly<Record<string, { readonly tout?: unknown }>> // trigger nodes: timers by topic
@@ -19,6 +20,7 @@ export interface RedNode {
   send: Send
   receive(message: Message): void
   error(what: unknown, message?: Message): void
+  warn(what: string): void
   status(status: NodeStatus): void
 }
 
@@ -49,11 +51,14 @@ export interface AdminResponse { status(code: number): AdminResponse; json(body:
 export interface NodeApi {
   readonly nodes: {
     createNode(node: RedNode, config: FlowEntry): void
-    registerType(type: string, constructor: (this: RedNode, config: FlowEntry) => void): void
+    registerType(type: string, constructor: (this: RedNode, config: FlowEntry) => void, options?: { readonly credentials: Readonly<Record<string, { readonly type: 'text' | 'password' }>> }): void
   }
   readonly httpAdmin: AdminRoutes
   readonly auth: { needsPermission(permission: string): Handler }
 }
+
+/** The same in a Node-RED that is not ours. */
+export interface StockApi extends NodeApi, Pick<Red, 'hooks' | 'events' | 'util'> {}
 
 export interface Red {
   init(server: Server, settings: Record<string, unknown>): void

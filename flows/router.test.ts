@@ -147,3 +147,17 @@ test('a message sent on by a stage has all that it had, and what the stage found
   red.core.complete.clear()
   expect(works).toEqual([1, 2, 1002, 1003])
 })
+
+test('a function that a deploy left alone speaks for the outcome that it had, also with a fresh object', async () => {
+  const { core } = red
+  const slow = fn('node.status({}); await new Promise((r) => setTimeout(r, 600)); return { payload: { n: msg.payload.n } }')
+  await red.deploy(tab([slow]))
+  await red.until(() => red.flows.state().running)
+  core.forget()
+  const seq = core.emit('test.came', { n: 1 })
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  await red.deploy(tab([slow, { id: 'beside', type: 'debug', wires: [] }]), 'nodes')
+  await core.settled()
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  expect(core.published.filter(({ node }) => node === 'first').map((one) => one.seq)).toEqual([seq, seq]) // once by the function that was at it, once sent again: one work
+})

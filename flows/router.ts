@@ -5,6 +5,7 @@
  * All it knows is in memory. After a crash or a deploy it begins at the oldest outcome that was not acknowledged; the same
  * message asks for the same work by the same name, so nothing doubles.
  */
+import { randomUUID } from 'node:crypto'
 import { HOME, type Scope } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import { isBroken } from '../core/store/crash.ts'
@@ -14,10 +15,10 @@ import { outgoing, portable, readRoot, rootOf, type Root } from './message.ts'
 import type { Ask, LiveNodes } from './nodes.ts'
 import type { PaletteNode } from './palette.ts'
 import type { Persist, Publisher } from './publisher.ts'
-import type { FlowEntry, Hooks, Message, RedNode } from './red.ts'
+import type { FlowEntry, Message, RedNode } from './red.ts'
 import { SETTINGS } from './rules.ts'
 import { partOf } from './split.ts'
-import { track } from './tracker.ts'
+import type { Tracker } from './tracker.ts'
 
 export type Home = Pick<Scope, 'org' | 'site'>
 
@@ -47,15 +48,17 @@ const WAIT_MS = 25_000
 
 interface Open { readonly outcome: Pick<Outcome, 'seq' | 'type' | 'node'>; readonly root: string | null; readonly since_ms: number; readonly asked: Map<string, number> }
 
-export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
+export function createRouter({ log, publisher, persist, tracked, nodes, clone }: {
   log: OutcomeLog
   publisher: Publisher
   persist: Persist
-  hooks: Hooks
+  /** Of Node-RED's hooks. @param onEnded Called with each root that has ended. */
+  tracked: (onEnded: (root: string) => void) => Tracker
   nodes: () => LiveNodes
   clone: (message: Message) => Message
 }): Router {
-  const tracker = track(hooks, { onEnded: (root) => end(readRoot(root)!.seq) })
+  const tracker = tracked((root) => end(readRoot(root)!.seq))
+  const stay = randomUUID() // begins the name of each root: a message may outlive the router that sent it
   const open = new Map<string, Open>() // by seq: sent, not ended
   const interrupted = new Set<string>() // open when a deploy came: their messages may live on in nodes that it left alone
   const ended = new Map<string, number>() // ended → page that was asked for when the log knew it; Infinity: it does not yet
@@ -97,7 +100,7 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
       if (to !== null && isDeployed(to)) return note(outcome, null)
       return outcome.kind === 'event' ? end(outcome.seq) : gone(outcome)
     }
-    const root = rootOf(++sendings, outcome.scope, outcome.seq)
+    const root = rootOf(`${stay}.${++sendings}`, outcome.scope, outcome.seq)
     note(outcome, root)
     const message = outgoing(outcome.seq, outcome.type, outcome.message)
     tracker.run(root, () => targets.forEach((node) => nodes().leave(node!.id, clone(message))))
@@ -161,6 +164,8 @@ export function createRouter({ log, publisher, persist, hooks, nodes, clone }: {
   return {
     nameOf: (message) => rootOfMessage(message)[1]?.seq ?? null,
     async ask(node, stage, options, message) {
+      const names = tracker.rootsOf(message)
+      if (names.length > 0 && !names.some((name) => name.startsWith(stay))) throw new Fault('flows/taken', 'What this message came of was given to another Node-RED meanwhile, or to this one again. It ends here.')
       if (stage.gathers) return join(node, stage, options, message)
       const { payload } = message
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) throw new Fault('input/invalid', `${stage.type} takes an object as msg.payload, and got ${payload === null ? 'null' : Array.isArray(payload) ? 'an array' : `a ${typeof payload}`}.`)

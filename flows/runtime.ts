@@ -15,6 +15,7 @@ import { createNodes, type LiveNodes } from './nodes.ts'
 import { createPersist, createPublisher } from './publisher.ts'
 import { loadRed, type NodeApi, type Red } from './red.ts'
 import { createRouter } from './router.ts'
+import { track } from './tracker.ts'
 import { openVersions } from './versions.ts'
 
 export interface Runtime {
@@ -35,7 +36,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     : { kind: 'log', level: 'warn', text: `core does not answer, waiting for it: ${String(why)}` }))
   const router = createRouter({
     log: core, publisher: createPublisher(core, persist), persist,
-    hooks: red.hooks, nodes: () => nodes, clone: red.util.cloneMessage,
+    tracked: (onEnded) => track(red.hooks, { onEnded }), nodes: () => nodes, clone: red.util.cloneMessage,
   })
   const nodes: LiveNodes = createNodes({
     palette: begin.palette, ask: router.ask, nameOf: router.nameOf, core,

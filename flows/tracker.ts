@@ -145,7 +145,7 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
     const { msg, destination } = event
     const which = living(msg)
     before.set(event, ambient.getStore())
-    ambient.enterWith(which)
+    ambient.enterWith(which.length > 0 ? which : rootsOf(msg)) // forgotten by a deploy that left this node alone: a fresh object of it still tells whose it is
     if (which.length === 0) return
     msg[ROOTS] = which
     const onTheirWay = wired.get(msg)

@@ -1,27 +1,24 @@
 /**
  * `npm run crash -- --flows --kills 300`: items pass a flow with every shape of node while Node-RED, core or both are killed and the flow
  * is deployed anew, at random moments. In the end every item has ended exactly once, and every join has fired exactly once.
+ * With `--stock` that Node-RED is none of ours: it comes from npm, with the packed palette, and has a key.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { FLOW_TOKEN_HEADER, signFlowToken } from '../../core/access/flow-token.ts'
 import { Fault } from '../../core/contract/fault.ts'
 import { HOME } from '../../core/tasks/testing/bench.ts'
-import { boardClient } from '../../core/tasks/port-http.ts'
+import { boardClient } from '../../core/tasks/board-client.ts'
 import type { StageCount } from '../../core/tasks/port.ts'
-import { makePalette } from '../../flows/palette.ts'
-import { startFlows } from '../../flows/process.ts'
-import type { FlowEntry } from '../../flows/red.ts'
-import { answerTo, expected, itemFlow, items, plugins } from './flow-items.ts'
+import { ownHost, type FlowHost } from './flow-host.ts'
+import { answerTo, expected, itemFlow, items } from './flow-items.ts'
 import { seeded } from './random.ts'
+import { applianceNode, freePort, startStock } from './stock-host.ts'
 
-const SECRET = 'between core and node-red'
 const DEVICE = 'nas'
 const CORE = fileURLToPath(new URL('./flow-core.ts', import.meta.url))
 const STAGES = Object.keys(items.stages!).map((name) => `item.${name}`)
@@ -41,20 +38,17 @@ export interface FlowReport {
   readonly seconds: number
 }
 
-export async function flowCampaign({ kills, count, spacing_s, seed, kinds = BLOWS, signal, say = () => undefined }: { kills: number; count: number; spacing_s: number; seed: number; kinds?: readonly Blow[]; signal?: AbortSignal; say?: (line: string) => void }): Promise<FlowReport> {
+/** @param stock Where `installStock` was; none: our own Node-RED. */
+export async function flowCampaign({ kills, count, spacing_s, seed, kinds = BLOWS, stock, signal, say = () => undefined }: { kills: number; count: number; spacing_s: number; seed: number; kinds?: readonly Blow[]; stock?: string; signal?: AbortSignal; say?: (line: string) => void }): Promise<FlowReport> {
   const started_ms = performance.now()
   const dir = await mkdtemp(join(tmpdir(), 'viewshed-flow-crash-'))
   const random = seeded(seed)
   const coreSocket = join(dir, 'core.sock')
-  const redSocket = join(dir, 'red.sock')
   const blows: Record<Blow, number> = { 'node-red': 0, core: 0, both: 0, deploy: 0 }
   const device = boardClient({ socketPath: coreSocket, token: `device ${DEVICE} home home` })
-  let core = await startCore(dir)
-  const quiet = () => undefined
-  const flows = await startFlows({
-    userDir: join(dir, 'user'), socketPath: redSocket, coreSocket, credentialKeyPath: join(dir, 'key'), token: 'flows flow home home', secret: SECRET,
-    palette: makePalette(plugins), defaultFlow: itemFlow(false), logger: { info: quiet, warn: quiet, error: (line) => say(`node-red: ${line}`) },
-  })
+  const port = stock === undefined ? null : await freePort()
+  let core = await startCore(dir, port)
+  const host = port === null ? await ownHost({ dir, coreSocket, say }) : await stockHost({ folder: stock!, dir, core, port, say })
   let over = false
   let computed = 0
   let completed = 0
@@ -91,8 +85,8 @@ export async function flowCampaign({ kills, count, spacing_s, seed, kinds = BLOW
   }
 
   async function strike(blow: Blow): Promise<boolean> {
-    const { pid } = flows.state()
-    if (blow === 'deploy') return deploy(redSocket, itemFlow(random.next() < 0.5))
+    const pid = host.pid()
+    if (blow === 'deploy') return host.deploy(itemFlow(random.next() < 0.5))
     if (blow !== 'core') {
       if (pid === null) return false
       process.kill(pid, 'SIGKILL')
@@ -100,7 +94,7 @@ export async function flowCampaign({ kills, count, spacing_s, seed, kinds = BLOW
     if (blow !== 'node-red') {
       core.kill('SIGKILL')
       await once(core, 'exit')
-      core = await startCore(dir)
+      core = await startCore(dir, port)
     }
     return true
   }
@@ -117,11 +111,11 @@ export async function flowCampaign({ kills, count, spacing_s, seed, kinds = BLOW
     trouble.push(...await settled())
     const { counts, gone, missing } = await look(core, 'all')
     trouble.push(...unlike(expected(count), counts), ...gone.map((line) => `gone: ${line}`), ...missing.map((line) => `missing: ${line}`))
-    if (flows.safeMode) trouble.push('Node-RED is in safe mode')
+    trouble.push(...[host.trouble()].filter((line) => line !== null))
     return { seed, items: count, blows, completed, computed, differences: trouble, seconds: Math.round((performance.now() - started_ms) / 1000) }
   } finally {
     over = true
-    await flows.stop()
+    await host.stop()
     core.kill('SIGKILL')
     device.close()
     await Promise.allSettled([emitting, working])
@@ -133,47 +127,42 @@ export async function flowCampaign({ kills, count, spacing_s, seed, kinds = BLOW
     let last = ''
     for (let calm_ms = performance.now(), moved_ms = calm_ms; ;) {
       await wait(100, undefined, { signal })
-      const { counts, unrouted } = await look(core)
+      const { counts, unrouted, held: heldThere } = await look(core)
       const now = JSON.stringify(counts.map((count) => ({ ...count, per_hour: 0 }))) // a rate sinks while nothing moves
-      const held = flows.held().total
+      const held = host.held() + heldThere
       if (now !== last) moved_ms = performance.now()
       last = now
       if (unrouted > 0 || held > 0 || counts.some(({ pending, running }) => pending + running > 0)) calm_ms = performance.now()
       if (performance.now() - calm_ms > CALM_MS) return []
-      if (performance.now() - moved_ms > STUCK_MS) return [`stuck: ${unrouted} unrouted, ${JSON.stringify(flows.held())}, ${now}`]
+      if (performance.now() - moved_ms > STUCK_MS) return [`stuck: ${unrouted} unrouted, ${held} held, ${now}`]
     }
   }
 }
 
-async function startCore(dir: string): Promise<ChildProcess> {
-  const core = fork(CORE, [dir], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+/** Started, told where its appliance is, and the flow deployed. */
+async function stockHost({ folder, dir, core, port, say }: { folder: string; dir: string; core: ChildProcess; port: number; say: (line: string) => void }): Promise<FlowHost> {
+  const told = once(core, 'message')
+  core.send('key')
+  const [key] = (await told) as [string]
+  const host = await startStock(folder, join(dir, 'user'), say)
+  const address = `http://127.0.0.1:${port}`
+  if (!(await host.deploy([applianceNode(address, key), ...itemFlow(false)]))) throw new Error('Node-RED does not take the flow')
+  return { ...host, deploy: (flow) => host.deploy([applianceNode(address), ...flow]) }
+}
+
+async function startCore(dir: string, port: number | null): Promise<ChildProcess> {
+  const core = fork(CORE, [dir, ...(port === null ? [] : [String(port)])], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   await Promise.race([once(core, 'message'), once(core, 'exit').then(() => { throw new Error('core did not start') })])
   return core
 }
 
-interface Look { readonly counts: StageCount[]; readonly unrouted: number; readonly gone: readonly string[]; readonly missing: readonly string[] }
+interface Look { readonly counts: StageCount[]; readonly unrouted: number; readonly held: number; readonly gone: readonly string[]; readonly missing: readonly string[] }
 
 async function look(core: ChildProcess, question: 'counts' | 'all' = 'counts'): Promise<Look> {
   const answer = once(core, 'message')
   core.send(question)
   const [said] = (await answer) as [Look]
   return said
-}
-
-/** Through the editor's own door; false: it is not there just now. */
-function deploy(socketPath: string, flow: readonly FlowEntry[]): Promise<boolean> {
-  return new Promise((resolve) => {
-    const sent = request({
-      socketPath, method: 'POST', path: '/flows/flows', timeout: 10_000,
-      headers: { [FLOW_TOKEN_HEADER]: signFlowToken(SECRET, { name: 'Ada', access: 'write' }, Date.now()), 'content-type': 'application/json', 'node-red-deployment-type': 'full' },
-    }, (answer) => {
-      answer.resume()
-      resolve(answer.statusCode! < 300)
-    })
-    sent.on('timeout', () => sent.destroy())
-    sent.on('error', () => resolve(false))
-    sent.end(JSON.stringify(flow))
-  })
 }
 
 function unlike(wanted: Record<string, number>, counts: readonly StageCount[]): string[] {

@@ -38,7 +38,7 @@ export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBea
   onSignOut(listener: (session: string) => void): void
   readonly keys: Omit<Keys, 'find' | 'onRevoke'>
   principalOfCookie(cookie: string): Promise<{ principal: Principal; session: string } | null>
-  /** Device: its name and bearer token. Key: `key/<name>` and the key. Browser: what `mqttOf` gave, while the session lasts. Null: refused. */
+  /** Device: its name and bearer token. Key: `key/<name>` and the key, but for one of the flows. Browser: what `mqttOf` gave, while the session lasts. Null: refused. */
   principalOfMqtt(username: string, password: string): Promise<MqttClient | null>
 }
 
@@ -171,7 +171,7 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
         return principal && mqttName(principal) === username ? { principal, session: session.id, ends_ms: null } : null
       }
       const key = keys.find(password)
-      if (key) return mqttName(key.principal) === username ? { principal: key.principal, session: key.id, ends_ms: null } : null
+      if (key) return key.principal.kind === 'key' && mqttName(key.principal) === username ? { principal: key.principal, session: key.id, ends_ms: null } : null
       const own = await minted.principalOfBearer(password)
       const found = own ? { principal: own, ends_ms: null } : await signed.find(password)
       return found && mqttName(found.principal) === username ? { ...found, session: null } : null

@@ -72,6 +72,13 @@ test('a revoked key is nobody at once and after a restart; whoever holds a socke
   expect(await access.principalOfBearer(key)).toBeNull()
 })
 
+test('a key of the flows is the flows, under no name that theirs here has, and has no business at the broker', async () => {
+  const key = await access.keys.add('flows', 'flows')
+  await restart()
+  expect(await access.principalOfBearer(key)).toEqual({ kind: 'flows', id: 'key/flows', name: 'flows', scope: { ...HOME, role: 'flows' } })
+  for (const username of ['key/flows', '@flows', '@key/flows', 'flows']) expect(await access.principalOfMqtt(username, key), username).toBeNull()
+})
+
 test('a name that is taken, unfit or unknown and a role that is none are refused and change nothing', async () => {
   await access.keys.add('ha', 'viewer')
   for (const [name, role] of [['ha', 'viewer'], ['', 'viewer'], ['Ha', 'viewer'], ['a/b', 'viewer'], ['x'.repeat(33), 'viewer'], ['b', 'device'], ['b', 'root'], ['b', '']] as const) {

@@ -9,8 +9,8 @@ import { HOME, type Principal, type Scope } from './scope.ts'
 import { entries, type AccessLog } from './store.ts'
 import { sha256 } from './tokens.ts'
 
-/** What a key may be given to do. */
-export const KEY_ROLES = ['viewer', 'operator', 'admin'] as const satisfies readonly Role[]
+/** What a key may be given to do. `flows`: to run them, in a Node-RED elsewhere; it sees and changes nothing else. */
+export const KEY_ROLES = ['viewer', 'operator', 'admin', 'flows'] as const satisfies readonly Role[]
 export type KeyRole = (typeof KEY_ROLES)[number]
 
 export interface KeyView { readonly name: string; readonly role: Role; readonly created_ms: number }
@@ -78,7 +78,8 @@ export async function openKeys(log: AccessLog, clock: () => number): Promise<Key
       // Found by its digest, so that the time of the search tells nothing of the key.
       const key = byDigest.get(digest.toString('hex'))
       if (!key || void_.has(key.digest) || !timingSafeEqual(Buffer.from(key.digest, 'hex'), digest)) return null
-      return { principal: { kind: 'key', id: key.name, name: key.name, scope: key.scope }, id: key.digest }
+      const who = key.role === 'flows' ? ({ kind: 'flows', id: `key/${key.name}` } as const) : ({ kind: 'key', id: key.name } as const)
+      return { principal: { ...who, name: key.name, scope: key.scope }, id: key.digest }
     },
     onRevoke: (listener) => void listeners.push(listener),
   }

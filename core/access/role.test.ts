@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ROLES } from '../contract/plugin.ts'
 import { holds } from './role.ts'
 
-test('each role holds those below it; a device holds only its own', () => {
+test('each role holds those below it; a device and the flows hold only their own', () => {
   const held = Object.fromEntries(ROLES.map((role) => [role, ROLES.filter((needed) => holds(role, needed))]))
   expect(held).toEqual({
     viewer: ['viewer'],
@@ -10,5 +10,6 @@ test('each role holds those below it; a device holds only its own', () => {
     reviewer: ['viewer', 'operator', 'reviewer'],
     admin: ['viewer', 'operator', 'reviewer', 'admin'],
     device: ['device'],
+    flows: ['flows'],
   })
 })

@@ -1,10 +1,10 @@
 import type { Role } from '../contract/plugin.ts'
 
-/** People's roles, each holding what those before it hold. A device is none of them: it does its own work and nothing else. */
+/** People's roles, each holding what those before it hold. A device and the flows are none of them: they do their own work and nothing else. */
 const LADDER: readonly Role[] = ['viewer', 'operator', 'reviewer', 'admin']
 
 /** Whether who has `role` may do what `needed` may do. */
 export function holds(role: Role, needed: Role): boolean {
-  if (role === 'device' || needed === 'device') return role === needed
+  if (!LADDER.includes(role) || !LADDER.includes(needed)) return role === needed
   return LADDER.indexOf(role) >= LADDER.indexOf(needed)
 }

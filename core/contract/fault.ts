@@ -58,6 +58,7 @@ export const FAULTS = {
   'notify/failed': { status: 502, retry: true }, // whoever should be told did not take it
   'command/failed': { status: 422, retry: true }, // the user's own script said no
   'flows/unavailable': { status: 503, retry: true },
+  'flows/taken': { status: 409, retry: true }, // another Node-RED routes
 } as const satisfies Record<string, { readonly status: number; readonly retry: Retry }>
 
 export type Retry = boolean | 'interrupted' | 'mended'

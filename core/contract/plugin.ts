@@ -115,7 +115,7 @@ export interface Call<Config, I extends TSchema = TSchema, O extends TSchema = T
   readonly load: () => Promise<Run<I, O, { readonly config: Config; readonly query: Query }>>
 }
 
-export const ROLES = ['viewer', 'operator', 'reviewer', 'admin', 'device'] as const
+export const ROLES = ['viewer', 'operator', 'reviewer', 'admin', 'device', 'flows'] as const
 export type Role = (typeof ROLES)[number]
 
 /** A rule by which core gathers assets, in time order, into a collection such as a drive. Pure. */

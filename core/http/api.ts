@@ -84,7 +84,12 @@ export interface StatusView {
   readonly totals: { assets: number; drives: number; plates: number; sightings: number; bytes: number; from_ms: number | null; to_ms: number | null }
   readonly settling: boolean // something is still under way: unrouted outcomes, projections or files being taken in
   readonly tiles: { readonly url: string; readonly attribution: string } | null // null: the user allows no map tiles
-  readonly flows: { readonly running: boolean; readonly trouble: string | null; readonly held: number } // held: outcomes whose messages have not ended
+  readonly flows: {
+    readonly running: boolean
+    readonly trouble: string | null
+    readonly held: number // outcomes whose messages have not ended
+    readonly elsewhere: string | null // address of the Node-RED that runs them; null: ours does, at /flows
+  }
   readonly volumes: readonly { name: string; mounted: boolean; bytes_free: number | null; bytes_total: number | null }[]
   readonly inbox: { readonly path: string; readonly seen: number; readonly busy: string | null }
 }
@@ -203,6 +208,9 @@ export const routes = {
   events: route<typeof EventsQuery, { events: readonly EventView[] }>('GET', '/api/events', 'viewer', EventsQuery),
   edit: route<typeof Edit, Record<string, never>>('POST', '/api/edits', 'reviewer', Edit),
 } as const
+
+/** What the flows ask beside their own doors: for the button that does something again. */
+export const FLOWS_MAY: ReadonlySet<keyof Routes> = new Set(['tasks', 'task', 'retry', 'rerun', 'events'])
 
 export type Routes = typeof routes
 export type Ask<R extends keyof Routes> = Static<Routes[R]['query']>

@@ -31,6 +31,7 @@ test('a call is a route: checked, within the scope of who asks, by its role', as
   expect(await ask('count', { upTo: 30 }, viewer)).toMatchObject([400, { code: 'input/invalid' }])
   expect(await ask('count', { upTo: 3 })).toMatchObject([401, { code: 'access/unauthenticated' }])
   expect(await ask('wrong', {}, viewer)).toMatchObject([403, { code: 'access/denied' }])
+  expect(await ask('wrong', {}, door.access.mint(somebody('flows')))).toMatchObject([500, { code: 'output/invalid' }]) // its node is in the palette
   expect(await ask('nothing', {}, viewer)).toMatchObject([404, { code: 'not-found' }])
 })
 

@@ -5,7 +5,7 @@ import type { AnyPlugin, Query } from '../contract/plugin.ts'
 import { checked as complete } from '../plugins/registry.ts'
 import { readJson } from './body.ts'
 import { checked } from './check.ts'
-import { demand, type DoorState } from './pass.ts'
+import { demandOrFlows, type DoorState } from './pass.ts'
 
 const PATH = /^\/api\/plugins\/([a-z][a-z0-9-]*)\/([a-zA-Z][a-zA-Z0-9]*)$/
 const BODY_BYTES = 1 << 20
@@ -21,7 +21,7 @@ export function calls({ plugins, config, reader }: Callables): Middleware<DoorSt
     const [, plugin, name] = PATH.exec(ctx.path) ?? []
     const call = plugins.find((p) => p.name === plugin)?.calls?.[name ?? '']
     if (!call || ctx.method !== 'POST') return next()
-    const who = demand(ctx.state.principal, call.role)
+    const who = demandOrFlows(ctx.state.principal, call.role)
     const input = checked(call.input, await readJson(ctx.req, BODY_BYTES))
     const { run } = await call.load()
     const output: unknown = await run(input as never, { config: config(plugin!) as never, query: reader(who.scope) })

@@ -82,7 +82,7 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
 
     upgrade(req, socket, head, { principal, session }) {
       const end = (line: string) => socket.end(`HTTP/1.1 ${line}\r\nConnection: close\r\n\r\n`)
-      if (!principal || principal.scope.role === 'device') return void end(principal ? '403 Forbidden' : '401 Unauthorized')
+      if (!principal || !holds(principal.scope.role, 'viewer')) return void end(principal ? '403 Forbidden' : '401 Unauthorized')
       const up = request(onward(req, principal))
       socket.on('error', () => up.destroy())
       up.on('error', () => end('503 Service Unavailable'))

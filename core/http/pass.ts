@@ -31,6 +31,9 @@ export function demand(principal: Principal | null, role: Role): Principal {
   return principal
 }
 
+/** The same, where the flows may as well: what their nodes need, whatever a person needs for it. */
+export const demandOrFlows = (principal: Principal | null, role: Role): Principal => (principal?.kind === 'flows' ? principal : demand(principal, role))
+
 /**
  * Whether a page of our own sent this, or no page at all. Browsers say where a write or a WebSocket comes from;
  * programs say nothing and bring no cookie of somebody else's browser.

@@ -111,6 +111,18 @@ test.each(PROMISED.filter(([, , role]) => role !== null))('%s %s below %s is 403
   expect([401, 403]).not.toContain(enough.status)
 })
 
+const FLOWS = ['GET /api/tasks', 'GET /api/tasks/t1', 'POST /api/tasks/retry', 'POST /api/tasks/rerun', 'GET /api/events']
+test('the flows may look at tasks and events and have work done again, and nothing else', async () => {
+  const open: string[] = []
+  for (const [method, path, role] of PROMISED) {
+    if (role === null) continue
+    const answer = await ask(path, { method, headers: door.bearer('flows') })
+    await answer.text()
+    if (answer.status !== 403) open.push(`${method} ${path}`)
+  }
+  expect(open).toEqual(FLOWS)
+})
+
 test('the table has no route that was not promised', async () => {
   const { paths } = (await (await ask('/api/openapi.json', { headers: door.bearer('viewer') })).json()) as { paths: Record<string, Record<string, unknown>> }
   const described = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`))

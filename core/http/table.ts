@@ -3,10 +3,10 @@ import Router from '@koa/router'
 import { STATUS_CODES } from 'node:http'
 import type { Principal } from '../access/scope.ts'
 import { Fault, FAULTS } from '../contract/fault.ts'
-import { routes, type Answer, type Ask, type Routes } from './api.ts'
+import { FLOWS_MAY, routes, type Answer, type Ask, type Routes } from './api.ts'
 import { readJson } from './body.ts'
 import { checked, fromText } from './check.ts'
-import { COOKIE, demand, type DoorContext, type DoorState } from './pass.ts'
+import { COOKIE, demand, demandOrFlows, type DoorContext, type DoorState } from './pass.ts'
 import { SESSION_TTL_MS } from '../access/sessions.ts'
 
 /** Routes that answer before anybody signed in. */
@@ -49,7 +49,7 @@ function mount(router: Router<DoorState>, name: keyof Routes, handler: Handler):
   const { method, path, role, query } = routes[name]
   const max_bytes = role === null || role === 'device' ? MAX_OPEN_BODY_BYTES : MAX_BODY_BYTES
   router.register(path, [method], async (ctx) => {
-    const who = role === null ? ctx.state.principal : demand(ctx.state.principal, role)
+    const who = role === null ? ctx.state.principal : (FLOWS_MAY.has(name) ? demandOrFlows : demand)(ctx.state.principal, role)
     const { params } = ctx as unknown as { params: Record<string, string> }
     const given = method === 'POST' ? { ...asObject(await readJson(ctx.req, max_bytes)), ...params } : fromText(query, { ...ctx.query, ...params })
     ctx.set('Cache-Control', 'no-store')
@@ -89,7 +89,7 @@ export function openapi(): object {
       operationId, parameters,
       ...(method === 'POST' ? { requestBody: { required: true, content: { 'application/json': { schema } } } } : {}),
       responses: { 200: { description: 'OK', content: { 'application/json': {} } }, ...(role === null ? {} : { 401: failures[401], 403: failures[403] }), 400: failures[400], 404: failures[404] },
-      security: role === null ? [] : [{ session: [role] }, { bearer: [role] }],
+      security: role === null ? [] : [{ session: [role] }, { bearer: FLOWS_MAY.has(operationId as keyof Routes) ? [role, 'flows'] : [role] }],
     }
   }
   return {

@@ -75,7 +75,7 @@ export async function openTestDoor({ rooms = {}, ...door }: Partial<Door> & { ro
 }
 
 export const somebody = (role: Role, id: string = role, scope: Omit<Scope, 'role'> = SITE): Principal =>
-  ({ kind: role === 'device' ? 'device' : 'person', id, name: id, scope: { ...scope, role } })
+  ({ kind: role === 'device' || role === 'flows' ? role : 'person', id, name: id, scope: { ...scope, role } })
 
 /** Becomes true, on a busy machine too. */
 export const eventually = <T>(get: () => T) => expect.poll(get, { timeout: 10_000, interval: 20 })

@@ -6,6 +6,7 @@
  * `…/camera/<camera>` and `…/flow/<topic>`, what a flow of the user's says, are core's; `…/request` is what people and keys ask of it. `homeassistant/device/<id>/config` is core's,
  * `homeassistant/status` that of a Home Assistant with a key. Nobody else's topics exist.
  */
+import { holds } from '../access/role.ts'
 import type { Principal, Scope } from '../access/scope.ts'
 
 export const DEVICE_KINDS = ['birth', 'availability', 'progress', 'state'] as const
@@ -98,7 +99,7 @@ export function mayPublish(principal: Principal, topic: string): boolean {
 }
 
 /** Whether it may ask at all; what for, its role says. */
-const mayAsk = ({ kind, scope }: Principal): boolean => (kind === 'person' || kind === 'key') && scope.role !== 'device'
+const mayAsk = ({ kind, scope }: Principal): boolean => (kind === 'person' || kind === 'key') && holds(scope.role, 'viewer')
 
 /** A last will may say only that its own device, or its own Home Assistant, is gone. */
 export const mayWill = (principal: Principal, topic: string): boolean =>

@@ -4,13 +4,23 @@ import { Fault } from '../contract/fault.ts'
 import { faultOfAnswer } from '../http/answer.ts'
 
 /** Where a core listens: a URL, or a unix socket on the same machine. */
-export interface CoreDoor { readonly token: string; readonly baseUrl?: string; readonly socketPath?: string }
+export interface CoreDoor {
+  readonly token: string
+  readonly baseUrl?: string
+  readonly socketPath?: string
+  readonly headers?: Readonly<Record<string, string>> // of every request
+}
 
 /** A body may be so large, on either side: hundreds of publications, or the track of a whole drive. */
 export const MAX_BODY_BYTES = 4 << 20
 
 /** One that has no such thing in it: as much as a message of the broker. */
 export const MAX_MESSAGE_BYTES = 256 * 1024
+
+/** So many of a kind in one request. */
+export const MAX_TOGETHER = 256
+export const MAX_CLAIMS = 256
+export const MAX_HOLDS = 2_000
 
 /** A poll waits at most so long. */
 export const MAX_WAIT_MS = 60_000
@@ -30,16 +40,17 @@ export function caller(where: CoreDoor): Caller {
   const secure = base.protocol === 'https:'
   const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
   const name = where.socketPath ?? base.origin
+  let closed = false // then a connection that breaks is no idle one
 
   const once = (method: 'GET' | 'POST', path: string, payload: string | null, isAgain: boolean) => new Promise<{ status: number; text: string }>((answer, fail) => {
     const request = (secure ? httpsRequest : httpRequest)(new URL(path, base), {
       method, agent, timeout: TIMEOUT_MS, ...(where.socketPath === undefined ? {} : { socketPath: where.socketPath }),
-      headers: { authorization: `Bearer ${where.token}`, ...(payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) },
+      headers: { ...where.headers, authorization: `Bearer ${where.token}`, ...(payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) },
     })
     const unreachable = (error: Error) => {
       // The other side closed an idle connection just as we took it: nothing was read there, so it is no second try.
       const wasIdle = request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-      if (wasIdle && !isAgain) once(method, path, payload, true).then(answer, fail)
+      if (wasIdle && !isAgain && !closed) once(method, path, payload, true).then(answer, fail)
       else fail(new Fault('core/unreachable', `Viewshed at ${name} does not answer: ${error.message}`, { cause: error }))
     }
     request.once('response', (response) => text(response).then((body) => answer({ status: response.statusCode ?? 0, text: body }), unreachable))
@@ -56,7 +67,12 @@ export function caller(where: CoreDoor): Caller {
     if (status >= 200 && status < 300 && value !== null) return value as T
     throw faultOfAnswer(status, said, `Viewshed at ${name}`)
   }
-  return Object.assign(ask, { close: () => agent.destroy() })
+  return Object.assign(ask, {
+    close() {
+      closed = true
+      agent.destroy()
+    },
+  })
 }
 
 async function text(response: IncomingMessage): Promise<string> {

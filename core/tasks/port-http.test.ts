@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { boardClient, type BoardClient } from './port-http.ts'
+import { boardClient, type BoardClient } from './board-client.ts'
 import { ELSEWHERE, HOME, inProcess, serve, type Bench } from './testing/bench.ts'
 
 let bench: Bench

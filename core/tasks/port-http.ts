@@ -1,23 +1,17 @@
 import Router from '@koa/router'
 import { Type, type Static, type TSchema } from 'typebox'
 import type { Context } from 'koa'
-import type { Principal, Scope } from '../access/scope.ts'
+import type { Principal } from '../access/scope.ts'
 import { Fault, FAULTS, isFaultCode } from '../contract/fault.ts'
-import { faultIn } from '../http/answer.ts'
 import { readJson } from '../http/body.ts'
 import type { OpenBoard } from './board.ts'
-import { caller, MAX_BODY_BYTES, MAX_MESSAGE_BYTES, MAX_WAIT_MS, type CoreDoor } from './caller.ts'
+import { MAX_BODY_BYTES, MAX_CLAIMS, MAX_HOLDS, MAX_MESSAGE_BYTES, MAX_TOGETHER, MAX_WAIT_MS } from './caller.ts'
 import type { EventDoor } from './events.ts'
 import type { DeviceGate } from './gate.ts'
-import { Completion, Publication, type Board, type Claim, type Outcome, type OutcomeLog, type Published } from './port.ts'
-import { brief } from './record.ts'
+import { Completion, Publication, type OutcomeLog } from './port.ts'
+import { LIFE_HEADER, type Seat } from './seat.ts'
 import { misfit } from './shape.ts'
-import { together } from './together.ts'
 
-/** So many of a kind in one request. */
-const MAX_TOGETHER = 256
-const MAX_CLAIMS = 256
-const MAX_HOLDS = 2_000
 const Id = Type.String({ minLength: 1, maxLength: 200 })
 const Home = Type.Object({ org: Id, site: Id })
 
@@ -43,10 +37,14 @@ export interface Routed {
   readonly events: EventDoor
   /** Without it every device may run every stage at any time. */
   readonly gate?: DeviceGate
+  /** Without it every Node-RED may route. */
+  readonly seat?: Seat
+  /** Asked when a question has waited: a key may be revoked meanwhile. */
+  readonly isIn?: (who: Principal) => boolean
 }
 
 /** Board, outcome log and events for agents and flows. Expects `ctx.state.principal`, which the session in front of it sets. */
-export function boardRoutes({ board, outcomes, events, gate }: Routed): Router {
+export function boardRoutes({ board, outcomes, events, gate, seat, isIn = () => true }: Routed): Router {
   const router = new Router({ prefix: '/api' })
   router.use(async (ctx, next) => {
     try {
@@ -62,6 +60,7 @@ export function boardRoutes({ board, outcomes, events, gate }: Routed): Router {
     router.post(path, async (ctx) => {
       const who = allowed(ctx, may)
       if (who.kind === 'device') gate?.heard(who.id)
+      if (isFlows(who)) seat?.admit(who, ctx.get(LIFE_HEADER), ctx.req.socket)
       ctx.body = await answer(who, await body(ctx, schema, most_bytes))
     })
 
@@ -80,9 +79,12 @@ export function boardRoutes({ board, outcomes, events, gate }: Routed): Router {
   }))
 
   router.get('/outcomes', async (ctx) => {
-    allowed(ctx, isFlows)
+    const who = allowed(ctx, isFlows)
+    seat?.admit(who, ctx.get(LIFE_HEADER), ctx.req.socket)
     const { after, limit, wait_ms } = ctx.query
-    ctx.body = { outcomes: await outcomes.outcomes(typeof after === 'string' && after !== '' ? after : null, number('limit', limit, 256, 1, 10_000), number('wait_ms', wait_ms, 0, 0, MAX_WAIT_MS)) }
+    const found = await outcomes.outcomes(typeof after === 'string' && after !== '' ? after : null, number('limit', limit, 256, 1, 10_000), number('wait_ms', wait_ms, 0, 0, MAX_WAIT_MS))
+    if (!isIn(who)) throw new Fault('access/unauthenticated', `The key ${who.name} was revoked`)
+    ctx.body = { outcomes: found }
   })
   post('/outcomes/ack', isFlows, Seqs, async (_, { seqs }) => {
     await outcomes.acknowledge(seqs)
@@ -139,90 +141,3 @@ function number(name: string, given: string | string[] | undefined, otherwise: n
   if (!Number.isInteger(value) || value < min || value > max) throw new Fault('input/invalid', `${name} must be a whole number from ${min} to ${max}`)
   return value
 }
-
-export interface BoardClient extends Board, OutcomeLog, EventDoor {
-  /** Drops the connections; calls under way fail with `core/unreachable`. */
-  close(): void
-}
-
-/**
- * The board of a core elsewhere. The token says who asks, so devices and scopes that are passed in say nothing there,
- * but for `publish`, which the flow runtime does for others. Calls of one turn go out in one request.
- * Throws the faults of the other side, and `core/unreachable`.
- */
-export function boardClient(where: CoreDoor): BoardClient {
-  const ask = caller(where)
-  const post = <T>(path: string, body: object) => ask<T>('POST', path, JSON.stringify(body), MAX_MESSAGE_BYTES)
-  const batched = <T>(path: string, list: string, most_bytes: number) =>
-    together<T>(async (items) => (await ask<{ answers: unknown[] }>('POST', path, `{"${list}":[${items.join(',')}]}`, most_bytes)).answers, MAX_TOGETHER, most_bytes - 100, answered<T>)
-  const publish = batched<Published[]>('/api/board/publish', 'calls', MAX_BODY_BYTES)
-  const complete = batched<'complete' | 'already'>('/api/board/complete', 'completions', MAX_BODY_BYTES)
-  const fault = batched<'counted' | 'stale'>('/api/board/fault', 'faults', MAX_MESSAGE_BYTES)
-  const release = batched<null>('/api/board/release', 'leases', MAX_MESSAGE_BYTES)
-  const claim = claiming((stages, count, holds) => post<{ claims: Claim[] }>('/api/board/claim', { stages, count, ...(holds.length > 0 ? { holds: holds.slice(0, MAX_HOLDS) } : {}) }).then(({ claims }) => claims))
-  return {
-    publish: (scope, publications) => publish({ scope: home(scope), publications }),
-    claim: (_device, _scope, stages, count, holds = []) => claim(stages, count, holds),
-    renew: async (_device, leases) => (await post<{ tokens: string[] }>('/api/board/renew', { leases })).tokens,
-    complete: (_device, completion) => complete(completion),
-    fault: (_device, id, token, report) => fault({ id, token, report: brief(report) }),
-    release: async (_device, id, token) => void (await release({ id, token })),
-    outcomes: async (after, limit, wait_ms) => {
-      const query = new URLSearchParams({ ...(after === null ? {} : { after }), limit: String(limit), wait_ms: String(Math.min(wait_ms, MAX_WAIT_MS)) })
-      return (await ask<{ outcomes: Outcome[] }>('GET', `/api/outcomes?${query}`)).outcomes
-    },
-    acknowledge: async (seqs) => void (await post('/api/outcomes/ack', { seqs })),
-    gone: async (seqs, why) => void (await post('/api/outcomes/gone', { seqs, why })),
-    emit: async (_scope, type, key, payload) => void (await post('/api/events', { type, key, payload })),
-    known: async (_scope, type, key) => (await post<{ known: boolean }>('/api/events/known', { type, key })).known,
-    close: () => ask.close(),
-  }
-}
-
-/** One of many answers: what was asked for, or the fault that was met. */
-function answered<T>(value: unknown): T {
-  const fault = faultIn(value)
-  if (fault !== null) throw new Fault(fault.code, fault.message)
-  if (value === undefined) throw new Fault('core/unreachable', 'Viewshed answered less than it was asked; is its version another one?')
-  return value as T
-}
-
-/** Claims of one turn that ask for the same become one, and share what comes. */
-function claiming(send: (stages: readonly string[], count: number, holds: readonly string[]) => Promise<readonly Claim[]>): (stages: readonly string[], count: number, holds: readonly string[]) => Promise<readonly Claim[]> {
-  type Asked = { readonly count: number; readonly resolve: (claims: readonly Claim[]) => void; readonly reject: (error: unknown) => void }
-  const waiting = new Map<string, { readonly stages: readonly string[]; readonly holds: readonly string[]; readonly asked: Asked[] }>()
-
-  const sendOne = (stages: readonly string[], holds: readonly string[], asked: readonly Asked[]) => {
-    const count = asked.reduce((sum, one) => sum + one.count, 0)
-    send(stages, count, holds).then((claims) => {
-      let from = 0
-      for (const one of asked) one.resolve(claims.slice(from, from += one.count))
-    }, (error: unknown) => {
-      for (const { reject } of asked) reject(error)
-    })
-  }
-  const sendAll = () => {
-    const all = [...waiting.values()]
-    waiting.clear()
-    for (const { stages, holds, asked } of all) {
-      for (let from = 0; from < asked.length;) {
-        let to = from
-        let count = 0
-        do count += asked[to]!.count
-        while (++to < asked.length && count + asked[to]!.count <= MAX_CLAIMS)
-        sendOne(stages, holds, asked.slice(from, to))
-        from = to
-      }
-    }
-  }
-  return (stages, count, holds) => new Promise((resolve, reject) => {
-    const key = JSON.stringify([stages, holds])
-    if (waiting.size === 0) setImmediate(sendAll)
-    const same = waiting.get(key)
-    const one = { count, resolve, reject }
-    if (same === undefined) waiting.set(key, { stages, holds, asked: [one] })
-    else same.asked.push(one)
-  })
-}
-
-const home = ({ org, site }: Pick<Scope, 'org' | 'site'>) => ({ org, site })

@@ -1,4 +1,3 @@
-import type { FaultReport } from '../contract/fault.ts'
 import { past, type Log } from '../store/log.ts'
 import type { Batch } from './batch.ts'
 import { assetPrefix, countKey, homeKey, listPrefix, nextRunKey, pendingPrefix, taskKey, type Home } from './keys.ts'
@@ -49,10 +48,6 @@ export function assetsOf({ input: { sha256, media } }: Pick<TaskRecord, 'input'>
   const ofMedia = media !== null && typeof media === 'object' && 'sha256' in media ? media.sha256 : undefined
   return [...new Set([sha256, ofMedia])].filter((digest) => typeof digest === 'string')
 }
-
-/** What is kept of a device's report: a tool that failed may have said megabytes. */
-export const brief = ({ code, message, log }: FaultReport & { readonly log?: string }): FaultReport & { readonly log?: string } =>
-  ({ code, message: message.slice(0, 2_000), ...(log === undefined ? {} : { log: log.slice(-8_192) }) })
 
 export interface Count { readonly home: Home; readonly stage: string; pending: number; complete: number; parked: number }
 

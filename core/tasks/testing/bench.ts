@@ -10,7 +10,8 @@ import { openLog, type Log } from '../../store/log.ts'
 import { openBoard, type BoardParts, type OpenBoard } from '../board.ts'
 import { openEvents, type EventDoor, type Events } from '../events.ts'
 import { openOutcomes, type Outcomes } from '../outcomes.ts'
-import { boardClient, boardRoutes, type BoardClient } from '../port-http.ts'
+import { boardClient, type BoardClient } from '../board-client.ts'
+import { boardRoutes } from '../port-http.ts'
 import type { Board, OutcomeLog } from '../port.ts'
 import { folder, type Folder } from './folder.ts'
 import { rulesOf, STAGES } from './stages.ts'
@@ -127,7 +128,7 @@ export function serve({ board, outcomes, events }: Pick<Bench, 'board' | 'outcom
   app.use(async (ctx, next) => {
     const [kind, name = '', org = '', site = ''] = (ctx.get('authorization').match(/^Bearer (.+)$/)?.[1] ?? '').split(' ')
     if (kind === 'device' || kind === 'flows' || kind === 'person') {
-      const role = kind === 'device' ? 'device' : kind === 'flows' ? 'operator' : 'viewer'
+      const role = kind === 'device' ? 'device' : kind === 'flows' ? 'flows' : 'viewer'
       ctx.state['principal'] = { kind, id: name, name, scope: { org, site, role } } satisfies Principal
     }
     await next()

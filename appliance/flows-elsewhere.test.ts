@@ -1,0 +1,92 @@
+/** An appliance whose flows run in somebody's own Node-RED, as viewshed.yaml says, and one whose own Node-RED runs them. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { pino } from 'pino'
+import { client } from '../core/http/client.ts'
+import { boardClient } from '../core/tasks/board-client.ts'
+import { LIFE_HEADER, type BeatAnswer } from '../core/tasks/seat.ts'
+import plugins from '../plugins/index.ts'
+import { readConfig } from './config.ts'
+import { openCore, type Core } from './core.ts'
+
+let dir: string
+let core: Core | null
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'viewshed-elsewhere-'))
+  core = null
+})
+afterEach(async () => {
+  await core?.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const config = async (lines: string) => {
+  await writeFile(join(dir, 'viewshed.yaml'), lines)
+  return readConfig({ VIEWSHED_CONFIG: dir, VIEWSHED_MEDIA: join(dir, 'media'), VIEWSHED_HOST: '127.0.0.1', VIEWSHED_PORT: '0', VIEWSHED_MQTT_PORT: '0' })
+}
+async function open(lines: string) {
+  const opened = core = await openCore(await config(lines), plugins, pino({ level: 'silent' }))
+  const viewer = opened.tokenFor('person', 'vera', 'viewer')
+  const key = await opened.access.keys.add('red', 'flows')
+  return {
+    key, api: client({ baseUrl: opened.url, headers: { authorization: `Bearer ${viewer}` } }),
+    ask: async (method: string, path: string, { token = key, body, life = 'one' }: { token?: string; body?: object; life?: string } = {}) => {
+      const answer = await fetch(opened.url + path, { method, redirect: 'manual', headers: { authorization: `Bearer ${token}`, [LIFE_HEADER]: life, ...(body ? { 'content-type': 'application/json' } : {}) }, ...(body ? { body: JSON.stringify(body) } : {}) })
+      const text = await answer.text()
+      return { status: answer.status, location: answer.headers.get('location'), body: (text.startsWith('{') ? JSON.parse(text) : text) as Record<string, unknown> }
+    },
+    viewer, own: opened.tokenFor('flows', 'flows', 'flows'),
+  }
+}
+
+test('flows elsewhere: a key of the flows routes, and says what is shown; the page is told where, and /flows leads there', async () => {
+  const { api, ask, viewer, own } = await open('flows: { elsewhere: "http://red.lan:1880" }')
+  expect((await api.status({})).flows).toEqual({ running: false, trouble: 'They run in your Node-RED at http://red.lan:1880, which has not been heard since the appliance started.', held: 0, elsewhere: 'http://red.lan:1880' })
+
+  const flow = [{ id: 'tab', type: 'tab' }, { id: 'a', type: 'clip.probe', z: 'tab', wires: [['b']] }, { id: 'b', type: 'switch', z: 'tab', wires: [['c']] }, { id: 'c', type: 'inference.plates', z: 'tab', wires: [[]] }]
+  const told = await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: 2, flow } })
+  expect(told.body as unknown as BeatAnswer).toMatchObject({ asks_flow: false, unable: {}, counts: expect.arrayContaining([expect.objectContaining({ stage: 'clip.probe', pending: 0 })]) })
+  expect((await api.status({})).flows).toEqual({ running: true, trouble: null, held: 2, elsewhere: 'http://red.lan:1880' })
+  expect((await api.work({})).links).toContainEqual({ from: 'clip.probe', to: 'inference.plates' })
+
+  expect((await ask('GET', '/api/outcomes')).body).toEqual({ outcomes: [] })
+  expect((await ask('GET', '/api/outcomes', { life: 'two' }))).toMatchObject({ status: 409, body: { code: 'flows/taken', message: expect.stringContaining('pi') } })
+  expect((await ask('GET', '/api/outcomes', { token: own }))).toMatchObject({ status: 409, body: { code: 'flows/taken' } })
+  expect(await ask('GET', '/flows/some/where', { token: viewer })).toMatchObject({ status: 302, location: 'http://red.lan:1880/' })
+  expect((await ask('GET', '/flows', { token: 'nobody' })).status).toBe(401)
+})
+
+test('a Node-RED that is killed gives way as soon as another one has begun', async () => {
+  const { ask, key } = await open('flows: { elsewhere: "http://red.lan:1880" }')
+  const killed = boardClient({ baseUrl: core!.url, token: key, headers: { [LIFE_HEADER]: 'killed' } })
+  await killed.acknowledge([])
+  const asking = killed.outcomes(null, 1, 60_000).catch(() => null)
+  expect((await ask('GET', '/api/outcomes')).status).toBe(409)
+  killed.close()
+  await asking
+  await expect.poll(async () => (await ask('GET', '/api/outcomes')).status, { timeout: 10_000 }).toBe(200) // silence alone would take 15 s
+})
+
+test('a key that is revoked while its question waits hears nothing of what comes then', async () => {
+  const { ask } = await open('flows: { elsewhere: "http://red.lan:1880" }')
+  const asking = ask('GET', '/api/outcomes?wait_ms=20000')
+  await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: 0 } }) // the question before it has come in
+  await core!.access.keys.revoke('red')
+  await ask('POST', '/api/events', { token: core!.tokenFor('device', 'nas', 'device'), body: { type: 'folder.refused', key: 'k', payload: { name: 'a', camera: 'Van', code: 'clip/unsupported', message: 'no' } } })
+  expect(await asking).toMatchObject({ status: 401, body: { code: 'access/unauthenticated' } })
+})
+
+test('flows here: a key of the flows is told who routes and what to write, and core’s own Node-RED routes', async () => {
+  const { api, ask, own, viewer } = await open('')
+  for (const [method, path, body] of [['GET', '/api/outcomes'], ['POST', '/api/outcomes/ack', { seqs: [] }], ['POST', '/api/board/publish', { calls: [] }], ['POST', '/api/events', { type: 'flow.at', key: 'k', payload: {} }], ['POST', '/api/flows/beat', { host: 'pi', idle: null, held: 0 }]] as const)
+    expect([path, await ask(method, path, { body })]).toMatchObject([path, { status: 409, body: { code: 'flows/taken', message: expect.stringContaining('viewshed.yaml') } }])
+  expect((await ask('GET', '/api/outcomes', { token: own })).body).toEqual({ outcomes: [] })
+  expect((await ask('POST', '/api/flows/beat', { token: viewer, body: { host: 'pi', idle: null, held: 0 } })).status).toBe(403)
+  expect((await api.status({})).flows.elsewhere).toBeNull()
+})
+
+test('an address that is none is refused with its field', async () => {
+  for (const lines of ['flows: { elsewhere: red.lan }', 'flows: { elsewhere: true }', 'flows: elsewhere', 'flows: { at: "http://red.lan" }']) await expect(config(lines)).rejects.toThrow(/flows/)
+})
