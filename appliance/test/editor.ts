@@ -28,12 +28,23 @@ export interface Desk {
   drag(from: [number, number], to: [number, number]): Promise<void>
   wire(from: string, to: string): Promise<void>
   deploy(): Promise<void>
+  /** Until the editor says so: what it says is gone after seconds, which a busy machine may not look at. `since` forgets what it said before. */
+  told(text: string, since?: () => Promise<void>): Promise<void>
   /** Kept to be looked at. */
   shot(name: string): Promise<void>
   /** The appliance ends, something happens to its files, and it begins again. */
   restart(between: () => Promise<void>): Promise<void>
   end(): Promise<void>
 }
+
+/** Notes what the editor says. */
+const LISTEN = `
+  globalThis.said = []
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) for (const added of addedNodes) if (added.parentElement?.closest('#red-ui-notifications')) said.push(added.textContent)
+  }).observe(document, { childList: true, subtree: true })
+`
+type Said = typeof globalThis & { said?: string[] }
 
 export async function desk(colorScheme: 'light' | 'dark' = 'light'): Promise<Desk> {
   const folder = await mkdtemp(join(tmpdir(), 'viewshed-editor-'))
@@ -46,6 +57,7 @@ export async function desk(colorScheme: 'light' | 'dark' = 'light'): Promise<Des
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
   const page = await (await browser.newContext({ viewport: { width: 1600, height: 900 }, colorScheme })).newPage()
   page.setDefaultTimeout(60_000)
+  await page.addInitScript({ content: LISTEN })
   page.on('dialog', (dialog) => void dialog.accept()) // leaving what was drawn and not deployed
 
   const node = (label: string) => page.locator('.red-ui-flow-node-group', { has: page.locator('.red-ui-flow-node-label', { hasText: new RegExp(`^${label}$`) }) })
@@ -66,6 +78,11 @@ export async function desk(colorScheme: 'light' | 'dark' = 'light'): Promise<Des
     await page.mouse.move(...to, { steps: 12 })
     await page.mouse.up()
   }
+  const told = async (text: string, since?: () => Promise<void>) => {
+    if (since) await page.evaluate(() => { (globalThis as Said).said!.length = 0 })
+    await since?.()
+    await page.waitForFunction((wanted) => (globalThis as Said).said!.some((said) => said.includes(wanted)), text)
+  }
   return {
     get box() { return box },
     page, inbox: config.inbox, userDir: join(config.folder, 'node-red'), node, middle, drag,
@@ -77,10 +94,8 @@ export async function desk(colorScheme: 'light' | 'dark' = 'light'): Promise<Des
       await page.waitForURL(`${box.url}/`)
     },
     wire: async (from, to) => drag(await middle(node(from).locator('.red-ui-flow-port-output')), await middle(node(to).locator('.red-ui-flow-port-input'))),
-    async deploy() {
-      await page.locator('#red-ui-header-button-deploy').click()
-      await page.getByText('Successfully deployed').waitFor()
-    },
+    deploy: () => told('Successfully deployed', () => page.locator('#red-ui-header-button-deploy').click()),
+    told,
     async shot(name) { await page.screenshot({ path: join(SCREENS, `${name}.png`) }) },
     async restart(between) {
       const port = new URL(box.url).port
