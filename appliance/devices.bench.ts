@@ -2,16 +2,16 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import mqtt, { type MqttClient } from 'mqtt'
-import type { Answer, Ask } from '../core/http/api.ts'
-import { client, type Client } from '../core/http/client.ts'
+import mqtt from 'mqtt'
+import type { Ask } from '../core/http/api.ts'
+import { client } from '../core/http/client.ts'
 import { CAPABILITY, CONDITIONS } from '../core/devices/testing.ts'
 import type { Figure } from './figure.ts'
+import { admit, ask, claim, light, type Light } from './test/light.ts'
 
 const DEVICES = 200
 const AT_ONCE = 20 // as many may wait at the door
@@ -19,12 +19,11 @@ const IDLE_MS = 10_000
 const CLAIM_EVERY_MS = 5_000 // as an agent that found nothing
 const CORE = fileURLToPath(new URL('./test/core-process.ts', import.meta.url))
 
-interface Light { readonly name: string; readonly address: string; token: string; readonly agent: Agent; mqtt?: MqttClient }
 
 export async function* bench(): AsyncGenerator<Figure> {
   const home = await mkdtemp(join(tmpdir(), 'viewshed-devices-'))
   const core = fork(CORE, [home], { execArgv: ['--disable-warning=ExperimentalWarning'] })
-  const lights: Light[] = Array.from({ length: DEVICES }, (_, i) => ({ name: `light-${i}`, address: `127.0.1.${i + 1}`, token: '', agent: new Agent({ keepAlive: true }) }))
+  const lights: Light[] = Array.from({ length: DEVICES }, (_, i) => light(`light-${i}`, `127.0.1.${i + 1}`))
   let polling: NodeJS.Timeout[] = []
   const asking = new Set<Promise<unknown>>()
   try {
@@ -73,15 +72,6 @@ export async function* bench(): AsyncGenerator<Figure> {
   }
 }
 
-/** Knocks, is accepted, fetches its token. */
-async function admit(url: string, light: Light, admin: Client): Promise<void> {
-  const { code, secret } = await ask<Answer<'join'>>(url, light, '/api/join', { name: light.name, capability: CAPABILITY } satisfies Ask<'join'>)
-  await admin.acceptDevice({ code })
-  const answer = await ask<Answer<'joinState'>>(url, light, '/api/join/state', { secret })
-  if (answer.state !== 'accepted') throw new Error(`${light.name} is ${answer.state}`)
-  light.token = answer.token
-}
-
 /** @returns How long until its hello was answered and a page was told that it is there. */
 async function arrive(url: string, mqttPort: number, light: Light, online: ReadonlyMap<string, number>): Promise<number> {
   const from_ms = performance.now()
@@ -102,21 +92,8 @@ async function arrive(url: string, mqttPort: number, light: Light, online: Reado
   return Math.max(answered_ms, online.get(light.name)!) - from_ms
 }
 
-const claim = (url: string, light: Light): Promise<unknown> => ask(url, light, '/api/board/claim', { stages: CAPABILITY.stages, count: 1 })
-
 async function processorTime(core: ChildProcess): Promise<number> {
   const answered = once(core, 'message') as Promise<[{ cpu_us: number }]>
   core.send('cpu')
   return (await answered)[0].cpu_us
-}
-
-/** From an address of its own, over a connection that it keeps. */
-function ask<T>(url: string, { address, token, agent }: Light, path: string, body: object): Promise<T> {
-  return new Promise((answer, failed) => {
-    const sent = request(url + path, { method: 'POST', agent, localAddress: address, headers: { 'content-type': 'application/json', ...(token === '' ? {} : { authorization: `Bearer ${token}` }) } }, (response) => {
-      let text = ''
-      response.setEncoding('utf8').on('data', (part: string) => (text += part)).on('error', failed).on('end', () => (response.statusCode === 200 ? answer(JSON.parse(text) as T) : failed(new Error(`${path}: ${response.statusCode} ${text}`))))
-    })
-    sent.on('error', failed).end(JSON.stringify(body))
-  })
 }

@@ -23,6 +23,7 @@ export type Victim = 'core' | 'agent' | 'stage' | 'node-red'
 export interface Stack {
   readonly home: string
   readonly url: string // in its own namespace, where it has one
+  readonly mqttPort: number // likewise
   readonly devices: readonly Device[]
   readonly disks: { readonly volume: Disk | null; readonly device: ReadonlyMap<string, Disk> } // by the device's name
   clock_s: number // of the appliance: ahead of the true time from its next start on
@@ -80,7 +81,7 @@ export async function openStack(home: string, { devices: count = 0, net: apart =
   const below = async (): Promise<Process[]> => (alive() ? descendants(core!.pid!) : [])
 
   const stack: Stack = {
-    home, url: `http://127.0.0.1:${port}`, devices, disks: { volume, device: small }, clock_s: 0, alive,
+    home, url: `http://127.0.0.1:${port}`, mqttPort, devices, disks: { volume, device: small }, clock_s: 0, alive,
     async api() {
       const { socketPath, token } = JSON.parse(await readFile(join(home, 'config', 'run', 'door.json'), 'utf8')) as { socketPath: string; token: string }
       return client({ fetch: overSocket(socketPath), headers: { authorization: `Bearer ${token}` } })
