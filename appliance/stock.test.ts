@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { freePort } from '../core/http/free-port.ts'
 import { boardClient } from '../core/tasks/board-client.ts'
 import { LIFE_HEADER } from '../core/tasks/seat.ts'
 import { HOME } from '../core/access/scope.ts'
@@ -15,7 +16,7 @@ import { readConfig } from './config.ts'
 import { openCore, type Core } from './core.ts'
 import { items } from './crash/flow-items.ts'
 import { flowCampaign } from './crash/flows.ts'
-import { applianceNode, freePort, installStock, startStock, whyNoStock, type StockHost } from './crash/stock-host.ts'
+import { applianceNode, installStock, startStock, whyNoStock, type StockHost } from './crash/stock-host.ts'
 
 const why = await whyNoStock()
 

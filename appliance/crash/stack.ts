@@ -3,10 +3,10 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, rm, readdir } from 'node:fs/promises'
 import { request } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { client, type Client } from '../../core/http/client.ts'
+import { freePort } from '../../core/http/free-port.ts'
 import { shiftedClock } from './clock.ts'
 import { openDevice, type Device } from './device.ts'
 import { openDisk, type Disk } from './disk.ts'
@@ -148,12 +148,3 @@ const overSocket = (socketPath: string): typeof fetch => (path, { method, header
   })
   ask.end(body as string | undefined)
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

@@ -5,11 +5,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { AnyPlugin } from '../../core/contract/plugin.ts'
+import { freePort } from '../../core/http/free-port.ts'
 import type { FlowEntry } from '../../flows/red.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { pack } from '../palette.ts'
@@ -90,13 +90,3 @@ export async function startStock(folder: string, userDir: string, say: (line: st
 
 /** The node in which somebody said where their appliance is. */
 export const applianceNode = (address: string, key?: string): FlowEntry => ({ id: 'appliance', type: 'viewshed', name: '', address, ...(key === undefined ? {} : { credentials: { key } }) })
-
-/** Of loopback; whoever asks takes it at once. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

@@ -8,11 +8,12 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { openAccess } from '../access/access.ts'
 import { CONDITIONS, openYard } from '../devices/testing.ts'
 import { HOME, type Scope } from '../access/scope.ts'
+import { freePort } from '../http/free-port.ts'
 import { eventually } from '../http/testing.ts'
 import { startBroker, type Asked, type Broker, type BrokerOptions } from './broker.ts'
 import { openHomeAssistant } from './home-assistant.ts'
 import { brokerFor, connectOutside } from './outside.ts'
-import { device, freePort, mosquitto, MOSQUITTO, outsideAt, remembered, STATUS, type Mosquitto, type MosquittoWish } from './testing.ts'
+import { device, mosquitto, MOSQUITTO, outsideAt, remembered, STATUS, type Mosquitto, type MosquittoWish } from './testing.ts'
 
 const SCOPE: Scope = { ...HOME, role: 'device' }
 const JOINED = ['gpu', 'laptop', 'nas']

@@ -2,7 +2,7 @@
 import { spawn, execFileSync, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect as connectTcp, createServer, type AddressInfo } from 'node:net'
+import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import { HOME, type Scope } from '../access/scope.ts'
 import type { DeviceView } from '../http/api.ts'
 import { SETTINGS } from '../devices/settings.ts'
 import { CAPABILITY } from '../devices/testing.ts'
+import { freePort } from '../http/free-port.ts'
 import { openCatalogue } from '../store/catalogue.ts'
 import { openIndexes } from '../store/index/index.ts'
 import type { Index } from '../store/port.ts'
@@ -75,14 +76,6 @@ export async function mosquitto({ persistence = false, users, acl, tls }: Mosqui
       await rm(dir, { recursive: true, force: true })
     },
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
 }
 
 const answers = (port: number) => new Promise<boolean>((known) => {

@@ -114,6 +114,7 @@ export function garageAt(now_ms: number): Garage {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ path, bytes: have.length }))
     },
     set(scene) {
+      garage.read = []
       garage.corrections = []
       const all = camerasAt(now_ms)
       garage.cameras = scene === 'none' ? [] : scene === 'away' ? all.map((one) => ({ ...one, address: null, trouble: null, fetching: [], paused_by: null })) : all
