@@ -7,11 +7,17 @@ export function openBell() {
       rung = true
       wake?.()
     },
+    /** Until it rings, so much time has passed, or the signal comes: whoever is told to stop says goodbye at once. */
     async wait(most_ms: number, signal: AbortSignal): Promise<void> {
       if (!rung && !signal.aborted)
         await new Promise<void>((done) => {
-          const timer = setTimeout(done, most_ms)
-          wake = () => { clearTimeout(timer); done() }
+          wake = () => {
+            clearTimeout(timer)
+            signal.removeEventListener('abort', wake!)
+            done()
+          }
+          const timer = setTimeout(wake, most_ms)
+          signal.addEventListener('abort', wake)
         })
       rung = false
       wake = null
