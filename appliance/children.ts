@@ -91,7 +91,7 @@ export function openChildren({ scratch, writes = [], onGroup, mark = randomUUID(
       child.end(new Fault('stage/failed', `the stage started more than ${MOST_PROCESSES} processes`))
       endFamily(child)
     }
-    for (const child of all) if (child.group && child.group.pids().length > MOST_PROCESSES) tooMany(child)
+    for (const child of all) if (child.group && (child.group.full() || child.group.pids().length > MOST_PROCESSES)) tooMany(child)
     const unbounded = [...all].filter((child) => !child.group)
     const now = population()!
     if (unbounded.length === 0 || now - counted! < LEAP) {

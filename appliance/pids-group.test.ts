@@ -31,13 +31,16 @@ const group = folder === null ? null : openPidsGroup(folder, `test-${process.pid
 test.runIf(group)('beyond its number nothing more is started in it, and it is gone when all in it have ended', async () => {
   const shell = spawn('bash', ['-c', 'read go; for i in 1 2 3 4 5 6 7 8; do sleep 30 & done 2>&1; wait'], { stdio: ['pipe', 'pipe', 'pipe'] })
   group!.take(shell.pid!)
+  expect(group!.full()).toBe(false)
   let said = ''
   for (const stream of [shell.stdout, shell.stderr]) stream.on('data', (part: Buffer) => { said += String(part) })
   shell.stdin.end('go\n')
   await vi.waitFor(() => expect(said).toMatch(/fork/i), { timeout: 20_000 })
   expect(group!.pids().length).toBe(5)
   expect(group!.remove()).toBe(false)
+  expect(group!.full()).toBe(true)
   for (const pid of group!.pids()) process.kill(pid, 'SIGKILL')
   await once(shell, 'exit')
+  expect(group!.full()).toBe(true) // also when few are left
   await vi.waitFor(() => expect(group!.remove()).toBe(true), { timeout: 10_000 })
 })

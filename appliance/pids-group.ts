@@ -11,6 +11,8 @@ export interface PidsGroup {
   take(pid: number): void
   /** Its processes; a thread is not one. */
   pids(): number[]
+  /** Whether the kernel has refused it one: seen also after those that doubled until then have ended. */
+  full(): boolean
   /** Takes it away, unless something in it is still ending. */
   remove(): boolean
 }
@@ -52,6 +54,7 @@ export function openPidsGroup(folder: string, name: string, most: number): PidsG
       }
     },
     pids: () => (read(join(own, 'cgroup.procs')) ?? '').split('\n').filter((line) => line !== '').map(Number),
+    full: () => !/^max 0$/m.test(read(join(own, 'pids.events')) ?? 'max 0'),
     remove: () => removed(own),
   }
 }
