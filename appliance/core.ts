@@ -52,6 +52,7 @@ import { doorRoutes, ownRoutes } from './own-routes.ts'
 import { openOwnWork } from './own-work.ts'
 import { openPlayable } from './playable.ts'
 import { startRetention } from './retention-clock.ts'
+import { openFlowsDesk } from './flows-desk.ts'
 import { farFlows, ownFlows, statusOf } from './status.ts'
 import { unableOf } from './unable.ts'
 import { volumeRoutes } from './volume-routes.ts'
@@ -77,7 +78,9 @@ export interface Core {
   /** An address that signs a browser in once, by the cookie of a session that the caller holds already. */
   enterLink(cookie: string): string
   /** Node-RED, once it is started: its nodes are told the counts, its state shows in the status. */
-  attach(flows: Pick<Flows, 'state' | 'count' | 'setUnable'>): void
+  attach(flows: Pick<Flows, 'state' | 'count' | 'setUnable' | 'said' | 'restart'>): void
+  /** Whether Node-RED may install palettes of others. */
+  palettesOn(): boolean
   close(): Promise<void>
 }
 
@@ -108,7 +111,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const outcomes = await openOutcomes({ log: store, clock: Date.now })
   let counting: NodeJS.Timeout | undefined
-  let flows: Pick<Flows, 'state'> | null = null
+  let flows: Pick<Flows, 'state' | 'said' | 'restart'> | null = null
   let countsChanged = true
   const changed = (kinds: readonly string[]) => broker.announce(HOME, kinds)
   let ownWork: OwnWork | null = null
@@ -183,12 +186,17 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched, flows: () => (flowsAt === null ? ownFlows(flows?.state() ?? null) : farFlows(flowsAt, seat.state())) })
   const enter = new Map<string, string>() // one-time tickets → cookie
   const userDir = join(config.folder, 'node-red')
+  const flowsDesk = openFlowsDesk({ log: store, box: config.name, userDir, elsewhere: flowsAt, flows: () => flows, clock: Date.now, note: (what) => log.info(what) })
   const shownWork = workOf({ plugins, registry })
   const handlers = makeHandlers({
     access, desk: board, catalogue, status, devices, cameras, clocks,
     retention: ({ org, site }) => {
       if (org !== HOME.org || site !== HOME.site) throw new Fault('not-found', 'Nothing is thinned here.')
       return thinning
+    },
+    flows: ({ org, site }) => {
+      if (org !== HOME.org || site !== HOME.site) throw new Fault('not-found', 'No flows run here.')
+      return flowsDesk
     },
     reviews: ({ org, site }) => {
       if (org !== HOME.org || site !== HOME.site) throw new Fault('not-found', 'Nobody is asked anything here.')
@@ -236,6 +244,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       enter.set(ticket, cookie)
       return `${door.url}/api/enter?ticket=${ticket}`
     },
+    palettesOn: flowsDesk.palettesOn,
     attach(started) {
       flows = started
       let idle = 0

@@ -15,6 +15,9 @@ export interface Begin {
   readonly palette: Palette
   readonly pipelines: readonly Pipeline[] // that were shipped, to be restored
   readonly safeMode: boolean
+  readonly enteredPath: string // of `openEntered`
+  /** Of others: may be installed, may not, or are not even loaded. */
+  readonly palettes: 'on' | 'off' | 'left out'
 }
 
 export type ToChild =

@@ -23,7 +23,7 @@ afterEach(async () => {
 })
 
 const node = (id: string, type: string, wires: readonly string[], more: Partial<FlowEntry> = {}): FlowEntry => ({ id, type, z: 'tab', x: 0, y: 0, wires: [wires], ...more })
-const fn = (id: string, func: string, wires: readonly string[]) => node(id, 'function', wires, { func, outputs: 1, initialize: '', finalize: '' })
+const fn = (id: string, func: string, wires: readonly string[], more: Partial<FlowEntry> = {}) => node(id, 'function', wires, { func, outputs: 1, initialize: '', finalize: '', ...more })
 const TAB: FlowEntry = { id: 'tab', type: 'tab', label: 'Test' }
 const CHAIN = [TAB, node('came', 'test.came', ['first']), node('first', 'test.first', ['second']), node('second', 'test.second', [], { width_px: '640' })]
 
@@ -126,10 +126,10 @@ test('an outcome whose node was removed is gone, with the reason; one whose node
 })
 
 test('a function that loops: the process is killed, begun in safe mode where the editor answers, and the mended flow drains the queue', async () => {
-  const { core, flows, ask, deploy, until } = await open([TAB, node('came', 'test.came', ['loop']), fn('loop', 'while (true) {}', ['first']), node('first', 'test.first', [])], { hang_ms: 2_500 })
+  const { core, flows, ask, deploy, until } = await open([TAB, node('came', 'test.came', ['loop']), fn('loop', 'while (true) {}', ['first'], { name: 'Count up' }), node('first', 'test.first', [])], { hang_ms: 2_500 })
   const seq = core.emit('test.came', { n: 1 })
   await until(() => flows.safeMode && flows.ready())
-  expect(flows.state()).toMatchObject({ running: false, safe: { why: 'stalled' } })
+  expect(flows.state()).toMatchObject({ running: false, safe: { why: 'stalled', last: { id: 'loop', name: 'Count up', tab: 'Test' } } })
   expect((await ask('GET', '/flows/flows')).status).toBe(200)
   expect(core.acknowledged.size).toBe(0)
   await deploy([TAB, node('came', 'test.came', ['loop']), fn('loop', 'return msg', ['first']), node('first', 'test.first', [])])
@@ -142,7 +142,8 @@ test('flows that crash it again and again end in safe mode', async () => {
   const { core, flows, until } = await open([TAB, node('came', 'test.came', ['bomb']), fn('bomb', 'Promise.reject(new Error("bomb"))', [])])
   core.emit('test.came', { n: 1 })
   await until(() => flows.safeMode && flows.ready())
-  expect(flows.state()).toMatchObject({ running: false, safe: { why: 'crashing' } })
+  expect(flows.state()).toMatchObject({ running: false, safe: { why: 'crashing', last: { id: 'bomb', name: 'function', tab: 'Test' } } })
+  expect(flows.said().map(({ text }) => text).join('\n')).toMatch(/Error: bomb/) // of the process that is gone
   await flows.restart() // a person says: once more
   expect(flows.safeMode).toBe(false)
 }, 120_000)

@@ -1,6 +1,7 @@
 /**
  * Keeps the Node-RED process: started again when it ends, killed when it stands still, begun in safe mode (editor, no flows)
- * when it stood still or crashes again and again, so that the flow that did it can be mended.
+ * when it stood still or crashes again and again, so that the flow that did it can be mended. When it does so without flows, too, palettes
+ * that somebody installed are left out.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -8,10 +9,13 @@ import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StageCount } from '../core/tasks/port.ts'
+import { takeEntered, type EnteredNode } from './entered.ts'
 import { credentialKey, installFlow } from './install.ts'
+import { installedPalettes, npmEnvironment } from './installed.ts'
 import type { FromChild, Held, ToChild } from './ipc.ts'
 import type { Palette } from './palette.ts'
 import type { FlowEntry } from './red.ts'
+import { remember, type Logger, type Said } from './said.ts'
 import type { Pipeline } from './shipped.ts'
 import { openVersions } from './versions.ts'
 
@@ -25,7 +29,8 @@ export interface FlowsOptions {
   readonly palette: Palette
   readonly defaultFlow: readonly FlowEntry[]
   readonly pipelines?: readonly Pipeline[] // that can be restored one by one
-  readonly logger: { info(what: string): void; warn(what: string): void; error(what: string): void }
+  readonly palettes?: () => boolean // whether palettes of others may be installed; asked at each start
+  readonly logger: Logger
   readonly onReady?: (state: FlowsState) => void // the editor answers; after every start
   readonly onExit?: (why: string) => void
   readonly maxHeap_mib?: number
@@ -39,7 +44,8 @@ export interface FlowsState {
   readonly running: boolean // flows are deployed and started
   readonly stopped: string | null // why they are not, where Node-RED says so: node types that nobody installed
   readonly aside: string | null // flows.json was no flow; it is kept under this name until the next deploy says what is right
-  readonly safe: { readonly since_ms: number; readonly why: 'stalled' | 'crashing' | 'broken flow file' } | null // for the banner; over with the next deploy
+  readonly safe: { readonly since_ms: number; readonly why: 'stalled' | 'crashing' | 'broken flow file'; readonly last: EnteredNode | null } | null // for the banner; over with the next deploy
+  readonly leftOut: boolean // palettes that were installed are not loaded, until `restart`
   readonly starts: number
   readonly pid: number | null
   readonly rss_bytes: number | null
@@ -57,8 +63,10 @@ export interface Flows {
   setUnable(why: Readonly<Record<string, string>>): void
   resend(seqs: readonly string[]): void
   dismiss(seqs: readonly string[]): void
-  /** Ends safe mode, too. */
-  restart(): Promise<void>
+  /** What Node-RED said, oldest first. */
+  said(): readonly Said[]
+  /** Ends safe mode, too, and tries again what was left out. @param meanwhile Done while Node-RED is down; it starts again also when that fails. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>
   stop(): Promise<void>
 }
 
@@ -74,7 +82,9 @@ const NOTHING_HELD: Held = { total: 0, oldest: [] }
 const SETPRIV = '/usr/bin/setpriv'
 
 export async function startFlows(options: FlowsOptions): Promise<Flows> {
-  const { logger, hang_ms = 10_000 } = options
+  const { hang_ms = 10_000 } = options
+  const logger = remember(options.logger, Date.now)
+  const enteredPath = `${options.socketPath}.entered`
   const key = await credentialKey(options.credentialKeyPath)
   let child: ChildProcess | null = null
   let heard_ms = 0 // of performance.now()
@@ -84,13 +94,16 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   let stopping = false
   let crashes: number[] = [] // UTC epoch, ms; within the last minute
   let again: NodeJS.Timeout | undefined
+  let turn = Promise.resolve() // of those who want it restarted
+  let foreign = 0 // palettes that were installed, at the last start
   let counts: readonly StageCount[] = []
   let unable: Readonly<Record<string, string>> = {}
-  let state: FlowsState = { ready: false, running: false, stopped: null, aside: null, safe: null, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
+  let state: FlowsState = { ready: false, running: false, stopped: null, aside: null, safe: null, leftOut: false, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
   const set = (change: Partial<FlowsState>) => { state = { ...state, ...change } }
 
   async function start(): Promise<void> {
     if (state.safe?.why !== 'broken flow file') await install()
+    foreign = (await installedPalettes(options.userDir)).length
     if (stopping) return
     const started = launch(options)
     child = started
@@ -105,6 +118,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     tell({
       kind: 'begin', userDir: options.userDir, socketPath: options.socketPath, coreSocket: options.coreSocket,
       token: options.token, secret: options.secret, credentialKey: key, palette: options.palette, pipelines: options.pipelines ?? [], safeMode: state.safe !== null,
+      enteredPath, palettes: state.leftOut ? 'left out' : options.palettes?.() ? 'on' : 'off',
     })
   }
 
@@ -114,7 +128,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     set({ aside: file.aside })
     if (file.found === 'restored') return logger.warn(`flows.json was no flow: it is kept as ${file.aside}, and what was deployed before runs`)
     logger.error(`flows.json is no flow, and no deploy before it is known: it is kept as ${file.aside}, and nothing is routed until flows are deployed`)
-    set({ safe: { since_ms: Date.now(), why: 'broken flow file' } })
+    set({ safe: { since_ms: Date.now(), why: 'broken flow file', last: null } })
   }
 
   function hear(message: FromChild): void {
@@ -147,11 +161,18 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     const now_ms = Date.now()
     // Killed from outside says nothing against the flows; out of heap is SIGABRT.
     if (!stalled && signal !== 'SIGKILL' && signal !== 'SIGTERM') crashes = [...crashes.filter((at_ms) => at_ms > now_ms - CRASHES_WITHIN_MS), now_ms]
-    if (stalled) set({ safe: { since_ms: now_ms, why: 'stalled' } })
-    else if (crashes.length >= CRASHES && !state.safe) set({ safe: { since_ms: now_ms, why: 'crashing' } })
+    const last = takeEntered(enteredPath, options.userDir)
+    const failed = stalled ? 'stalled' : crashes.length >= CRASHES ? 'crashing' : null
+    if (failed !== null && state.safe === null) {
+      set({ safe: { since_ms: now_ms, why: failed, last } })
+      crashes = []
+    } else if (failed !== null && foreign > 0 && !state.leftOut) {
+      set({ leftOut: true }) // no flow ran
+      crashes = []
+    }
     const wait_ms = Math.min(BACKOFF_MS * 2 ** crashes.length, BACKOFF_MAX_MS)
     stalled = false
-    logger.warn(`Node-RED ${why}; started again in ${wait_ms / 1000} s${state.safe ? `, in safe mode (${state.safe.why}): the editor works, no flow runs until the next deploy` : ''}`)
+    logger.warn(`Node-RED ${why}; started again in ${wait_ms / 1000} s${state.safe ? `, in safe mode (${state.safe.why}): the editor works, no flow runs until the next deploy` : ''}${state.leftOut ? '; palettes that were installed are left out' : ''}`)
     startIn(wait_ms)
   }
 
@@ -203,13 +224,22 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     },
     resend: (seqs) => tell({ kind: 'resend', seqs }),
     dismiss: (seqs) => tell({ kind: 'dismiss', seqs }),
-    async restart() {
-      stopping = true
-      await end()
-      stopping = false
-      crashes = []
-      set({ safe: null })
-      await start()
+    said: logger.lines,
+    restart(meanwhile) {
+      const mine = turn.then(async () => {
+        stopping = true
+        await end()
+        try {
+          await meanwhile?.()
+        } finally {
+          stopping = false
+          crashes = []
+          set({ safe: null, leftOut: false })
+          await start()
+        }
+      })
+      turn = mine.catch(() => undefined)
+      return mine
     },
     async stop() {
       stopping = true
@@ -220,15 +250,15 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
 }
 
 /** Secrets go over the pipe, never into arguments or environment. Where the kernel can, it kills the child with us; else the closed pipe tells it. */
-function launch({ maxHeap_mib = 256, nodePath = process.execPath, entry = fileURLToPath(new URL('./child.ts', import.meta.url)) }: FlowsOptions): ChildProcess {
+function launch({ userDir, maxHeap_mib = 256, nodePath = process.execPath, entry = fileURLToPath(new URL('./child.ts', import.meta.url)) }: FlowsOptions): ChildProcess {
   // Small new space: 28 MB less at rest, and messages are few.
   const command = [nodePath, `--max-old-space-size=${maxHeap_mib}`, '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning', entry]
   const bound = process.platform === 'linux' && existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--', ...command] : command
-  const { PATH, HOME, TZ, LANG, NODE_EXTRA_CA_CERTS, VIEWSHED_BREAK } = process.env
-  return spawn(bound[0]!, bound.slice(1), { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { PATH, HOME, TZ, LANG, NODE_EXTRA_CA_CERTS, VIEWSHED_BREAK } })
+  const { TZ, LANG, VIEWSHED_BREAK } = process.env
+  return spawn(bound[0]!, bound.slice(1), { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...npmEnvironment(userDir), TZ, LANG, VIEWSHED_BREAK } })
 }
 
-function lines(child: ChildProcess, logger: FlowsOptions['logger']): void {
+function lines(child: ChildProcess, logger: Logger): void {
   createInterface({ input: child.stdout! }).on('line', (line) => logger.info(line))
   createInterface({ input: child.stderr! }).on('line', (line) => logger.warn(line))
 }

@@ -11,6 +11,7 @@ export interface RedNode {
   readonly type: string
   readonly name?: string
   readonly z?: string // the tab or subflow that it lies in
+  readonly _alias?: string // of a node in a copy of a subflow: its id in the subflow
   readonly credentials?: Readonly<Record<string, string | undefined>>
   readonly _expectedDoneCount: number // input listeners that promise to call done()
   readonly outstandingTimers?: readonly unknown[] // function nodes: their setTimeouts

@@ -10,6 +10,7 @@ import { adminRoutes, type Rooms } from './admin.ts'
 import { checkFlow } from './check.ts'
 import type { Core } from './core.ts'
 import { writePalette } from './editor.ts'
+import { openEntered } from './entered.ts'
 import type { Begin, FromChild, ToChild } from './ipc.ts'
 import { createNodes, type LiveNodes } from './nodes.ts'
 import { createPersist, createPublisher } from './publisher.ts'
@@ -43,6 +44,9 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     emit: (type, key, payload) => persist(() => core.emit(HOME, type, key, payload)),
   })
 
+  const entered = openEntered(begin.enteredPath)
+  red.hooks.add('onReceive.viewshed-entered', ({ destination }) => entered.enter(destination.node))
+
   let deployer = ''
   let unable: Readonly<Record<string, string>> = {}
   const app = express()
@@ -67,6 +71,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
   })
   red.events.on('flows:stopping', () => {
     router.stopping()
+    entered.forget()
     say({ kind: 'flows', running: false, why: null })
   })
   red.events.on('runtime-event', ({ id, payload }) => {
@@ -100,6 +105,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
       await red.stop()
       server.close()
       server.closeAllConnections()
+      entered.close()
     },
   }
 }
@@ -135,7 +141,7 @@ function settingsOf({ begin, paletteDir, nodes, rooms, say, onDeploy }: Settings
     runtimeState: { enabled: true, ui: true },
     diagnostics: { enabled: true, ui: true },
     telemetry: { enabled: false, updateNotification: false },
-    externalModules: { autoInstall: false, palette: { allowInstall: false, allowUpdate: false, allowUpload: false }, modules: { allowInstall: false } },
+    externalModules: { autoInstall: false, palette: PALETTES[begin.palettes], modules: { allowInstall: false } },
     functionExternalModules: false,
     functionGlobalContext: {},
     exportGlobalContextKeys: false,
@@ -171,6 +177,13 @@ function settingsOf({ begin, paletteDir, nodes, rooms, say, onDeploy }: Settings
     },
   }
 }
+
+const NONE = { allowInstall: false, allowUpdate: false, allowUpload: false }
+const PALETTES = {
+  on: { allowInstall: true, allowUpdate: true, allowUpload: true },
+  off: NONE,
+  'left out': { ...NONE, allowList: [], denyList: ['*'] }, // ours is none of those: it is a folder, not a package
+} as const satisfies Record<Begin['palettes'], object>
 
 /** Node-RED's level of what somebody did. */
 const AUDIT = 98

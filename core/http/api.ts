@@ -14,6 +14,7 @@ import { Mode, Settings } from '../devices/settings.ts'
 import type { RetentionView } from '../retention/desk.ts'
 import type { RunNote } from '../retention/journal.ts'
 import type { AssetView, DriveView, PlateHit, SightingHit } from '../store/port.ts'
+import type { FlowsView } from '../tasks/flows-desk.ts'
 import type { StageCount, TaskView } from '../tasks/port.ts'
 
 const Empty = Type.Object({})
@@ -69,6 +70,8 @@ const RetentionQuery = Type.Object({ reason: Type.Optional(Type.String({ maxLeng
 const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
 /** Without ids: everything that is in the trash. */
 const Undo = Type.Object({ ids: Type.Optional(Type.Array(Type.String({ maxLength: 40 }), { maxItems: 10_000 })) })
+const SetPalettes = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
+const RemovePalette = Type.Object({ name: Type.String({ minLength: 1, maxLength: 214 }) })
 const Decide = Type.Object({ id: Type.String({ maxLength: 100 }), way: Type.Union([Type.Literal('yes'), Type.Literal('no')]), note: Type.Optional(Type.String({ maxLength: 2_000 })) })
 const Edit = Type.Object({ target: Type.String(), set: Type.Record(Type.String(), Type.Unknown()) })
 
@@ -89,6 +92,7 @@ export interface StatusView {
     readonly trouble: string | null
     readonly held: number // outcomes whose messages have not ended
     readonly elsewhere: string | null // address of the Node-RED that runs them; null: ours does, at /flows
+    readonly last: { readonly id: string; readonly name: string; readonly tab: string } | null // node that a message entered last before a flow stood still or crashed; over with the next deploy
   }
   readonly volumes: readonly { name: string; mounted: boolean; bytes_free: number | null; bytes_total: number | null }[]
   readonly inbox: { readonly path: string; readonly seen: number; readonly busy: string | null }
@@ -205,6 +209,10 @@ export const routes = {
   runRetention: route<typeof Empty, RunNote>('POST', '/api/retention/run', 'admin', Empty),
   undoRetention: route<typeof Undo, { back: number; refused: readonly { name: string; why: string }[] }>('POST', '/api/retention/undo', 'operator', Undo),
   setRetention: route<typeof SetRetention, Record<string, never>>('POST', '/api/retention/settings', 'admin', SetRetention),
+  flows: route<typeof Empty, FlowsView>('GET', '/api/flows', 'admin', Empty),
+  restartFlows: route<typeof Empty, Record<string, never>>('POST', '/api/flows/restart', 'admin', Empty),
+  setPalettes: route<typeof SetPalettes, Record<string, never>>('POST', '/api/flows/palettes', 'admin', SetPalettes),
+  removePalette: route<typeof RemovePalette, Record<string, never>>('POST', '/api/flows/palettes/remove', 'admin', RemovePalette),
   events: route<typeof EventsQuery, { events: readonly EventView[] }>('GET', '/api/events', 'viewer', EventsQuery),
   edit: route<typeof Edit, Record<string, never>>('POST', '/api/edits', 'reviewer', Edit),
 } as const

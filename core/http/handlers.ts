@@ -8,6 +8,7 @@ import type { Clocks } from '../cameras/clocks.ts'
 import type { Devices } from '../devices/devices.ts'
 import type { RetentionDesk } from '../retention/desk.ts'
 import type { Bounds, Catalogue, Index, Period } from '../store/port.ts'
+import type { FlowsDesk } from '../tasks/flows-desk.ts'
 import type { OwnWork } from '../tasks/own.ts'
 import type { BoardDesk } from '../tasks/port.ts'
 import type { Answer, EventView, ReviewView, SessionView, StatusView } from './api.ts'
@@ -25,6 +26,7 @@ export interface Rooms {
   readonly cameras: Omit<Cameras, 'close'>
   readonly clocks: Omit<Clocks, 'catalogue'>
   readonly retention: (scope: Scope) => RetentionDesk
+  readonly flows: (scope: Scope) => FlowsDesk
   readonly status: (scope: Scope) => Promise<StatusView>
   readonly work: (scope: Scope) => Promise<Answer<'work'>>
   /** What people are asked, and what they say. */
@@ -34,7 +36,7 @@ export interface Rooms {
 const LIMIT = 100
 const NEAR_LIMIT = 20
 
-export function makeHandlers({ access, index, desk, catalogue, events, devices, cameras, clocks, retention, status, work, reviews }: Rooms): Handlers {
+export function makeHandlers({ access, index, desk, catalogue, events, devices, cameras, clocks, retention, flows, status, work, reviews }: Rooms): Handlers {
   const come = (signedIn: SignedIn, visit: Visit): SessionView => {
     visit.setCookie(signedIn.cookie)
     return sessionView(access, signedIn.principal, signedIn.session)
@@ -124,6 +126,10 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
     runRetention: (_ask, who) => retention(who.scope).run(who.name),
     undoRetention: ({ ids }, who) => retention(who.scope).undo(ids ?? null, who.name),
     setRetention: ({ on, name }, who) => done(retention(who.scope).set(on, name, who.name)),
+    flows: (_ask, who) => flows(who.scope).view(),
+    restartFlows: (_ask, who) => done(flows(who.scope).restart(who.name)),
+    setPalettes: ({ on, name }, who) => done(flows(who.scope).setPalettes(on, name, who.name)),
+    removePalette: ({ name }, who) => done(flows(who.scope).removePalette(name, who.name)),
     events: async ({ type, after, limit = LIMIT }, who) => ({ events: await events(who.scope, { type, after, limit }) }),
     edit: async ({ target, set }, who) => {
       await catalogue.edit(who.scope, who.name, target, set)

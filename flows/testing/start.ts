@@ -37,6 +37,7 @@ export interface Bench {
   /** Deploys in full through the editor's own door. */
   deploy(flow: readonly FlowEntry[], type?: 'full' | 'nodes' | 'flows'): Promise<void>
   ask(method: string, path: string, options?: { body?: unknown; token?: string | null; headers?: Record<string, string> }): Promise<{ status: number; text: string }>
+  send(method: string, path: string, body: Buffer, type: string): Promise<{ status: number; text: string }>
   /** Until the process says so. */
   until(what: () => boolean): Promise<void>
   close(): Promise<void>
@@ -59,17 +60,20 @@ export async function bench(flow: readonly FlowEntry[], options: Partial<FlowsOp
     while (!what()) await new Promise((resolve) => setTimeout(resolve, 20))
   }
 
-  const ask: Bench['ask'] = (method, path, { body, token = tokenOf('write'), headers = {} } = {}) => new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, headers: { ...(token === null ? {} : { [FLOW_TOKEN_HEADER]: token }), 'content-type': 'application/json', ...headers } }, (answer) => {
+  const send = (method: string, path: string, body: string | Buffer | undefined, headers: Record<string, string>) => new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const sent = request({ socketPath, method, path, headers }, (answer) => {
       let text = ''
       answer.setEncoding('utf8').on('data', (part: string) => { text += part }).on('end', () => resolve({ status: answer.statusCode!, text }))
     })
     sent.on('error', reject)
-    sent.end(body === undefined ? undefined : JSON.stringify(body))
+    sent.end(body)
   })
+  const ask: Bench['ask'] = (method, path, { body, token = tokenOf('write'), headers = {} } = {}) =>
+    send(method, path, body === undefined ? undefined : JSON.stringify(body), { ...(token === null ? {} : { [FLOW_TOKEN_HEADER]: token }), 'content-type': 'application/json', ...headers })
 
   return {
     core, flows, log, until, ask, socketPath,
+    send: (method, path, body, type) => send(method, path, body, { [FLOW_TOKEN_HEADER]: tokenOf('write'), 'content-type': type }),
     async deploy(next, type = 'full') {
       const { status, text } = await ask('POST', '/flows/flows', { body: next, headers: { 'node-red-deployment-type': type } })
       if (status >= 300) throw new Error(`${status} ${text}`)

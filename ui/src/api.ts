@@ -47,6 +47,10 @@ const WIRE = {
   runRetention: 'POST /api/retention/run',
   undoRetention: 'POST /api/retention/undo',
   setRetention: 'POST /api/retention/settings',
+  flows: 'GET /api/flows',
+  restartFlows: 'POST /api/flows/restart',
+  setPalettes: 'POST /api/flows/palettes',
+  removePalette: 'POST /api/flows/palettes/remove',
   events: 'GET /api/events',
   edit: 'POST /api/edits',
 } as const satisfies Record<Exclude<keyof Routes, 'join' | 'joinState' | 'hello' | 'goodbye' | 'renewToken' | 'sayCameras' | 'clipArchived'>, string> // those are an agent's

@@ -13,6 +13,7 @@ import { ROLES, type Role } from '../../core/contract/plugin.ts'
 import { routes, type Answer, type Ask, type Routes, type StatusView } from '../../core/http/api.ts'
 import type { PlateHit } from '../../core/store/port.ts'
 import { garageAt, type Garage } from './cameras.ts'
+import { engineAt, type Engine } from './engine.ts'
 import { yardAt, type Yard } from './devices.ts'
 import { clipMp4, cropJpeg, filmstripJpeg, frameJpeg } from './pictures.ts'
 import { shelfAt, type Shelf } from './shelf.ts'
@@ -31,6 +32,7 @@ export interface Fixture {
   readonly yard: Yard
   readonly shelf: Shelf
   readonly garage: Garage
+  readonly engine: Engine
   /** `refuse`: what these routes answer instead, 409. */
   state: { signedIn: boolean; setupNeeded: boolean; empty: boolean; down: boolean; role: Role; refuse: Record<string, { code: string; message: string }> }
   /** Says over MQTT how far a task is, and that something changed. */
@@ -46,6 +48,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
   const yard = yardAt(now_ms, world)
   const shelf = shelfAt(now_ms, world, BOX)
   const garage = garageAt(now_ms)
+  const engine = engineAt(now_ms, BOX)
   const state: Fixture['state'] = { signedIn: true, setupNeeded: false, empty: false, down: false, role: 'admin', refuse: {} }
   const asked: Fixture['asked'] = []
   const pictures = new Map<string, Promise<Buffer>>()
@@ -132,6 +135,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     ...yard.answers,
     ...shelf.answers,
     ...garage.answers,
+    ...engine.answers,
     reviews: () => ({ reviews: state.empty ? [] : reviews }),
     review: ({ id }) => {
       reviews = reviews.filter((review) => review.id !== id)
@@ -162,7 +166,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     for (const [stage] of STAGES) for (const [key, n] of Object.entries(countsOf(stage))) tasks[key as keyof typeof tasks] += n
     const times = world.views.map((view) => view.asset.start_ms!)
     return {
-      version: '0.1.0', box: BOX, tasks, settling: false, flows: { running: true, trouble: null, held: 0, elsewhere: null }, tiles: null, inbox: { path: '/media/inbox', seen: state.empty ? 0 : world.views.length, busy: null },
+      version: '0.1.0', box: BOX, tasks, settling: false, flows: engine.status(), tiles: null, inbox: { path: '/media/inbox', seen: state.empty ? 0 : world.views.length, busy: null },
       totals: state.empty ? { assets: 0, drives: 0, plates: 0, sightings: 0, bytes: 0, from_ms: null, to_ms: null } : { assets: world.views.length, drives: world.drives.length, plates: plateHits(world).length, sightings: world.hits.length, bytes: world.views.reduce((sum, view) => sum + view.asset.media.bytes, 0), from_ms: Math.min(...times), to_ms: Math.max(...times) + 60_000 },
       volumes: shelf.volumes(),
     }
@@ -188,7 +192,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
 
   await new Promise<void>((done) => server.listen(port, '127.0.0.1', done))
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, world, yard, shelf, garage, asked, state,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, world, yard, shelf, garage, engine, asked, state,
     progress: (task, stage, done, what) => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/gpu-pc/progress', payload: Buffer.from(JSON.stringify({ task, stage, done, what })) }, () => undefined),
     changed: () => broker.publish({ cmd: 'publish', qos: 0, dup: false, retain: false, topic: 'viewshed/bridge/home/home/changed', payload: Buffer.from('{"kinds":["asset"]}') }, () => undefined),
     close: async () => {

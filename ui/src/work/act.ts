@@ -2,7 +2,6 @@
 import type { Ask } from '../../../core/http/api.ts'
 import { ask, Trouble } from '../api.ts'
 import { live } from '../live.svelte.ts'
-import { session } from '../session.svelte.ts'
 import { many } from '../words.ts'
 
 export type Act = 'retry' | 'cancel' | 'rerun'
@@ -29,5 +28,3 @@ export async function act(what: Act, which: Ask<Act>): Promise<string> {
     return error.message
   }
 }
-
-export const mayAct = (): boolean => ['operator', 'reviewer', 'admin'].includes(session.view?.role ?? '')

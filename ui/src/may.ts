@@ -1,4 +1,4 @@
-import { session } from '../session.svelte.ts'
+import { session } from './session.svelte.ts'
 
 const LADDER: readonly string[] = ['viewer', 'operator', 'reviewer', 'admin']
 

@@ -1,0 +1,126 @@
+/** The settings: Node-RED as administrators see and steer it. Pictures stay in `.viewshed/screens/`. */
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { installed, LOOKS, plain, skipped, visit, type Visit } from './chromium.ts'
+
+describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000 }, () => {
+  let v: Visit
+  beforeAll(async () => { v = await visit('settings') }, 240_000)
+  afterAll(async () => { await v?.end() })
+  beforeEach(() => {
+    v.box.engine.set('runs')
+    v.mend()
+  })
+  const region = (page: Page, name: string) => page.getByRole('region', { name, exact: true })
+  const said = (page: Page) => region(page, 'What Node-RED says').getByRole('listitem')
+
+  for (const [size, theme] of LOOKS) {
+    test(`${size}, ${theme}: every state fits its width and complains of nothing`, async () => {
+      const page = await v.open(await v.context(size, theme), '/settings')
+      const look = v.look(page, size, theme)
+      await look('settings', '/settings', '#said li', true)
+      await look('settings-letting', '/settings', '#said li', false, async () => { await page.getByRole('button', { name: 'Let them be installed…' }).click(); await page.getByRole('dialog').waitFor() })
+      for (const [scene, ready] of [['let', '#said li'], ['stalled', '.stuck'], ['left out', '.stuck']] as const) {
+        v.box.engine.set(scene)
+        await look(`settings-${scene.replace(' ', '-')}`, '/settings', ready, true)
+      }
+      await look('settings-remove', '/settings', '#said li', false, async () => { await page.getByRole('button', { name: /^Remove @flowfuse/ }).click(); await page.getByRole('dialog').waitFor() })
+      v.box.engine.set('stalled')
+      await look('work-stalled', '/work', '.stuck', false)
+      v.box.engine.set('starts')
+      await look('settings-starts', '/settings', '#said .empty', true)
+      v.box.engine.set('elsewhere')
+      await look('settings-elsewhere', '/settings', '.facts', true)
+      v.box.engine.set('runs')
+      v.box.state.role = 'viewer'
+      await look('settings-viewer', '/settings', '.facts', true)
+      v.box.state.role = 'admin'
+      v.box.state.refuse = { flows: { code: 'log/failed', message: 'The log does not answer.' } }
+      await look('settings-error', '/settings', '.page .empty', true)
+      expect(v.complaints).toEqual([])
+    }, 600_000)
+  }
+
+  test('palettes of others may be installed once an administrator typed the name of the box under what it means, and no longer when one says so', async () => {
+    const page = await v.desk('/settings')
+    const palettes = region(page, 'Palettes of others')
+    await palettes.getByText(/none can be installed/).waitFor()
+    await palettes.getByRole('button', { name: 'Let them be installed…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Let palettes of others be installed?' })
+    await dialog.getByText('delete every recording').waitFor()
+    const button = dialog.getByRole('button', { name: 'Let them be installed' })
+    const field = dialog.getByLabel(/the name of this box/)
+    await field.fill('another')
+    await field.press('Enter')
+    expect([await button.isDisabled(), v.asked('setPalettes')]).toEqual([true, []])
+    await field.fill('viewshed')
+    await field.press('Enter')
+    await dialog.waitFor({ state: 'detached' })
+    await palettes.getByText(/^Since today \d\d:\d\d, by anna\./).waitFor()
+    await palettes.getByText('None is installed.').waitFor()
+    await palettes.getByRole('button', { name: 'Switch off' }).click()
+    await palettes.getByText(/none can be installed/).waitFor()
+    expect(v.asked('setPalettes')).toEqual([{ on: true, name: 'viewshed' }, { on: false }])
+  })
+
+  test('a palette is removed after it was asked once more; what npm has against it is said, and the palette is there still', async () => {
+    v.box.engine.set('let')
+    const page = await v.desk('/settings')
+    const palettes = region(page, 'Palettes of others')
+    await palettes.getByRole('button', { name: 'Remove node-red-contrib-sun-position' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep it' }).click()
+    expect(v.asked('removePalette')).toEqual([])
+    await palettes.getByRole('button', { name: 'Remove node-red-contrib-sun-position' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove it' }).click()
+    await expect.poll(() => palettes.getByRole('listitem').count()).toBe(1)
+    await palettes.getByRole('button', { name: 'Remove @flowfuse/node-red-dashboard' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove it' }).click()
+    await page.getByRole('dialog').getByText(/npm error code ENOSPC/).waitFor()
+    await page.keyboard.press('Escape')
+    await expect.poll(() => page.getByText(/ENOSPC/).count()).toBe(0)
+    expect(await palettes.getByRole('listitem').count()).toBe(1)
+  })
+
+  test('what Node-RED says comes by itself; the newest is in sight, unless somebody reads further up; warnings can be had alone', async () => {
+    for (let i = 0; i < 60; i++) v.box.engine.says('info', `news ${i}`)
+    const page = await v.desk('/settings')
+    const list = page.locator('#said ol')
+    await expect.poll(() => said(page).last().innerText()).toContain('news 59')
+    const fromEnd = () => list.evaluate((one) => one.scrollHeight - one.scrollTop - one.clientHeight)
+    expect(await fromEnd()).toBeLessThan(2)
+    v.box.engine.says('info', 'the newest')
+    v.box.changed()
+    await said(page).getByText('the newest', { exact: true }).waitFor()
+    expect(await fromEnd()).toBeLessThan(2)
+    await list.evaluate((one) => { one.scrollTop = 0 })
+    v.box.engine.says('warn', 'newer still')
+    v.box.changed()
+    await said(page).getByText('newer still').waitFor()
+    expect(await list.evaluate((one) => one.scrollTop)).toBe(0)
+    await page.getByRole('radio', { name: 'Warnings' }).click()
+    expect(await said(page).allInnerTexts()).toEqual([expect.stringContaining('E-mail me'), expect.stringContaining('TypeError'), expect.stringContaining('newer still')])
+  })
+
+  test('a flow that stood still is named where it is missed, with the way to its node and to what was said; starting again ends it', async () => {
+    v.box.engine.set('stalled')
+    const page = await v.desk('/work')
+    const stuck = page.locator('.stuck')
+    expect(plain(await stuck.innerText())).toContain('The last node that a message entered was Count up on “Drive”. What was done waits for it and is not lost: 12 results.')
+    expect(await stuck.getByRole('link', { name: 'Count up' }).getAttribute('href')).toBe('/flows#node/count')
+    await stuck.getByRole('link', { name: 'What Node-RED says' }).click()
+    await said(page).getByText(/stood still for 10 s/).waitFor()
+    await region(page, 'The flow').getByRole('button', { name: 'Start again' }).click()
+    await page.locator('.stuck').waitFor({ state: 'detached' })
+    expect(v.asked('restartFlows')).toEqual([{}])
+  })
+
+  test('who is no administrator sees where flows are wired and nothing of what Node-RED says; the box is not even asked', async () => {
+    v.box.state.role = 'reviewer'
+    const page = await v.open(await v.context('desk', 'light'), '/settings')
+    const before = v.asked('flows').length
+    await region(page, 'The flow').getByText(/is wired in Node-RED/).waitFor()
+    await page.waitForTimeout(500)
+    expect([await page.locator('#said').count(), await region(page, 'Palettes of others').count(), v.asked('flows').length]).toEqual([0, 0, before])
+    await page.close()
+  })
+})
