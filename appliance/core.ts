@@ -79,6 +79,8 @@ export interface Core {
   enterLink(cookie: string): string
   /** Node-RED, once it is started: its nodes are told the counts, its state shows in the status. */
   attach(flows: Pick<Flows, 'state' | 'count' | 'setUnable' | 'said' | 'restart'>): void
+  /** Node-RED runs, or does not, for another reason. */
+  flowsChanged(): void
   /** Whether Node-RED may install palettes of others. */
   palettesOn(): boolean
   close(): Promise<void>
@@ -245,6 +247,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       return `${door.url}/api/enter?ticket=${ticket}`
     },
     palettesOn: flowsDesk.palettesOn,
+    flowsChanged: () => changed(['flows']),
     attach(started) {
       flows = started
       let idle = 0

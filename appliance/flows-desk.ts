@@ -42,9 +42,10 @@ export function openFlowsDesk({ log, box, userDir, elsewhere, flows, clock, note
         lines: started?.said() ?? [],
       }
     },
-    restart(by) {
+    async restart(by) {
+      const started = ours()
       note(`${by} had Node-RED started again`)
-      return ours().restart()
+      await started.restart()
     },
     async setPalettes(on, name, by) {
       const started = ours()
@@ -53,9 +54,10 @@ export function openFlowsDesk({ log, box, userDir, elsewhere, flows, clock, note
       note(`${by} switched the installing of palettes ${on ? 'on' : 'off'}`)
       await started.restart()
     },
-    removePalette(name, by) {
+    async removePalette(name, by) {
+      const started = ours()
       note(`${by} removes the palette ${name}`)
-      return ours().restart(() => removePalette(userDir, name))
+      await started.restart(() => removePalette(userDir, name))
     },
   }
 }

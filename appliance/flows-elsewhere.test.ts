@@ -37,19 +37,22 @@ async function open(lines: string) {
       const text = await answer.text()
       return { status: answer.status, location: answer.headers.get('location'), body: (text.startsWith('{') ? JSON.parse(text) : text) as Record<string, unknown> }
     },
-    viewer, own: opened.tokenFor('flows', 'flows', 'flows'),
+    viewer, admin: opened.tokenFor('person', 'ann', 'admin'), own: opened.tokenFor('flows', 'flows', 'flows'),
   }
 }
 
 test('flows elsewhere: a key of the flows routes, and says what is shown; the page is told where, and /flows leads there', async () => {
-  const { api, ask, viewer, own } = await open('flows: { elsewhere: "http://red.lan:1880" }')
-  expect((await api.status({})).flows).toEqual({ running: false, trouble: 'They run in your Node-RED at http://red.lan:1880, which has not been heard since the appliance started.', held: 0, elsewhere: 'http://red.lan:1880' })
+  const { api, ask, viewer, admin, own } = await open('flows: { elsewhere: "http://red.lan:1880" }')
+  expect((await api.status({})).flows).toEqual({ running: false, trouble: 'They run in your Node-RED at http://red.lan:1880, which has not been heard since the appliance started.', held: 0, elsewhere: 'http://red.lan:1880', last: null })
 
   const flow = [{ id: 'tab', type: 'tab' }, { id: 'a', type: 'clip.probe', z: 'tab', wires: [['b']] }, { id: 'b', type: 'switch', z: 'tab', wires: [['c']] }, { id: 'c', type: 'inference.plates', z: 'tab', wires: [[]] }]
   const told = await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: 2, flow } })
   expect(told.body as unknown as BeatAnswer).toMatchObject({ asks_flow: false, unable: {}, counts: expect.arrayContaining([expect.objectContaining({ stage: 'clip.probe', pending: 0 })]) })
-  expect((await api.status({})).flows).toEqual({ running: true, trouble: null, held: 2, elsewhere: 'http://red.lan:1880' })
+  expect((await api.status({})).flows).toEqual({ running: true, trouble: null, held: 2, elsewhere: 'http://red.lan:1880', last: null })
   expect((await api.work({})).links).toContainEqual({ from: 'clip.probe', to: 'inference.plates' })
+
+  expect((await ask('GET', '/api/flows', { token: admin })).body).toMatchObject({ elsewhere: 'http://red.lan:1880', pid: null, lines: [], palettes: { on: false, installed: [] } })
+  for (const [path, body] of [['restart', {}], ['palettes', { on: true, name: 'x' }], ['palettes/remove', { name: 'x' }]] as const) expect(await ask('POST', `/api/flows/${path}`, { token: admin, body })).toMatchObject({ status: 503, body: { code: 'flows/unavailable', message: 'The flows run in your Node-RED at http://red.lan:1880: do it there.' } })
 
   expect((await ask('GET', '/api/outcomes')).body).toEqual({ outcomes: [] })
   expect((await ask('GET', '/api/outcomes', { life: 'two' }))).toMatchObject({ status: 409, body: { code: 'flows/taken', message: expect.stringContaining('pi') } })

@@ -24,7 +24,7 @@ export async function serve(config: Config): Promise<Appliance> {
   const flows = config.flowsAt ? null : await startFlows({
     userDir: join(config.folder, 'node-red'), credentialKeyPath: join(config.folder, 'node-red.key'),
     socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', OWN_FLOWS, 'flows'),
-    palette: makePalette(plugins), defaultFlow: firstFlow, pipelines: PIPELINES, palettes: core.palettesOn, logger: log.child({ name: 'node-red' }),
+    palette: makePalette(plugins), defaultFlow: firstFlow, pipelines: PIPELINES, palettes: core.palettesOn, onChange: core.flowsChanged, logger: log.child({ name: 'node-red' }),
   })
   if (flows) core.attach(flows)
   const agent = startOwnAgent({

@@ -1,15 +1,14 @@
 /** Palettes that somebody installs: real packages, by the editor's own doors of a real Node-RED. */
-import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { installedPalettes, removePalette } from './installed.ts'
 import type { FlowEntry } from './red.ts'
+import { NAME, packPackage, writePackage } from './testing/package.ts'
 import { bench, tokenOf, type Bench } from './testing/start.ts'
 
-const NAME = 'node-red-contrib-upside-down'
 const TAB: FlowEntry = { id: 'tab', type: 'tab', label: 'Test' }
 const FLOW: readonly FlowEntry[] = [
   TAB, { id: 'came', type: 'test.came', z: 'tab', x: 0, y: 0, wires: [['turned']] },
@@ -28,22 +27,13 @@ const userDir = () => join(red.socketPath, '..', 'user')
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'palette-'))
-  await writePackage(dir, 'module.exports = (RED) => RED.nodes.registerType("upside-down", function (config) { RED.nodes.createNode(this, config); this.on("input", (msg, send, done) => { msg.payload = { n: -msg.payload.n }; send(msg); done() }) })')
-  const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json'], { cwd: dir, encoding: 'utf8' })) as { filename: string }[]
-  tarball = await readFile(join(dir, packed!.filename))
+  tarball = await readFile(await packPackage(dir))
 })
 afterAll(() => rm(dir, { recursive: true }))
 afterEach(async () => {
   on = false
   await red.close()
 })
-
-async function writePackage(folder: string, program: string): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: NAME, version: '1.2.3', keywords: ['node-red'], 'node-red': { nodes: { 'upside-down': 'node.js' } } }))
-  await writeFile(join(folder, 'node.js'), program)
-  await writeFile(join(folder, 'node.html'), '<script type="text/javascript">RED.nodes.registerType("upside-down", { category: "function", defaults: {}, inputs: 1, outputs: 1, label: "upside down" })</script>')
-}
 
 async function upload(): Promise<number> {
   const form = new FormData()

@@ -31,6 +31,7 @@ export interface FlowsOptions {
   readonly pipelines?: readonly Pipeline[] // that can be restored one by one
   readonly palettes?: () => boolean // whether palettes of others may be installed; asked at each start
   readonly logger: Logger
+  readonly onChange?: () => void // it runs, or does not, for another reason
   readonly onReady?: (state: FlowsState) => void // the editor answers; after every start
   readonly onExit?: (why: string) => void
   readonly maxHeap_mib?: number
@@ -99,7 +100,11 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   let counts: readonly StageCount[] = []
   let unable: Readonly<Record<string, string>> = {}
   let state: FlowsState = { ready: false, running: false, stopped: null, aside: null, safe: null, leftOut: false, starts: 0, pid: null, rss_bytes: null, held: NOTHING_HELD }
-  const set = (change: Partial<FlowsState>) => { state = { ...state, ...change } }
+  const set = (change: Partial<FlowsState>) => {
+    const before = state
+    state = { ...state, ...change }
+    if ((['running', 'stopped', 'aside', 'safe', 'leftOut'] as const).some((of) => state[of] !== before[of])) options.onChange?.()
+  }
 
   async function start(): Promise<void> {
     if (state.safe?.why !== 'broken flow file') await install()
