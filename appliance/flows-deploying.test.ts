@@ -144,7 +144,7 @@ describe.skipIf(!installed)(`deploying in a browser${skipped}`, { timeout: 180_0
       const flow = JSON.parse(await readFile(flowFile(), 'utf8')) as FlowEntry[]
       await writeFile(flowFile(), JSON.stringify([...flow, { id: 'odd', type: 'telegram sender', z: 'viewshed_drive', name: 'Tell me', x: 330, y: 420, wires: [[]] }]))
     })
-    expect(await banner()).toBe('The flow does not run. It has nodes of types that are not installed: telegram sender. Take them out in the editor and deploy. What was done waits for it and is not lost.')
+    expect(await banner()).toBe('The flow does not run. It has nodes of types that are not installed: telegram sender. Take them out in the editor and deploy. What was done waits for it and is not lost. What Node-RED says')
     await d.shot('work-unknown-type')
     await writeFile(join(d.inbox, 'empty-too.mp4'), '') // is taken in all the same, and waits
     await d.page.getByRole('link', { name: 'Edit in Node-RED' }).click()
@@ -164,7 +164,7 @@ describe.skipIf(!installed)(`deploying in a browser${skipped}`, { timeout: 180_0
     const [kept] = (await readdir(d.userDir)).filter((name) => name.startsWith('flows.broken-'))
     expect(await readFile(join(d.userDir, kept!), 'utf8')).toBe('[{"id": "viewshed_drive", "type": "ta')
     await expect.poll(async () => (await answer<Answer<'status'>>('status')).flows.running, { timeout: 60_000 }).toBe(true)
-    expect(await banner()).toBe(`The flow is in trouble. The flow file could not be read; it is kept as ${kept}. What was deployed before runs instead: look whether it is what you want, and deploy it.`)
+    expect(await banner()).toBe(`The flow is in trouble. The flow file could not be read; it is kept as ${kept}. What was deployed before runs instead: look whether it is what you want, and deploy it. What Node-RED says`)
     await d.shot('work-broken-file')
     expect(await links()).toEqual(before)
     await open()
