@@ -1,5 +1,6 @@
 /** What core's own stages are given: the library with all that was found so far, the broker, a person's pen. */
 import type { Scope } from '../core/access/scope.ts'
+import { Fault } from '../core/contract/fault.ts'
 import type { OwnLook } from '../core/contract/plugin.ts'
 import type { SightingsDoc, TrackDoc } from '../core/contract/records.ts'
 import { flowTopic } from '../core/mqtt/topics.ts'
@@ -12,6 +13,7 @@ import { startOwnWork, type OwnStage, type OwnWork } from '../core/tasks/own.ts'
 
 const LOOK_AGAIN_MS = 50
 const DRIVES = 1_000
+const PATIENCE_MS = 30_000
 
 export function openOwnWork({ home, board, registry, outcomes, catalogue, index, say, warn }: {
   home: Scope
@@ -40,7 +42,9 @@ function lookIn({ outcomes, read, index }: { outcomes: Outcomes; read: ReturnTyp
   /** What was found before now may still be on its way from the log to the catalogue. */
   async function settled(): Promise<void> {
     const now = outcomes.sequence.next(new Batch())
+    const until_ms = performance.now() + PATIENCE_MS
     for (;;) {
+      if (performance.now() > until_ms) throw new Fault('log/failed', 'What was found before is not in the library yet.')
       const [oldest] = await outcomes.projections.pending(1)
       if (oldest === undefined || oldest.seq > now) return
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))

@@ -4,6 +4,7 @@ import type { Principal } from '../access/scope.ts'
 import { ApiError, type Client } from '../http/client.ts'
 import type { DeviceView } from '../http/api.ts'
 import { eventually } from '../http/testing.ts'
+import { OWN } from '../tasks/board.ts'
 import { boardClient } from '../tasks/board-client.ts'
 import { JOIN_TTL_MS } from './joining.ts'
 import { SETTINGS } from './settings.ts'
@@ -74,6 +75,14 @@ test('a device knocks, shows its code, is accepted under a name with stages, and
   expect(await view('GPU')).toMatchObject({ id: 'GPU', own: false, online: true, capability: CAPABILITY, conditions: CONDITIONS, allowed: ['clip.probe'], last_seen_ms: yard.clock.now_ms })
   expect((await admin().devices()).joining).toEqual([])
   expect(await events('device.joined')).toEqual([{ device: 'GPU', by: 'Ann', address: '127.0.0.1', host: 'gpu-pc', stages: ['clip.probe'] }])
+})
+
+test('what core does itself waits as long as it must: no record of a device names it, and nobody takes it away for that', async () => {
+  await publish('clip.probe', 1)
+  const [own] = await yard.bench.board.claim(OWN, SCOPE, ['clip.probe'], 1)
+  yard.pass(20_000)
+  await publish('plate.read', 1) // behind whatever that led to
+  expect(await yard.bench.board.task(SCOPE, own!.id)).toMatchObject({ state: 'pending', interruptions: 0, running: { device: OWN } })
 })
 
 test('a viewer sees the devices and no codes; only an admin accepts, refuses, sets and revokes; an operator steers', async () => {

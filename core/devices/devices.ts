@@ -10,7 +10,7 @@ import type { Answer, Ask, DeviceDetail, DeviceView, HelloAnswer, JoiningView } 
 import type { DeviceWord } from '../mqtt/broker.ts'
 import { unmet } from '../plugins/registry.ts'
 import type { Log } from '../store/log.ts'
-import type { OpenBoard } from '../tasks/board.ts'
+import { OWN, type OpenBoard } from '../tasks/board.ts'
 import type { DeviceGate, TaskEnd } from '../tasks/gate.ts'
 import type { Home } from '../tasks/keys.ts'
 import { openAdmission } from './admission.ts'
@@ -175,7 +175,7 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
     looks++
     presence.look()
     // Whoever was revoked while its claim was under way holds what nobody will bring.
-    for (const id of parts.holders()) if (!records.get(id)) void board.gone(id).catch((error: unknown) => warn(error, `what ${id} held waits for its leases`))
+    for (const id of parts.holders()) if (id !== OWN && !records.get(id)) void board.gone(id).catch((error: unknown) => warn(error, `what ${id} held waits for its leases`))
     if (looks % SAMPLE_EVERY === 0) sample()
     if (looks % SAVE_EVERY === 0) void memory.save().catch((error: unknown) => warn(error, 'what devices did is not saved yet; it is tried again'))
   }

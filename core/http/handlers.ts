@@ -93,7 +93,7 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
     retry: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.retry(who.scope, tasks, who.name)) }),
     cancel: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.cancel(who.scope, tasks, who.name)) }),
     rerun: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.rerun(who.scope, tasks, who.name)) }),
-    reviews: async (_ask, who) => ({ reviews: reviews(who.scope).asking().map(reviewView) }),
+    reviews: async (_ask, who) => ({ reviews: (await reviews(who.scope).asking()).map(reviewView) }),
     review: ({ id, way, note = '' }, who) => done(reviews(who.scope).decide(id, { way, by: who.name, note })),
     // Codes are for who may accept.
     devices: async (_ask, who) => ({ devices: await devices.views(who.scope), joining: holds(who.scope.role, 'admin') ? devices.joining() : [] }),
@@ -145,7 +145,7 @@ const sessionView = (access: Access, who: Principal, session: string | null): Se
   mqtt: session === null ? { username: '', password: '' } : access.mqttOf(who, session),
 })
 
-const reviewView = ({ task, question, since_ms, input }: ReturnType<OwnWork['asking']>[number]): ReviewView => {
+const reviewView = ({ task, question, since_ms, input }: Awaited<ReturnType<OwnWork['asking']>>[number]): ReviewView => {
   const text = (name: string) => (typeof input[name] === 'string' ? input[name] : null)
   return { id: task, question, since_ms, asset: text('sha256'), name: text('name'), camera: text('camera') }
 }

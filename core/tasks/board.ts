@@ -254,8 +254,9 @@ class TaskBoard implements OpenBoard {
 
   async release(_device: string, id: string, token: string): Promise<void> {
     await this.#lanes.alone([id], async () => {
-      if (this.#lending.leases.get(id)?.token !== token) return
-      this.#lending.end(id)
+      const lease = this.#lending.leases.get(id)
+      if (lease?.token !== token) return
+      this.#lending.takeBack(lease) // also from a renewal that was sent before this and arrives after it
       await this.#giveBack(id, token)
     })
   }

@@ -7,15 +7,16 @@ import { startOwnWork, type OwnStage, type OwnWork } from './own.ts'
 import { HOME, inProcess, type Bench } from './testing/bench.ts'
 
 const rules: StageRules = { version: 1, lease_s: 1e9, each: true, input: Type.Object({ n: Type.Integer() }), output: Type.Object({ way: Type.Optional(Type.String()) }) }
-const STAGES: Record<string, StageRules> = { 'flow.wait': rules, 'flow.ask': rules, 'flow.fail': rules }
+const STAGES: Record<string, StageRules> = { 'flow.wait': rules, 'flow.ask': rules, 'flow.fail': rules, 'flow.hang': rules }
 const HOUR_MS = 3_600_000
 
 let bench: Bench
 let own: OwnWork
 let asked: number[]
 let mended: boolean
+let hanging: (() => void)[] // ends what does not answer
 beforeEach(async () => {
-  asked = []
+  ;[asked, hanging] = [[], []]
   mended = false
   bench = await inProcess({ stages: (name) => STAGES[name] ?? null, stageNames: Object.keys(STAGES), onWork: () => own?.wake() })
   own = start()
@@ -38,6 +39,7 @@ function start(): OwnWork {
     given: () => ({ config: {}, look: null as never, say: () => undefined, edit: async () => undefined }),
     stages: {
       'flow.wait': stage(({ asked_ms, now_ms }) => (now_ms >= asked_ms + HOUR_MS ? { output: {} } : { not_before_ms: asked_ms + HOUR_MS, what: 'an hour' })),
+      'flow.hang': (async () => ({ run: ({ n }: { n: number }) => new Promise((done) => { asked.push(n); hanging.push(() => done({ output: {} })) }) })) as never,
       'flow.ask': stage(() => ({ not_before_ms: Infinity, what: 'Go on?', asks: true })),
       'flow.fail': stage(() => {
         if (!mended) throw new Fault('notify/failed', 'nobody there')
@@ -74,10 +76,10 @@ test('a person is asked, also after a restart, and answers once', async () => {
   const [task] = await publish('flow.ask', 1)
   await expect.poll(() => own.asking()).toMatchObject([{ task: task!.id, stage: 'flow.ask', question: 'Go on?', input: { n: 1 } }])
   await restart()
-  await expect.poll(() => own.asking().length).toBe(1)
+  await expect.poll(async () => (await own.asking()).length).toBe(1)
   await own.decide(task!.id, { way: 'no' })
   await expect(own.decide(task!.id, { way: 'yes' })).rejects.toMatchObject({ code: 'task/unknown' })
-  expect([own.asking(), await left()]).toEqual([[], [{ n: 1, way: 'no' }]])
+  expect([await own.asking(), await left()]).toEqual([[], [{ n: 1, way: 'no' }]])
 })
 
 test('what fails is tried again later like any other work, and parks with its reason', async () => {
@@ -92,4 +94,38 @@ test('what fails is tried again later like any other work, and parks with its re
   mended = true
   await bench.board.retry(HOME, { ids: [task!.id] }, 'Ada')
   await expect.poll(left).toEqual([{ n: 1 }])
+})
+
+test('what does not answer keeps nothing else from its moment, and not the appliance from ending', async () => {
+  for (let n = 0; n < 3; n++) await publish('flow.hang', n)
+  await publish('flow.wait', 9)
+  await expect.poll(() => asked.length).toBe(4)
+  bench.clock.now_ms += HOUR_MS
+  await expect.poll(left).toEqual([{ n: 9 }])
+  await own.close()
+  for (const end of hanging) end()
+  own = start()
+})
+
+test('a question that a person left out is asked nobody any more', async () => {
+  const [task] = await publish('flow.ask', 1)
+  await expect.poll(async () => (await own.asking()).length).toBe(1)
+  await bench.board.cancel(HOME, { ids: [task!.id] }, 'Ada')
+  expect(await own.asking()).toEqual([])
+  await expect(own.decide(task!.id, { way: 'yes' })).rejects.toMatchObject({ code: 'task/unknown' })
+})
+
+test('what ends while the disk is full ends once there is room; an answer that could not be kept can be given again', async () => {
+  await publish('flow.wait', 1)
+  const [question] = await publish('flow.ask', 2)
+  await expect.poll(async () => (await own.asking()).length).toBe(1)
+  bench.disk.full = true
+  bench.clock.now_ms += HOUR_MS
+  await expect.poll(() => asked.length).toBe(3)
+  await expect(own.decide(question!.id, { way: 'yes' })).rejects.toMatchObject({ code: 'media/full' })
+  bench.disk.full = false
+  bench.clock.now_ms += 5_000
+  await expect.poll(left).toEqual([{ n: 1 }])
+  await own.decide(question!.id, { way: 'yes' })
+  expect(await own.asking()).toEqual([])
 })
