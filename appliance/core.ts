@@ -162,8 +162,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   })
   const cameras = await openCameras({ log: store, sequence: outcomes.sequence, clock: Date.now, announce: (to, kinds) => broker.announce(to, kinds), warn: (error, message) => log.warn(error, message), found: events.find, archived: (scope, original) => archivedCopy(original, catalogue.reader(scope), volumes) })
   const sweeping = setInterval(() => {
-    if (board.unplaced() > 0) return // what these have staged is still wanted
-    void far.sweep(async (task) => ['complete', undefined].includes((await board.task(SCOPE, task))?.state)).catch((e: unknown) => log.warn(e, 'what old tasks have staged far away is cleared later'))
+    void far.sweep(board.whenOver.bind(board)).catch((e: unknown) => log.warn(e, 'what old tasks have staged far away is cleared later'))
   }, FAR_SWEEP_MS)
   const metrics = new Metrics()
   const broker = await startBroker({

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { openRemotes, type RemoteMemory, type Remotes } from '../core/store/volume/remotes.ts'
+import { openRemotes, stagedName, type RemoteMemory, type Remotes } from '../core/store/volume/remotes.ts'
 import { openSshd, whyNoSshd, type Sshd } from '../core/store/volume/testing/sshd.ts'
 import { openDisk, whyNoDisk } from './crash/disk.ts'
 import { openNet, whyNoNet } from './crash/net.ts'
@@ -99,7 +99,7 @@ for (const commands of [true, false]) describe.skipIf(NONE !== null)(NONE ?? `a 
     const { path, content } = await clip(24 * MIB)
     const remotes = shed()
     await remotes.look('archive')
-    const part = join(root, '.viewshed/staging', task, `${sha256(content)}.part`)
+    const part = join(root, '.viewshed/staging', task, `${stagedName({ sha256: sha256(content), path: 'a/clip.mp4' })}.part`)
     const stop = new AbortController()
     const sending = codeOf(remotes.stage(task, 'archive', 'a/clip.mp4', path, stop.signal))
     await expect.poll(() => stat(part).then(({ size }) => size, () => 0), { timeout: 20_000, interval: 5 }).toBeGreaterThan(MIB)
@@ -122,7 +122,7 @@ for (const commands of [true, false]) describe.skipIf(NONE !== null)(NONE ?? `a 
       expect(await codeOf(remotes.stage(task, 'archive', 'a/clip.mp4', path, signal))).toBe('media/full')
       disk.free()
       // Full in the middle: the look at the free space comes too early.
-      const part = join(root, '.viewshed/staging', task, `${sha256(content)}.part`)
+      const part = join(root, '.viewshed/staging', task, `${stagedName({ sha256: sha256(content), path: 'a/clip.mp4' })}.part`)
       const sending = codeOf(remotes.stage(task, 'archive', 'a/clip.mp4', path, signal))
       await expect.poll(() => stat(part).then(({ size }) => size, () => 0), { timeout: 20_000, interval: 1 }).toBeGreaterThan(0)
       disk.fill()
@@ -180,7 +180,7 @@ for (const commands of [true, false]) describe.skipIf(NONE !== null)(NONE ?? `a 
     const wrong = Buffer.from(content.subarray(0, MIB))
     wrong[500_000]! ^= 1
     await mkdir(join(root, '.viewshed/staging', task), { recursive: true })
-    await writeFile(join(root, '.viewshed/staging', task, `${digest}.part`), wrong)
+    await writeFile(join(root, '.viewshed/staging', task, `${stagedName({ sha256: digest, path: 'a/clip.mp4' })}.part`), wrong)
     await archived(remotes, await remotes.stage(task, 'archive', 'a/clip.mp4', path, signal), content)
   })
 
@@ -210,12 +210,22 @@ for (const commands of [true, false]) describe.skipIf(NONE !== null)(NONE ?? `a 
     expect(sha256(await readFile(join(root, ref.path)))).toBe(digest)
   })
 
+  test('the same bytes for two places of one task lie at both', async () => {
+    const { path, digest } = await clip(1_000)
+    const remotes = shed()
+    await remotes.look('archive')
+    const refs = await Promise.all(['a/frames/01.jpg', 'a/frames/02.jpg'].map((place) => remotes.stage(task, 'archive', place, path, signal)))
+    await remotes.verify(task, 'token', refs)
+    await remotes.place(task, 'token', refs)
+    for (const ref of refs) expect(sha256(await readFile(join(root, ref.path)))).toBe(digest)
+  })
+
   test('is rid of what tasks have staged that are over, and of nothing else', async () => {
     const remotes = shed()
     await remotes.look('archive')
     const { path } = await clip(1_000)
     for (const id of ['old', 'new']) await remotes.stage(id, 'archive', 'a/clip.mp4', path, signal)
-    await remotes.sweep(async (id) => id === 'old')
+    await remotes.sweep(async (id, clear) => { if (id === 'old') await clear() })
     expect(await readdir(join(root, '.viewshed/staging'))).toEqual(['new'])
   })
 })
@@ -241,7 +251,7 @@ describe.skipIf((NONE ?? NO_NET) !== null)(NONE ?? NO_NET ?? 'a shed behind a li
     let said = ''
     child.stdout.on('data', (text) => { said += String(text) })
     const ended = once(child, 'close')
-    const part = join(root, '.viewshed/staging/task1', `${sha256(content)}.part`)
+    const part = join(root, '.viewshed/staging/task1', `${stagedName({ sha256: sha256(content), path: 'a/clip.mp4' })}.part`)
     await expect.poll(() => stat(part).then(({ size }) => size, () => 0), { timeout: 60_000, interval: 20 }).toBeGreaterThan(2 * MIB)
     link.cut()
     await wait(2_000)

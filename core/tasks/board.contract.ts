@@ -301,6 +301,7 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       await nothing()
       await bench.device('nas').release('nas', held.id, held.token)
       expect(await bench.folder.staged()).toEqual([])
+      expect(await bench.device('nas').renew('nas', [held])).toEqual([]) // sent before, on another connection
       expect(await claim('pc')).toMatchObject({ id: held.id, attempt: 1 })
     })
 
@@ -342,6 +343,30 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       await bench.board.sweep()
       expect((await bench.folder.staged()).map((path) => path.split('/').slice(-2).join('/'))).toEqual(['thumbs/b.jpg'])
       expect(await bench.folder.files()).toEqual({ 'thumbs/a.jpg': 'a' })
+    })
+
+    test('what is staged elsewhere is cleared away for tasks that are over, not for one whose files wait for their place', async () => {
+      await publish({ stage: 'clip.thumb', input: { clip: 'a', length: 7 } }, { stage: 'clip.thumb', input: { clip: 'b', length: 7 } })
+      const [held, open] = [await claim('nas', 'clip.thumb'), await claim('pc', 'clip.thumb')]
+      const ours = await bench.folder.stage(held.id, held.token, 'thumbs/a.jpg', 'a')
+      const { verify } = bench.folder
+      bench.folder.verify = async (...of) => { // and then it is gone
+        await verify(...of)
+        bench.folder.away = true
+      }
+      expect(await bench.device('nas').complete('nas', { id: held.id, token: held.token, output: { picture: ours }, files: [ours] })).toBe('complete')
+      bench.folder.verify = verify
+      const cleared: string[] = []
+      const all = async () => {
+        for (const id of [held.id, open.id, 'nobody']) await bench.board.whenOver(id, async () => void cleared.push(id))
+        return cleared.splice(0)
+      }
+      expect([bench.board.unplaced(), await all()]).toEqual([1, ['nobody']])
+      bench.folder.away = false
+      bench.clock.now_ms += 16 * SECOND_MS
+      await bench.board.sweep()
+      expect([bench.board.unplaced(), await all()]).toEqual([0, [held.id, 'nobody']])
+      bench.troubles.length = 0
     })
 
     test('other bytes at the place refuse the answer and change nothing', async () => {

@@ -64,6 +64,8 @@ export interface OpenBoard extends Board, BoardDesk {
   mayStage(scope: Home, task: string, token: string): boolean
   /** Complete tasks whose files are not at their place yet. */
   unplaced(): number
+  /** Clears away what a task has staged, when it is over and nothing of it waits for its place. */
+  whenOver(task: string, clear: () => Promise<void>): Promise<void>
   close(): Promise<void>
 }
 
@@ -300,6 +302,10 @@ class TaskBoard implements OpenBoard {
 
   unplaced(): number {
     return this.#journals.unplaced
+  }
+
+  whenOver(task: string, clear: () => Promise<void>): Promise<void> {
+    return this.#leftovers.whenOver(task, clear)
   }
 
   sweep(): Promise<void> {

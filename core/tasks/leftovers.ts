@@ -24,11 +24,14 @@ export class Leftovers {
   async clear(now_ms: number): Promise<void> {
     if (now_ms < this.#next_ms) return
     this.#next_ms = now_ms + LOOK_EVERY_MS
-    for (const id of await this.#volumes.tasks()) {
-      await this.#lanes.alone([id], async () => {
-        const task = this.#tasks.read(id)
-        if ((task === null || task.state === 'complete') && this.#journals.get(id) === null) await this.#journals.clear(id, null)
-      })
-    }
+    for (const id of await this.#volumes.tasks()) await this.whenOver(id, () => this.#journals.clear(id, null))
+  }
+
+  /** Clears away what a task has staged, when it is complete, or no more, and nothing of it waits for its place. */
+  async whenOver(id: string, clear: () => Promise<void>): Promise<void> {
+    await this.#lanes.alone([id], async () => {
+      const task = this.#tasks.read(id)
+      if ((task === null || task.state === 'complete') && this.#journals.get(id) === null) await clear()
+    })
   }
 }

@@ -39,7 +39,7 @@ export async function fetched(volume: Volume, { path, bytes, sha256 }: Pick<Medi
  * again; then the old one goes. After a crash in between, doing it again ends it.
  */
 export async function replace(volume: Volume, path: string, good: LocalFile, signal: AbortSignal): Promise<void> {
-  const staged = `${OWN}/staging/mend/${good.sha256}`
+  const staged = `${OWN}/mending/${good.sha256}`
   const aside = `${OWN}/rotten/${path}`
   await persist(async (onBytes) => {
     await volume.write(staged, good, { signal, onBytes })

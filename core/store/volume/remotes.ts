@@ -1,8 +1,9 @@
 /**
- * Volumes that are reached over the network. What a task writes there is staged under `.viewshed/staging/<task>/<sha256>`: its name is its
- * content, so whoever comes next goes on with it and two who write it do each other no harm. Core moves it to its place when the task is complete.
+ * Volumes that are reached over the network. What a task writes there is staged under `.viewshed/staging/<task>/<sha256>-<its place>`: its name
+ * is its content, so whoever comes next goes on with it and two who write it do each other no harm; the same bytes for two places are staged twice.
+ * Core moves it to its place when the task is complete.
  */
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { Fault } from '../../contract/fault.ts'
 import type { MediaRef, Reread } from '../../contract/media.ts'
@@ -94,7 +95,7 @@ export function openRemotes(specs: readonly RemoteSpec[], memory: RemoteMemory, 
     return volume
   }
 
-  const stagedAt = (task: string, sha256: string) => `${STAGING}/${part(task)}/${part(sha256)}`
+  const stagedAt = (task: string, ref: MediaRef) => `${STAGING}/${part(task)}/${stagedName(ref)}`
 
   /** Goes on over cuts until the signal ends, or five minutes brought no byte. Throws also `media/conflict` when other bytes lie at the file's place. */
   async function stage(task: string, name: string, path: string, localPath: string, signal: AbortSignal): Promise<MediaRef> {
@@ -110,7 +111,8 @@ export function openRemotes(specs: readonly RemoteSpec[], memory: RemoteMemory, 
 
   async function stageOnce(task: string, ref: MediaRef, from: LocalFile, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<void> {
     const volume = await at(ref.volume)
-    const [staged, part] = [stagedAt(task, from.sha256), `${stagedAt(task, from.sha256)}.part`]
+    const staged = stagedAt(task, ref)
+    const part = `${staged}.part`
     const there = await volume.stat(ref.path)
     if (there) {
       if (there.bytes === from.bytes && (await volume.digest(ref.path, { signal })).sha256 === from.sha256) return
@@ -131,7 +133,7 @@ export function openRemotes(specs: readonly RemoteSpec[], memory: RemoteMemory, 
     let found: Reread
     await persist(async () => {
       const volume = await at(ref.volume)
-      const staged = task === null ? null : stagedAt(task, ref.sha256)
+      const staged = task === null ? null : stagedAt(task, ref)
       found = await volume.digest(staged !== null && (await volume.stat(staged)) ? staged : ref.path, options)
     }, isLinkLost, options.signal)
     return found!
@@ -139,7 +141,7 @@ export function openRemotes(specs: readonly RemoteSpec[], memory: RemoteMemory, 
 
   /** Where a file of the task is staged; a device that has the volume as a folder stages under its token. Null: nowhere. */
   async function stagedOf(volume: Volume, task: string, token: string, ref: MediaRef): Promise<string | null> {
-    for (const path of [stagedAt(task, ref.sha256), `${STAGING}/${part(task)}/${part(token)}/${ref.path}`]) if ((await volume.stat(path))?.bytes === ref.bytes) return path
+    for (const path of [stagedAt(task, ref), `${STAGING}/${part(task)}/${part(token)}/${ref.path}`]) if ((await volume.stat(path))?.bytes === ref.bytes) return path
     return null
   }
 
@@ -168,14 +170,14 @@ export function openRemotes(specs: readonly RemoteSpec[], memory: RemoteMemory, 
     for (const name of new Set(refs.map(({ volume }) => volume))) await (await at(name)).removeFolder(`${STAGING}/${part(task)}`)
   }
 
-  /** Removes what tasks have staged that are over. @param isOver asked once for each that has something there */
-  async function sweep(isOver: (task: string) => Promise<boolean>): Promise<void> {
+  /** Removes what tasks have staged that are over. @param whenOver asked once for each that has something there; clears it away while nothing of the task is being placed */
+  async function sweep(whenOver: (task: string, clear: () => Promise<void>) => Promise<void>): Promise<void> {
     for (const { view } of known.values()) {
       if (!view.mounted) continue
       const volume = await at(view.name)
       const tasks = new Set<string>()
       for await (const { path } of volume.list(STAGING)) tasks.add(path.split('/')[2]!)
-      for (const task of tasks) if (await isOver(task)) await volume.removeFolder(`${STAGING}/${task}`)
+      for (const task of tasks) await whenOver(task, () => volume.removeFolder(`${STAGING}/${task}`))
     }
   }
 
@@ -222,6 +224,9 @@ export function openRemotes(specs: readonly RemoteSpec[], memory: RemoteMemory, 
     },
   }
 }
+
+/** Under its task. */
+export const stagedName = ({ sha256, path }: Pick<MediaRef, 'sha256' | 'path'>): string => `${part(sha256)}-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`
 
 const viewOf = ({ name, url, place }: RemoteSpec): RemoteView => ({ name, kind: place.kind, url, mounted: false, why: null, bytes_free: null, bytes_total: null, host_key: null, refused_key: null })
 
