@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Level } from 'level'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openLog, past, type LogOp } from './log.ts'
 
 let dir: string
@@ -85,6 +86,53 @@ test('it holds what a map holds, whatever is written', async () => {
   }), { numRuns: 50 })
   expect(await log.range({ gte: '\0', lt: '\uffff' })).toHaveLength(model.size)
   await log.close()
+})
+
+test('a number that many add to is, at every moment, that of what lies beside it', async () => {
+  const log = await openLog(dir)
+  let n = 0
+  let apart = 0
+  const entries = Array.from({ length: 100 }, (_, i) => log.commit([put(`e!${i}`, ''), { type: 'sum', key: 'n', add: (sign) => { n += sign }, value: () => String(n) }]).then(async () => {
+    const now = new Map(await log.range({ gte: 'e!', lt: past('n') }))
+    if (Number(now.get('n')) !== now.size - 1) apart++
+  }))
+  await Promise.all(entries)
+  expect([apart, log.get('n')]).toEqual([0, '100'])
+  await log.close()
+})
+
+describe('when the disk fails in the middle of a batch', () => {
+  afterEach(() => vi.restoreAllMocks())
+  const batch = Object.getOwnPropertyDescriptor(Level.prototype, 'batch') ?? Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Level.prototype), 'batch')!
+  const failing = (wrote: boolean) => vi.spyOn(Level.prototype, 'batch').mockImplementationOnce(async function (this: Level, ...args: unknown[]) {
+    if (wrote) await (batch.value as (...of: unknown[]) => Promise<void>).apply(this, args)
+    throw Object.assign(new Error('Database is not open'), { code: 'LEVEL_IO_ERROR', cause: new Error('IO error: 000003.log: Input/output error') })
+  } as never)
+  const sum = (of: { n: number }, by: number): LogOp => ({ type: 'sum', key: 'n', add: (sign) => { of.n += sign * by }, value: () => String(of.n) })
+
+  test('and nothing of it is there: it is told so, its part of a sum is taken back, and the next one goes on', async () => {
+    const log = await openLog(dir)
+    const of = { n: 0 }
+    failing(false)
+    await expect(log.commit([put('a', '1'), sum(of, 1)])).rejects.toMatchObject({ code: 'log/failed' })
+    await log.commit([put('b', '2'), sum(of, 10)])
+    expect([log.get('a'), log.get('b'), log.get('n')]).toEqual([undefined, '2', '10'])
+    await log.close()
+  })
+
+  test('and it is there all the same: whoever keeps something in memory was told otherwise, so nothing more is written', async () => {
+    const log = await openLog(dir)
+    await log.commit([put('c', '0')])
+    failing(true)
+    await expect(log.commit([put('a', '0'), { type: 'del', key: 'c' }, put('a', '1')])).rejects.toMatchObject({ code: 'log/failed' })
+    for (let i = 0; i < 2; i++) await expect(log.commit([put('b', '2')])).rejects.toMatchObject({ code: 'log/failed', message: expect.stringContaining('start Viewshed again') as string })
+    expect([log.get('a'), log.get('b')]).toEqual(['1', undefined])
+    await log.close()
+    const again = await openLog(dir)
+    await again.commit([put('b', '2')])
+    expect([again.get('a'), again.get('b')]).toEqual(['1', '2'])
+    await again.close()
+  })
 })
 
 const canMount = process.platform === 'linux' && process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0

@@ -8,8 +8,8 @@ import { Misses } from './misses.ts'
 export type LogOp =
   | { readonly type: 'put'; readonly key: string; readonly value: string }
   | { readonly type: 'del'; readonly key: string }
-  /** What many callers change in memory: said once for all who share a batch, as it is when that batch is written. */
-  | { readonly type: 'sum'; readonly key: string; readonly value: () => string }
+  /** A number that many callers change: each who shares a batch adds its own, and what comes of it is said once. Taken back when the batch fails. */
+  | { readonly type: 'sum'; readonly key: string; readonly add: (sign: 1 | -1) => void; readonly value: () => string }
 export interface LogRange { readonly gte?: string; readonly gt?: string; readonly lt: string; readonly limit?: number; readonly reverse?: boolean }
 
 /** The one store with a transaction over many keys. Whoever keeps something in it does so under a key prefix of its own. */
@@ -63,7 +63,8 @@ class SyncedLog implements Log {
   readonly #misses: Misses
   readonly #waiting: Caller[] = []
   #writing: Promise<void> | null = null
-  #torn = false
+  #torn: readonly Written[] | null = null // what was being written when the disk failed
+  #ended: Fault | null = null
 
   constructor(db: Level<string, string>, dir: string, sync: boolean, misses: Misses) {
     this.#db = db
@@ -113,7 +114,8 @@ class SyncedLog implements Log {
   }
 
   async #batch(ops: LogOp[]): Promise<void> {
-    if (this.#torn) await this.#mend()
+    if (this.#ended) throw this.#ended
+    if (this.#torn) await this.#mend(this.#torn)
     if (ops.length === 0) return
     crashPoint('log.before-sync')
     const all = written(ops)
@@ -121,7 +123,8 @@ class SyncedLog implements Log {
     try {
       await this.#db.batch(all, { sync: this.#sync })
     } catch (error) {
-      this.#torn = true
+      this.#torn = all
+      for (const op of ops) if (op.type === 'sum') op.add(-1)
       throw failure(error, this.#dir)
     }
     this.syncs++
@@ -130,12 +133,18 @@ class SyncedLog implements Log {
 
   // A record that was cut off leaves LevelDB's journal out of step: what is appended after it would be dropped when it
   // is read back, though it was synced and acknowledged. So nothing more goes into that journal; opening starts another.
-  async #mend(): Promise<void> {
+  // Where only the sync failed the record may be whole, and is there now, though its callers were told that it is not:
+  // what they keep in memory is not what the log says any more, so nothing more is written until all of it is read again.
+  async #mend(torn: readonly Written[]): Promise<void> {
     const { bavail, bsize } = await statfs(this.#dir)
     if (bavail * bsize < MEND_BYTES) throw full(this.#dir)
     if (this.#db.status === 'open') await this.#db.close()
     await openDb(this.#db, this.#dir)
-    this.#torn = false
+    this.#torn = null
+    const after = new Map(torn.map((op) => [op.key, op.type === 'put' ? op.value : undefined])) // what it would have led to
+    if (![...after].every(([key, value]) => this.#db.getSync(key) === value)) return
+    this.#ended = new Fault('log/failed', `The disk that holds the log in ${this.#dir} failed in the middle of a write. Look at that disk, then start Viewshed again: nothing is lost, and nothing more is taken in until then`)
+    throw this.#ended
   }
 }
 
@@ -145,8 +154,12 @@ function written(ops: readonly LogOp[]): Written[] {
   const plain: Written[] = []
   const sums = new Map<string, () => string>()
   for (const op of ops) {
-    if (op.type === 'sum') sums.set(op.key, op.value)
-    else plain.push(op)
+    if (op.type !== 'sum') {
+      plain.push(op)
+      continue
+    }
+    op.add(1)
+    sums.set(op.key, op.value)
   }
   for (const [key, value] of sums) plain.push({ type: 'put', key, value: value() })
   return plain

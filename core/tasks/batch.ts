@@ -13,9 +13,9 @@ export class Batch {
     this.ops.push({ type: 'put', key, value: typeof value === 'string' ? value : JSON.stringify(value) })
   }
 
-  /** Said once for all who share the sync, as it is by then. */
-  sum(key: string, value: () => string): void {
-    this.ops.push({ type: 'sum', key, value })
+  /** Said once for all who share the sync. @param add puts this batch's part into what is said, or takes it back */
+  sum(key: string, add: (sign: 1 | -1) => void, value: () => string): void {
+    this.ops.push({ type: 'sum', key, add, value })
   }
 
   del(key: string): void {

@@ -44,6 +44,7 @@ test('the board does what the model does', async () => {
     const answered = new Set<string>() // deliveries that have, or had, their outcome
     const unrouted = new Map<string, number>() // delivery → length of its task
     const leases: { id: string; token: string; device: string; clip: number }[] = []
+    const released = new Set<string>() // tokens that were given back: known until a restart
     let lengths = 0
 
     const outcomes = async () => (await bench.outcomes.outcomes(null, 1_000, 0)).map(({ seq, node, message }) => ({ seq, key: `${message['clip']} ${node} ${message['root']}`, length: (message['payload'] as { length: number }).length }))
@@ -84,7 +85,7 @@ test('the board does what the model does', async () => {
         const found = tasks.get(lease.clip)
         const task = found?.id === id ? found : undefined
         if (s.do === 'renew') {
-          const holds = task !== undefined && task.state === 'pending' && (task.holder === token || (task.holder === null && task.failedBy !== token))
+          const holds = task !== undefined && !released.has(token) && task.state === 'pending' && (task.holder === token || (task.holder === null && task.failedBy !== token))
           expect(await bench.board.renew(device, [lease])).toEqual(holds ? [token] : [])
           if (holds) Object.assign(task, { holder: token, until_ms: now_ms + 60_000 })
         }
@@ -117,7 +118,10 @@ test('the board does what the model does', async () => {
         }
         if (s.do === 'release') {
           await bench.board.release(device, id, token)
-          if (task !== undefined && task.holder === token) letGo(task)
+          if (task !== undefined && task.holder === token) {
+            letGo(task)
+            released.add(token)
+          }
         }
       }
       if (s.do === 'pass') {
@@ -151,6 +155,7 @@ test('the board does what the model does', async () => {
       }
       if (s.do === 'restart') {
         await bench.restart()
+        released.clear()
         for (const task of tasks.values()) letGo(task)
       }
 

@@ -51,20 +51,24 @@ export function assetsOf({ input: { sha256, media } }: Pick<TaskRecord, 'input'>
 
 export interface Count { readonly home: Home; readonly stage: string; pending: number; complete: number; parked: number }
 
+/** Ahead of the disk, and as the batches that are on the disk have it: a count beside tasks that a power cut took would be wrong for ever. */
+interface Counted { readonly now: Count; readonly written: Count }
+const counted = (count: Count): Counted => ({ now: { ...count }, written: { ...count } })
+
 /** The tasks of the log with their indexes and counts, which follow from each change. */
 export class Tasks {
   readonly #log: Log
-  readonly #counts: Map<string, Count>
+  readonly #counts: Map<string, Counted>
   readonly #lately = new Lately<TaskRecord>() // pending ones
 
-  private constructor(log: Log, counts: Map<string, Count>) {
+  private constructor(log: Log, counts: Map<string, Counted>) {
     this.#log = log
     this.#counts = counts
   }
 
   static async open(log: Log): Promise<Tasks> {
     const rows = await log.range({ gte: 'n!', lt: past('n!') })
-    return new Tasks(log, new Map(rows.map(([key, value]) => [key, JSON.parse(value) as Count])))
+    return new Tasks(log, new Map(rows.map(([key, value]) => [key, counted(JSON.parse(value) as Count)])))
   }
 
   /** What was committed last; nobody changes it. */
@@ -99,7 +103,7 @@ export class Tasks {
   }
 
   counts(home: Home | null): readonly Readonly<Count>[] {
-    const all = [...this.#counts.values()]
+    const all = [...this.#counts.values()].map(({ now }) => now)
     return home === null ? all : all.filter((count) => homeKey(count.home) === homeKey(home))
   }
 
@@ -137,10 +141,15 @@ export class Tasks {
 
   #count(batch: Batch, home: Home, { stage, state }: TaskRecord, by: 1 | -1): void {
     const key = countKey(home, stage)
-    const count = this.#counts.get(key) ?? { home, stage, pending: 0, complete: 0, parked: 0 }
+    const { now, written } = this.#counts.get(key) ?? this.#begun(key, home, stage)
+    now[state] += by
+    batch.sum(key, (sign) => { written[state] += sign * by }, () => JSON.stringify(written))
+    batch.undo(() => { now[state] -= by })
+  }
+
+  #begun(key: string, home: Home, stage: string): Counted {
+    const count = counted({ home, stage, pending: 0, complete: 0, parked: 0 })
     this.#counts.set(key, count)
-    count[state] += by
-    batch.sum(key, () => JSON.stringify(count))
-    batch.undo(() => { count[state] -= by })
+    return count
   }
 }
