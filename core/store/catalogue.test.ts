@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -248,5 +249,35 @@ describe('drives', () => {
       await straight.close()
       await shuffled.close()
     }), { numRuns: 25 })
+  })
+})
+
+const canMount = process.platform === 'linux' && process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0
+
+describe.skipIf(!canMount)('on a disk that fills up (needs root, to mount a small one)', () => {
+  test('what is taken after there is room again is there after a crash, and so is what was there before', async ({ onTestFinished }) => {
+    const small = folder()
+    spawnSync('mkdir', [small])
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=120m', 'tmpfs', small])
+    if (mounted.status !== 0) throw new Error(mounted.stderr.toString())
+    onTestFinished(() => void spawnSync('umount', [small]))
+    const dir = join(small, 'catalogue')
+    const catalogue = await open(dir)
+    const names = Array.from({ length: 24 }, (_, i) => sha(`clip${i}`))
+    const large = (name: string) => projection([clip(name, 0, { name: 'x'.repeat(400_000) })])
+    await catalogue.apply([large(names[0]!)])
+    const filler = join(small, 'filler')
+    spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k']) // until it is full
+    for (let i = 0; i < 3; i++) await expect(catalogue.apply([large(names[1]!)])).rejects.toMatchObject({ code: 'media/full' })
+    expect(await catalogue.reader(HOME).get(`asset:${names[0]}`)).toMatchObject({ sha256: names[0] }) // read all the while
+
+    spawnSync('rm', [filler])
+    for (const name of names.slice(2)) await catalogue.apply([large(name)])
+    const crashed = folder()
+    spawnSync('cp', ['-r', dir, crashed])
+    const again = await open(crashed)
+    const there = await Promise.all(names.map((name) => again.reader(HOME).get(`asset:${name}`)))
+    expect(there.map((asset) => asset !== null)).toEqual(names.map((_, i) => i !== 1))
+    await Promise.all([catalogue.close(), again.close()])
   })
 })

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Query } from '../contract/plugin.ts'
 import type { AssetDoc, Doc, EditDoc } from '../contract/records.ts'
@@ -23,6 +24,8 @@ export interface OpenCatalogue extends Catalogue {
 
 /** Documents read at a time by whoever goes through many. */
 const PAGE = 256
+/** LevelDB needs this much to open again. */
+const MEND_BYTES = 64 << 20
 
 /**
  * @param dir A folder per org is made in it.
@@ -33,12 +36,28 @@ export async function openCatalogue({ dir, groupings, clock }: { dir: string; gr
   const orgs = new Map<string, Promise<OrgCatalogue>>()
   const listeners = new Set<(org: string) => void>()
 
-  const orgOf = (name: string): Promise<OrgCatalogue> => {
-    checkPlace({ org: name, site: 'any' })
-    const open = orgs.get(name) ?? openOrgDatabase(join(dir, name)).then((db) => new OrgCatalogue(name, db, groupings, clock))
+  const kept = (name: string, open: Promise<OrgCatalogue>): Promise<OrgCatalogue> => {
     orgs.set(name, open)
     open.catch(() => orgs.delete(name)) // the next caller tries again; this one is told
     return open
+  }
+  const openOrg = async (name: string) => new OrgCatalogue(name, await openOrgDatabase(join(dir, name)), groupings, clock)
+  const orgOf = (name: string): Promise<OrgCatalogue> => {
+    checkPlace({ org: name, site: 'any' })
+    return orgs.get(name) ?? kept(name, openOrg(name))
+  }
+  /**
+   * A write that broke off leaves LevelDB's journal out of step: what is appended after it is dropped when it is read back, though it was
+   * synced. So nothing more is written there before it was opened anew, which takes some room; until then it is read as it is.
+   */
+  async function toWrite(name: string): Promise<OrgCatalogue> {
+    const open = orgOf(name)
+    const org = await open
+    if (!org.torn) return org
+    const { bavail, bsize } = await statfs(dir)
+    if (bavail * bsize < MEND_BYTES) throw full(dir)
+    if (orgs.get(name) === open) void kept(name, org.close().then(() => openOrg(name)))
+    return orgOf(name)
   }
   const tell = (org: string) => { for (const told of listeners) told(org) }
 
@@ -50,12 +69,12 @@ export async function openCatalogue({ dir, groupings, clock }: { dir: string; gr
     async apply(projections) {
       for (const [org, mine] of Map.groupBy(projections, (p) => p.org)) {
         for (const { site } of mine) checkPlace({ org, site })
-        if (await (await orgOf(org)).apply(mine)) tell(org)
+        if (await (await toWrite(org)).apply(mine)) tell(org)
       }
     },
     async edit(scope, by, target, set) {
       checkPlace(scope)
-      await (await orgOf(scope.org)).edit(scope.site, by, target, set)
+      await (await toWrite(scope.org)).edit(scope.site, by, target, set)
       tell(scope.org)
     },
     async changes(org, since, limit) {
@@ -111,6 +130,7 @@ class OrgCatalogue {
   readonly #clock: () => number
   readonly #drives = new Map<string, SiteDrives>()
   readonly #recent = new Recent()
+  torn = false // a write failed: what is on the disk may be another thing than what is kept here
   #queue: Promise<unknown> = Promise.resolve() // one writer: derivation reads what the one before it wrote
 
   constructor(org: string, db: OrgDatabase, rules: readonly Rule[], clock: () => number) {
@@ -176,7 +196,12 @@ class OrgCatalogue {
   async #write(changes: readonly SiteChange[]): Promise<boolean> {
     const writes = changes.flatMap((c) => c.writes)
     if (writes.length === 0) return false
-    await this.db.write(writes)
+    try {
+      await this.db.write(writes)
+    } catch (error) {
+      this.torn = true
+      throw error instanceof Error && /no space left|disk quota/i.test(error.message) ? full(this.#org, error) : error
+    }
     for (const { site, id, doc } of writes) this.#recent.put(site, id, doc)
     for (const { settle } of changes) settle()
     return true
@@ -220,3 +245,5 @@ interface SiteChange { readonly writes: readonly Write[]; readonly settle: () =>
 
 /** A document as JSON has it: no `undefined`, no -0, so that comparing with what was stored says whether it changed. */
 const plain = (doc: Doc): Doc => JSON.parse(JSON.stringify(doc)) as Doc
+
+const full = (where: string, cause?: unknown) => new Fault('media/full', `The disk that holds the catalogue of ${where} is full; free some space and it goes on by itself`, { cause })
