@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +28,7 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'agent-'))
   const config: Config = {
     name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
-    plugins: { folder: { inboxes: [] } },
+    plugins: { folder: { inboxes: [] }, command: { scripts: join(dir, 'scripts') } },
   }
   core = await openCore(config, plugins, pino({ level: 'silent' }))
 })
@@ -92,6 +92,18 @@ test('a device that is killed loses its tasks to the next one; nothing is parked
   start('gpu-pc', true)
   await core.board.gone('shed') // its leases still run; whoever knows that it is gone need not wait for them
   for (const task of tasks) expect((await done(task.id)).faults).toEqual([])
+})
+
+test('what core had given up for lost goes on where it was, once, when its device is heard again', async () => {
+  await mkdir(join(dir, 'scripts'))
+  await writeFile(join(dir, 'scripts', 'long.sh'), `#!/bin/sh\necho begun >> ${join(dir, 'log')}\nsleep 6\necho ended >> ${join(dir, 'log')}\n`, { mode: 0o755 })
+  const log = () => readFile(join(dir, 'log'), 'utf8').catch(() => '')
+  start('gpu-pc', true)
+  const [task] = await core.board.publish(SCOPE, [{ stage: 'command.run', input: {}, options: { script: 'long.sh' }, waiter: { node: 'n', root: 'r', message: {} } }])
+  await vi.waitFor(async () => expect(await log()).toBe('begun\n'), { timeout: 40_000, interval: 50 })
+  await core.board.gone('gpu-pc') // its link was cut for a while; it is the only one, so it is offered the same work again
+  expect(await done(task!.id)).toMatchObject({ interruptions: 1, attempts: 0, faults: [] })
+  expect(await log()).toBe('begun\nended\n')
 })
 
 test('an agent whose parent is gone ends', async () => {

@@ -121,7 +121,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
       } catch (e) {
         if (signal.aborted || !(e instanceof Fault)) throw e
         if (e.code === 'device/unheard') hear(await untilAnswered(hello))
-        else if (e.code === 'core/unreachable' || e.code === 'access/limited') await wait(RETRY_MS, undefined, { signal })
+        else if (PASSING.has(e.code)) await wait(RETRY_MS, undefined, { signal })
         else throw e
       }
     }
@@ -134,7 +134,16 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
       const open = rest === null ? room({ stages, settings: may.settings, allowed: may.allowed, running: [...running.values()].map(({ claim, cap_mib }) => ({ stage: claim.stage, cap_mib })), machine, rest_ms: (plugin) => children.rest_ms(plugin, performance.now()) }).filter((stage) => awayFrom(stage).length === 0) : []
       const isRemote = mounts.good.length === 0
       const claims = open.length > 0 ? await untilAnswered(() => core.claim(order.device, { ...home, role: 'device' }, open, 1, isRemote ? cache.holds() : [])) : []
-      for (const claim of claims) start(claim)
+      for (const claim of claims) {
+        if (!running.has(claim.id)) {
+          start(claim)
+          continue
+        }
+        // Core had given up for lost what goes on here. It goes on, under the lease that it began with, unless somebody else has it by now.
+        await untilAnswered(() => core.release(order.device, claim.id, claim.token))
+        await untilAnswered(renew)
+        await bell.wait(RETRY_MS, signal)
+      }
       if (claims.length === 0) await bell.wait(IDLE_WAIT_MS, signal)
     }
   }
@@ -155,8 +164,8 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     running.set(claim.id, { claim, run, cap_mib })
     void finish(claim, run).catch((e: unknown) => { if (!signal.aborted) log.error(e, `task ${claim.id}`) }).finally(async () => {
       running.delete(claim.id)
-      await rm(run.scratch, { recursive: true, force: true, maxRetries: 3 })
       bell.ring()
+      await rm(run.scratch, { recursive: true, force: true, maxRetries: 3 }).catch((e: unknown) => log.warn(e, 'what a task left in scratch goes when the agent starts next'))
     })
   }
 
@@ -181,10 +190,10 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     })
   }
 
-  const every = async (ms: number, act: () => Promise<unknown>) => {
+  const every = async (ms: number, act: () => Promise<unknown>, ignore: (e: unknown) => void = ignorePassing) => {
     while (!signal.aborted) {
       await wait(ms, undefined, { signal }).catch(ignoreAbort)
-      if (!signal.aborted) await act().catch(ignoreUnreachable)
+      if (!signal.aborted) await act().catch(ignore)
     }
   }
   async function renew(): Promise<void> {
@@ -198,6 +207,12 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     await keepToken!(token)
     address.token = token
     link?.password(token)
+  }
+  /** A full disk, there or here, is no reason to drop what is in hand: the token is good for a month. */
+  const laterToken = (e: unknown) => {
+    if (e instanceof Error && e.name === 'AbortError') return
+    if (e instanceof Fault && e.code.startsWith('access/') && e.code !== 'access/limited') throw e
+    log.warn(e, 'the token could not be renewed; it is tried again')
   }
 
   const cameras = openCameraLink((ask) => untilAnswered(() => askCore(address, 'POST', '/api/device/cameras', ask, signal)))
@@ -232,7 +247,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     link = joinBroker({ device: order.device, home, token: address.token, where: first.mqtt, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring, onCameras: order.watchers ? cameras.wake : null })
     await Promise.all([
       claimLoop(), every(RENEW_EVERY_MS, renew), every(HELLO_EVERY_MS, async () => hear(await hello())),
-      ...(keepToken ? [renewToken().catch(ignoreUnreachable).then(() => every(TOKEN_EVERY_MS, renewToken))] : []),
+      ...(keepToken ? [renewToken().catch(laterToken).then(() => every(TOKEN_EVERY_MS, renewToken, laterToken))] : []),
       ...(order.watchers ? [cameras.run(signal), ...plugins.filter((p) => p.watch).map(watch)] : []),
     ])
   } catch (e) {
@@ -256,8 +271,11 @@ function ignoreAbort(e: unknown): void {
   if (!(e instanceof Error && e.name === 'AbortError')) throw e
 }
 
+/** What core answers while it is away, asked too often, or cannot write: all of it passes. */
+const PASSING: ReadonlySet<string> = new Set(['core/unreachable', 'access/limited', 'log/failed', 'log/held', 'media/full'])
+
 /** It is asked again before long. */
-function ignoreUnreachable(e: unknown): void {
+function ignorePassing(e: unknown): void {
   if (e instanceof Error && e.name === 'AbortError') return
-  if (!(e instanceof Fault && ['core/unreachable', 'device/unheard', 'access/limited'].includes(e.code))) throw e
+  if (!(e instanceof Fault && (PASSING.has(e.code) || e.code === 'device/unheard'))) throw e
 }

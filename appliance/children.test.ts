@@ -40,6 +40,21 @@ test('a stage keeps its process from one task to the next', async () => {
   expect(second.output).toEqual(first.output)
 })
 
+test('a stage that was told to stop, and did, is not killed for it when its task comes again', async () => {
+  const again = (stage: string) => children.run('rogue', 128, {
+    kind: 'run', task: 'same', token: 'lease', stage: `rogue.${stage}`, input: { text: 'hello' }, options: {}, config: {}, attempt: 1,
+    mounts: [], far: { specs: [], known: {} }, cache: { folder: '/nowhere', most_bytes: 0 }, core: { token: '' },
+  }, () => undefined)
+  const first = again('silent')
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  first.abort()
+  expect(await codeOf(first.result)).toBe('task/cancelled')
+  const second = again('silent') // longer than a deaf one is given
+  expect(await Promise.race([codeOf(second.result), new Promise((resolve) => setTimeout(() => resolve('goes on'), 6_000))])).toBe('goes on')
+  second.abort()
+  await second.result.catch(() => undefined)
+}, 30_000)
+
 test('whatever a stage throws or answers wrongly costs its task alone, with a code', async () => {
   expect(await codeOf(run('throws').result)).toBe('stage/failed')
   expect(await codeOf(run('wrong').result)).toBe('output/invalid')

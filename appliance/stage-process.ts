@@ -99,7 +99,8 @@ export class StageProcess {
 
   abort(task: string): void {
     if (this.process.connected) this.process.send({ kind: 'abort', task }, () => undefined) // it ended a moment ago: `exit` says so
-    setTimeout(() => { if (this.#waiting.has(task)) this.end(new Fault('task/cancelled', 'the stage was stopped')) }, DEAF_MS).unref()
+    const waiter = this.#waiting.get(task) // the same task may come again meanwhile
+    setTimeout(() => { if (waiter && this.#waiting.get(task) === waiter) this.end(new Fault('task/cancelled', 'the stage was stopped')) }, DEAF_MS).unref()
   }
 
   /** Kills it, and says that as the reason. The first reason stays. */
