@@ -1,4 +1,5 @@
 /** Palettes that somebody installs: real packages, by the editor's own doors of a real Node-RED. */
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -97,3 +98,20 @@ test('what fails while Node-RED is down leaves it running', async () => {
   await red.until(() => red.flows.state().running)
   expect(red.flows.state().starts).toBe(starts + 1)
 })
+
+test('restarted again and again, also while it is being started after a kill: one process runs, and none after it was told to stop', async () => {
+  await open([TAB])
+  for (let i = 0; i < 5; i++) {
+    const pid = red.flows.state().pid
+    if (pid !== null) process.kill(pid, 'SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, 60 + 20 * i)) // about when it is started again by itself
+    await Promise.all([red.flows.restart(), red.flows.restart()])
+  }
+  await red.until(() => red.flows.state().running)
+  const running = () => execFileSync('ps', ['-eo', 'pid,ppid,args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes('flows/testing/child.ts') && Number(line.trim().split(/\s+/)[1]) === process.pid)
+  expect(running().length).toBe(1)
+  const restarting = red.flows.restart().catch(() => undefined)
+  await red.flows.stop()
+  await restarting
+  expect(running()).toEqual([])
+}, 60_000)

@@ -92,7 +92,9 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   let patience_ms = LOAD_MS
   let loaded = false // what was in the file: what is started after that was deployed
   let stalled = false
-  let stopping = false
+  let stopping = false // what ends now ends because it was told to
+  let over = false
+  let life = 0 // each start, and each end, makes what was being started before nobody's
   let crashes: number[] = [] // UTC epoch, ms; within the last minute
   let again: NodeJS.Timeout | undefined
   let turn = Promise.resolve() // of those who want it restarted
@@ -107,9 +109,10 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   }
 
   async function start(): Promise<void> {
+    const mine = ++life
     if (state.safe?.why !== 'broken flow file') await install()
     foreign = (await installedPalettes(options.userDir)).length
-    if (stopping) return
+    if (mine !== life) return
     const started = launch(options)
     child = started
     heard_ms = performance.now()
@@ -182,6 +185,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   }
 
   function startIn(wait_ms: number): void {
+    if (over) return
     again = setTimeout(() => {
       start().catch((error: unknown) => {
         logger.error(`Node-RED could not be started, tried again in ${BACKOFF_MAX_MS / 1000} s: ${String(error)}`)
@@ -203,6 +207,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
 
   async function end(): Promise<void> {
     clearTimeout(again)
+    life++
     const ending = child
     if (!ending) return
     const closed = new Promise<void>((resolve) => ending.once('close', () => resolve()))
@@ -237,17 +242,20 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
         try {
           await meanwhile?.()
         } finally {
-          stopping = false
+          stopping = over
           crashes = []
           set({ safe: null, leftOut: false })
-          await start()
+          if (!over) await start().catch((error: unknown) => {
+            startIn(BACKOFF_MAX_MS)
+            throw error
+          })
         }
       })
       turn = mine.catch(() => undefined)
       return mine
     },
     async stop() {
-      stopping = true
+      stopping = over = true
       clearInterval(watchdog)
       await end()
     },
