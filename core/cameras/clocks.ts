@@ -33,9 +33,10 @@ type Asset = Doc & AssetDoc & Timed
 const Nullable = Type.Union([Type.Number(), Type.Null()])
 const Kept = Type.Array(Type.Object({ id: Type.String(), from_ms: Nullable, to_ms: Nullable, offset_s: Type.Number(), by: Type.String(), at_ms: Type.Number() }))
 const PREFIX = 'camera!clock!'
+const AT_ONCE = 64 // of a drive's clips most, so it is gathered once for all of them
 const keyOf = ({ org, site }: Home, camera: string) => `${PREFIX}${org}!${site}!${camera}`
 
-export interface ClocksParts { readonly log: Log; readonly sequence: Sequence; readonly catalogue: Pick<Catalogue, 'apply' | 'edit' | 'reader'>; readonly clock: () => number }
+export interface ClocksParts { readonly log: Log; readonly sequence: Sequence; readonly catalogue: Pick<Catalogue, 'apply' | 'editAll' | 'reader'>; readonly clock: () => number }
 
 export async function openClocks({ log, sequence, catalogue, clock }: ClocksParts): Promise<Clocks> {
   const all = new Map<string, readonly Correction[]>()
@@ -52,14 +53,12 @@ export async function openClocks({ log, sequence, catalogue, clock }: ClocksPart
     return found
   }
   async function bringInLine(scope: Scope, assets: readonly Asset[], corrections: readonly Correction[], by: string): Promise<number> {
-    let moved = 0
-    for (const asset of assets) {
+    const edits = assets.flatMap((asset) => {
       const set = editFor(asset, corrections)
-      if (set === null) continue
-      await catalogue.edit(scope, by, `asset:${asset.sha256}`, set)
-      moved++
-    }
-    return moved
+      return set === null ? [] : [{ target: `asset:${asset.sha256}`, set }]
+    })
+    for (let from = 0; from < edits.length; from += AT_ONCE) await catalogue.editAll(scope, by, edits.slice(from, from + AT_ONCE))
+    return edits.length
   }
   async function decide(camera: string, by: Principal, how: (corrections: readonly Correction[]) => readonly Correction[], type: 'camera.clock.corrected' | 'camera.clock.undone', payload: Record<string, unknown>): Promise<number> {
     const key = keyOf(by.scope, camera)

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import type { Query } from '../contract/plugin.ts'
 import type { AssetDoc, Doc, EditDoc } from '../contract/records.ts'
 import { Fault } from '../contract/fault.ts'
+import { AssetEdits } from './asset-edits.ts'
 import type { Drive, Rule } from './derive-drives.ts'
 import { checkEdit, editsByTarget, overlay } from './edits.ts'
 import { openOrgDatabase, past, type Change, type Held, type OrgDatabase, type Write } from './org-database.ts'
-import type { Catalogue, Projection } from './port.ts'
+import type { Catalogue, Edited, Projection } from './port.ts'
 import { checkPlace } from './site-name.ts'
 import { movedBy, Overlaid } from './overlaid.ts'
 import { Recent } from './recent.ts'
@@ -61,7 +62,7 @@ export async function openCatalogue({ dir, groupings, clock }: { dir: string; gr
   }
   const tell = (org: string) => { for (const told of listeners) told(org) }
 
-  return {
+  const catalogue: OpenCatalogue = {
     reader: ({ org, site }) => {
       checkPlace({ org, site })
       return readerOf(async () => (await orgOf(org)).db, site)
@@ -72,9 +73,10 @@ export async function openCatalogue({ dir, groupings, clock }: { dir: string; gr
         if (await (await toWrite(org)).apply(mine)) tell(org)
       }
     },
-    async edit(scope, by, target, set) {
+    edit: (scope, by, target, set) => catalogue.editAll(scope, by, [{ target, set }]),
+    async editAll(scope, by, edits) {
       checkPlace(scope)
-      await (await toWrite(scope.org)).edit(scope.site, by, target, set)
+      await (await toWrite(scope.org)).edit(scope.site, by, edits)
       tell(scope.org)
     },
     async changes(org, since, limit) {
@@ -89,6 +91,7 @@ export async function openCatalogue({ dir, groupings, clock }: { dir: string; gr
       orgs.clear()
     },
   }
+  return catalogue
 }
 
 function readerOf(database: () => Promise<OrgDatabase>, site: string): Query {
@@ -130,6 +133,7 @@ class OrgCatalogue {
   readonly #clock: () => number
   readonly #drives = new Map<string, SiteDrives>()
   readonly #recent = new Recent()
+  readonly #said = new Map<string, AssetEdits>()
   torn = false // a write failed: what is on the disk may be another thing than what is kept here
   #queue: Promise<unknown> = Promise.resolve() // one writer: derivation reads what the one before it wrote
 
@@ -152,16 +156,21 @@ class OrgCatalogue {
     })
   }
 
-  edit(site: string, by: string, target: string, set: Record<string, unknown>): Promise<boolean> {
+  edit(site: string, by: string, edits: readonly Edited[]): Promise<boolean> {
     return this.#inTurn(async () => {
-      const held = (await this.db.getMany(site, [target])).get(target)
-      if (!held) throw new Fault('not-found', `There is no ${target}.`)
-      checkEdit(held.doc, set)
-      const earlier = (await editsBetween(this.db, site, target, target)) as readonly EditDoc[]
-      // A clock that was set back must not let an older word win over this one.
-      const at_ms = Math.max(this.#clock(), ...earlier.filter((e) => e.target === target).map((e) => e.at_ms + 1))
-      const edit: EditDoc = { _id: `edit:${target}:${ulid(at_ms)}`, kind: 'edit', target, by, at_ms, set }
-      return this.#write([await this.#change(site, new Map([[edit._id, plain(edit)]]))])
+      const held = await this.db.getMany(site, edits.map(({ target }) => target))
+      const docs = new Map<string, Doc>()
+      for (const { target, set } of edits) {
+        const doc = held.get(target)?.doc
+        if (!doc) throw new Fault('not-found', `There is no ${target}.`)
+        checkEdit(doc, set)
+        const earlier = (await editsBetween(this.db, site, target, target)) as readonly EditDoc[]
+        // A clock that was set back must not let an older word win over this one.
+        const at_ms = Math.max(this.#clock(), ...earlier.filter((e) => e.target === target).map((e) => e.at_ms + 1))
+        const edit: EditDoc = { _id: `edit:${target}:${ulid(at_ms)}`, kind: 'edit', target, by, at_ms, set }
+        docs.set(edit._id, plain(edit))
+      }
+      return this.#write([await this.#change(site, docs)])
     })
   }
 
@@ -175,7 +184,7 @@ class OrgCatalogue {
     const held = await this.db.getMany(site, [...docs.keys()])
     const fresh = new Map([...docs].filter(([id, doc]) => !isDeepStrictEqual(held.get(id)?.doc, doc)))
     const drives = await this.#drivesOf(site)
-    const now = new Overlaid(this.db, site, fresh, this.#recent)
+    const now = new Overlaid(this.db, site, fresh, this.#recent, await this.#saidOf(site))
     const moved = await movedBy(fresh, now)
     return this.#derived(site, fresh, held, moved.length === 0 ? NOTHING : await drives.derive(moved, now))
   }
@@ -202,9 +211,18 @@ class OrgCatalogue {
       this.torn = true
       throw error instanceof Error && /no space left|disk quota/i.test(error.message) ? full(this.#org, error) : error
     }
-    for (const { site, id, doc } of writes) this.#recent.put(site, id, doc)
+    for (const { site, id, doc } of writes) {
+      this.#recent.put(site, id, doc)
+      if (doc !== null) this.#said.get(site)?.add(doc)
+    }
     for (const { settle } of changes) settle()
     return true
+  }
+
+  async #saidOf(site: string): Promise<AssetEdits> {
+    const known = this.#said.get(site) ?? await AssetEdits.open(this.db, site)
+    this.#said.set(site, known)
+    return known
   }
 
   async #drivesOf(site: string): Promise<SiteDrives> {
@@ -224,7 +242,7 @@ class OrgCatalogue {
     for (let from = 'asset:'; ;) {
       const page = (await this.db.range(site, from, past('asset:'), PAGE)) as readonly (Doc & AssetDoc)[]
       if (page.length === 0) return
-      const now = new Overlaid(this.db, site, new Map(), this.#recent)
+      const now = new Overlaid(this.db, site, new Map(), this.#recent, await this.#saidOf(site))
       const assets = await now.assets(page.map((asset) => asset.sha256))
       const derived = await drives.derive([...assets.values()].map((after) => ({ before: null, after })), now)
       await this.#write([await this.#derived(site, new Map(), new Map(), derived)])

@@ -1,7 +1,8 @@
 import type { AssetDoc, Doc, EditDoc, TrackDoc } from '../contract/records.ts'
 import type { Drive } from './derive-drives.ts'
-import { editsByTarget, overlay } from './edits.ts'
-import { past, type Held, type OrgDatabase } from './org-database.ts'
+import { isAssetEdit, type AssetEdits } from './asset-edits.ts'
+import { overlay } from './edits.ts'
+import type { Held, OrgDatabase } from './org-database.ts'
 import type { Recent } from './recent.ts'
 import type { Moved, Reading } from './site-drives.ts'
 
@@ -11,7 +12,7 @@ export async function movedBy(fresh: ReadonlyMap<string, Doc>, now: Overlaid): P
   for (const doc of fresh.values()) {
     if (doc.kind === 'asset') ids.add(String(doc['sha256']))
     if (doc.kind === 'track') ids.add(String(doc['asset']))
-    if (doc.kind === 'edit' && String(doc['target']).startsWith('asset:')) ids.add(String(doc['target']).slice('asset:'.length))
+    if (isAssetEdit(doc)) ids.add(doc.target.slice('asset:'.length))
   }
   if (ids.size === 0) return []
   const after = await now.assets([...ids])
@@ -25,23 +26,27 @@ export class Overlaid implements Reading {
   readonly #site: string
   readonly #fresh: ReadonlyMap<string, Doc>
   readonly #recent: Recent
-  #edits: Promise<readonly EditDoc[]> | null = null
+  readonly #said: AssetEdits
 
-  constructor(db: OrgDatabase, site: string, fresh: ReadonlyMap<string, Doc>, recent: Recent) {
+  constructor(db: OrgDatabase, site: string, fresh: ReadonlyMap<string, Doc>, recent: Recent, said: AssetEdits) {
     this.#recent = recent
+    this.#said = said
     this.#db = db
     this.#site = site
     this.#fresh = fresh
   }
 
   async assets(sha256s: readonly string[]): Promise<Map<string, AssetDoc>> {
-    const news = [...this.#fresh.values()].filter((d) => d.kind === 'edit') as (Doc & EditDoc)[]
-    return this.#assets(await this.#docs(sha256s.map((s) => `asset:${s}`)), [...(await this.#assetEdits()), ...news])
+    const news = Map.groupBy([...this.#fresh.values()].filter(isAssetEdit), ({ target }) => target)
+    return laid(await this.#docs(sha256s.map((s) => `asset:${s}`)), (id) => {
+      const fresh = news.get(id)
+      return fresh === undefined ? this.#said.of(id) : [...this.#said.of(id), ...fresh]
+    })
   }
 
   async assetsBefore(sha256s: readonly string[]): Promise<Map<string, AssetDoc>> {
     const held = await this.#db.getMany(this.#site, sha256s.map((s) => `asset:${s}`))
-    return this.#assets([...held.values()].map((h: Held) => h.doc), await this.#assetEdits())
+    return laid([...held.values()].map((h: Held) => h.doc), (id) => this.#said.of(id))
   }
 
   async tracks(sha256s: readonly string[]): Promise<Map<string, TrackDoc>> {
@@ -51,17 +56,6 @@ export class Overlaid implements Reading {
 
   async drives(ids: readonly string[]): Promise<Map<string, Drive>> {
     return new Map(((await this.#docs(ids)) as readonly (Doc & Drive)[]).map((drive) => [drive._id, drive]))
-  }
-
-  #assets(docs: readonly Doc[], edits: readonly EditDoc[]): Map<string, AssetDoc> {
-    const said = editsByTarget(edits)
-    return new Map((docs as readonly (Doc & AssetDoc)[]).map((asset) => [asset.sha256, overlay(asset, said.get(asset._id) ?? [])]))
-  }
-
-  // All of them at once: the clips of a drive lie all over the ids, and people edit few clips.
-  #assetEdits(): Promise<readonly EditDoc[]> {
-    this.#edits ??= this.#db.range(this.#site, 'edit:asset:', past('edit:asset:'), Number.MAX_SAFE_INTEGER) as Promise<readonly (Doc & EditDoc)[]>
-    return this.#edits
   }
 
   async #docs(ids: readonly string[]): Promise<readonly Doc[]> {
@@ -74,3 +68,6 @@ export class Overlaid implements Reading {
     return [...known.values(), ...[...held.values()].map((h) => h.doc)]
   }
 }
+
+const laid = (docs: readonly Doc[], said: (id: string) => readonly EditDoc[]): Map<string, AssetDoc> =>
+  new Map((docs as readonly (Doc & AssetDoc)[]).map((asset) => [asset.sha256, overlay(asset, said(asset._id))]))

@@ -6,6 +6,8 @@ import type { AssetDoc, CopyDoc, Doc, DriveDoc, PicturesDoc, RefusalDoc, Removal
 /** One entry of the log's `projections`: records of a completed task, not yet in the catalogue. */
 export interface Projection { readonly seq: string; readonly org: string; readonly site: string; readonly docs: readonly Doc[] }
 
+export interface Edited { readonly target: string; readonly set: Record<string, unknown> }
+
 export interface Catalogue {
   /** Bound to one org and site; every document carries its site. */
   reader(scope: Scope): Query
@@ -13,6 +15,8 @@ export interface Catalogue {
   apply(projections: readonly Projection[]): Promise<void>
   /** What a person said, laid over documents by readers. */
   edit(scope: Scope, by: string, target: string, set: Record<string, unknown>): Promise<void>
+  /** The same of many documents, in one batch: all or none. */
+  editAll(scope: Scope, by: string, edits: readonly Edited[]): Promise<void>
   close(): Promise<void>
 }
 
