@@ -18,7 +18,7 @@ import { flowsElsewhere } from '../core/http/flows-elsewhere.ts'
 import { inbox } from '../core/http/inbox.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
 import { startHttp } from '../core/http/server.ts'
-import { startBroker } from '../core/mqtt/broker.ts'
+import { startBroker, type Broker } from '../core/mqtt/broker.ts'
 import { openHomeAssistant } from '../core/mqtt/home-assistant.ts'
 import { brokerFor, clientName } from '../core/mqtt/outside.ts'
 import { openRequests } from '../core/mqtt/requests.ts'
@@ -115,24 +115,25 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   let counting: NodeJS.Timeout | undefined
   let flows: Pick<Flows, 'state' | 'said' | 'restart'> | null = null
   let countsChanged = true
-  const changed = (kinds: readonly string[]) => broker.announce(HOME, kinds)
+  let feed: Broker | null = null // what happens before it is there, nobody listens to
+  const changed = (kinds: readonly string[]) => feed?.announce(HOME, kinds)
   let ownWork: OwnWork | null = null
   const board = await openBoard({
     log: store, outcomes, volumes, clock: Date.now, sweep_ms: SWEEP_MS,
     stages: (name) => registry.stage(name)?.stage ?? null,
     stageNames: registry.stages.map((stage) => stage.name),
     onWork: (stages) => {
-      broker?.work(HOME, stages)
+      feed?.work(HOME, stages)
       ownWork?.wake()
     },
     onChange: () => {
       countsChanged = true
-      if (broker) changed(['tasks'])
+      changed(['tasks'])
     },
     onEnd: (end) => devices.ended(end),
     onTrouble: (error, task) => log.error({ err: error, task }, 'the board could not finish a step; it is tried again'),
   })
-  const events = openEvents({ log: store, outcomes, clock: Date.now, schemas: (type) => eventSchema(plugins, type), onChange: () => broker && changed(['events']) })
+  const events = openEvents({ log: store, outcomes, clock: Date.now, schemas: (type) => eventSchema(plugins, type), onChange: () => changed(['events']) })
   const catalogue = await openCatalogue({
     dir: join(config.folder, 'catalogue'), clock: Date.now,
     groupings: plugins.flatMap((p) => (p.drives ? [{ name: p.name, gap_s: p.drives.gap_s(registry.config(p.name)), grouping: p.drives }] : [])),
@@ -160,12 +161,12 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     }),
     warn: (error, message) => log.warn(error, message),
   })
-  const cameras = await openCameras({ log: store, sequence: outcomes.sequence, clock: Date.now, announce: (to, kinds) => broker.announce(to, kinds), warn: (error, message) => log.warn(error, message), found: events.find, archived: (scope, original) => archivedCopy(original, catalogue.reader(scope), volumes) })
+  const cameras = await openCameras({ log: store, sequence: outcomes.sequence, clock: Date.now, announce: (to, kinds) => feed?.announce(to, kinds), warn: (error, message) => log.warn(error, message), found: events.find, archived: (scope, original) => archivedCopy(original, catalogue.reader(scope), volumes) })
   const sweeping = setInterval(() => {
     void far.sweep(board.whenOver.bind(board)).catch((e: unknown) => log.warn(e, 'what old tasks have staged far away is cleared later'))
   }, FAR_SWEEP_MS)
   const metrics = new Metrics()
-  const broker = await startBroker({
+  const broker = feed = await startBroker({
     registry: metrics, port: config.mqttPort, host: config.host, access, log, onDevice: devices.word,
     outside: config.mqtt && { ...config.mqtt, client: await clientName(store) },
     scopeOf(id) {
