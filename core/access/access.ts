@@ -23,7 +23,7 @@ export interface MqttClient { readonly principal: Principal; readonly session: s
 export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBearer' | 'mqttOf'> {
   /** A device's token for the next 30 days. */
   readonly signDevice: DeviceTokens['sign']
-  /** The appliance waits for a link to be used: there is no admin yet, or a new password was asked for at the command line. */
+  /** There is no admin yet. A new password that was asked for at the command line changes nothing here: until its link is used, the old one is good. */
   setupNeeded(): boolean
   /** A new one-time token for the first admin, good for an hour; the former one is void. Fault `access/denied` once there is an admin. */
   setupToken(): Promise<string>
@@ -68,7 +68,7 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
   const nobody = hash(randomBytes(16).toString('hex'))
 
   const hasAdmin = () => [...people.values()].some((person) => person.scope.role === 'admin')
-  const setupNeeded = () => !hasAdmin() || (setup !== null && setup.expires_ms > clock())
+  const setupNeeded = () => !hasAdmin()
 
   const principalOf = (session: Session): Principal | null => {
     const person = people.get(session.person)
