@@ -84,7 +84,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
   const answers: { [R in keyof Routes]: (query: Ask<R>) => Answer<R> | null } = {
     health: () => ({ ok: true }),
     setupState: () => ({ needed: state.setupNeeded }),
-    setup: ({ token, name }) => { if (token !== 'once') return null; state.signedIn = true; state.setupNeeded = false; return { ...me, name } },
+    setup: ({ token, name }) => { if (token !== 'once') throw new Fault('access/denied', 'This setup link was used, replaced or is older than an hour.'); state.signedIn = true; state.setupNeeded = false; return { ...me, name } },
     session: () => me,
     signIn: ({ password }) => { if (password !== 'correct horse battery') return null; state.signedIn = true; return me },
     signOut: () => { state.signedIn = false; return {} },

@@ -313,6 +313,23 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     for (const words of ['waits its turn on gpu-pc', 'waits its turn on gpu-pc, run 2', 'again in 3 min', /^waits for shed-nas, away, last heard/, 'waits its turn on gpu-pc or nas']) await page.locator('.why').getByText(words, { exact: typeof words === 'string' }).first().waitFor()
   })
 
+  test('who has a reset link that is not used yet can still sign in; one that is spent is made anew by the command that makes it', async () => {
+    const made = await context('desk', 'light')
+    box.state.signedIn = false
+    const page = await open(made, '/plates')
+    await page.getByRole('button', { name: 'Sign in' }).waitFor()
+    for (const [path, command] of [['/setup?token=spent&name=Ann', 'viewshed reset-password Ann'], ['/setup?token=spent', 'viewshed setup-link']] as const) {
+      box.state.setupNeeded = !path.includes('name')
+      await page.goto(box.url + path)
+      if (!path.includes('name')) await page.getByLabel('Your name').fill('Ann')
+      await page.getByLabel('Password', { exact: true }).fill('correct horse battery')
+      await page.getByRole('button', { name: 'Continue' }).click()
+      expect(await page.getByRole('alert').textContent()).toBe(`This link is not valid any more. Make a new one on the box: ${command}`)
+    }
+    Object.assign(box.state, { signedIn: true, setupNeeded: false })
+    await made.close()
+  })
+
   test('first run, sign-in, empty, refused, unknown and unreachable each say what is so', async () => {
     const made = await context('desk', 'light')
     const shot = (page: Page, name: string) => v.shot(page, `${name}-desk-light`)
