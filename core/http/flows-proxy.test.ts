@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -104,6 +105,29 @@ test('nobody, devices and writes of others than admins do not get there', async 
   expect((await get('/flows/flows', { ...admin, origin: 'http://elsewhere.example' }, { method: 'POST', body: '[]' })).status).toBe(403)
   expect(heard).toHaveLength(before)
   expect((await get('/flowsy', admin)).status).toBe(404)
+})
+
+/** As it stands, chunked; the answer's first line. */
+const chunked = (first: string, headers: Record<string, string>, body: string): Promise<string> => new Promise((answered, failed) => {
+  const socket = connect(door.port, '127.0.0.1').on('error', failed)
+  socket.once('data', (bytes) => {
+    answered(String(bytes).split('\r\n', 1)[0]!)
+    socket.destroy()
+  })
+  const lines = Object.entries({ host: `127.0.0.1:${door.port}`, 'transfer-encoding': 'chunked', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.write(`${first} HTTP/1.1\r\n${lines}\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`)
+})
+
+test('what comes with a question is no second one behind it, however it is framed', async () => {
+  const before = heard.length
+  const second = 'POST /flows/flows HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]'
+  for (const method of ['GET', 'HEAD']) expect(await chunked(`${method} /flows/x`, door.bearer('viewer'), second)).toBe('HTTP/1.1 200 OK')
+  const long = await new Promise<number>((answered, failed) => {
+    request({ port: door.port, host: '127.0.0.1', path: '/flows/x', headers: { ...door.bearer('viewer'), 'content-length': second.length } }, (answer) => answered(answer.resume().statusCode!)).on('error', failed).end(second)
+  })
+  expect(long).toBe(200)
+  expect(await chunked('DELETE /flows/x', admin, second)).toBe('HTTP/1.1 200 OK')
+  expect(heard.slice(before).map(({ method, url, body }) => [method, url, body])).toEqual([['GET', '/flows/x', ''], ['HEAD', '/flows/x', ''], ['GET', '/flows/x', ''], ['DELETE', '/flows/x', second]])
 })
 
 const feed = (headers: Record<string, string>) => new WebSocket(`${door.url.replace('http', 'ws')}/flows/comms`, { headers })

@@ -55,7 +55,11 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
       ctx.remove('Content-Security-Policy') // the editor is a page of its own make
       ctx.set('Content-Security-Policy', "frame-ancestors 'self'")
       const ask = onward(ctx.req, principal)
-      for (const name of HOP_BY_HOP) delete (ask.headers as IncomingHttpHeaders)[name]
+      const headers = ask.headers as IncomingHttpHeaders
+      for (const name of HOP_BY_HOP) delete headers[name]
+      // Node's client frames no body of its own accord where none is usual: what a reader sent would arrive as requests that nobody here looked at.
+      if (hasNoBody(ctx.req)) delete headers['content-length']
+      else if (ctx.req.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked'
       const answer = await reach(ctx.req, ctx.res, ask)
       if (!answer) {
         ctx.set('Retry-After', '2')
@@ -132,9 +136,13 @@ function reach(req: IncomingMessage, res: ServerResponse, options: RequestOption
     const up = request(options, answered)
     up.on('error', () => answered(null))
     res.on('close', () => up.destroy()) // sent, or nobody waits for it any more
-    req.pipe(up)
+    if (hasNoBody(req)) up.end()
+    else req.pipe(up)
   })
 }
+
+/** Nothing is read of what comes with these, whatever their headers say. */
+const hasNoBody = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD'
 
 const RESTARTING = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>Flows</title>
 <body style="font:16px/1.5 system-ui;max-width:40rem;margin:15vh auto;padding:0 1rem">
