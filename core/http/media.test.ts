@@ -182,8 +182,9 @@ test('no path that anybody can write gets at what lies outside', async () => {
   }), { numRuns: 100 })
 })
 
-test('nobody, and another org, sees nothing; a device and a browser see', async () => {
+test('nobody, the flows and another org see nothing; a device and a browser see', async () => {
   expect(await code(await fetch(url(NAMES.clip)))).toEqual([401, 'access/unauthenticated'])
+  for (const flows of [door.bearer('flows'), { authorization: `Bearer ${await door.access.keys.add('red', 'flows')}` }]) expect(await code(await fetch(url(NAMES.clip), { headers: flows }))).toEqual([403, 'access/denied'])
   const foreign = door.access.mint({ kind: 'person', id: 'x', name: 'x', scope: { org: 'other', site: 'home', role: 'admin' } })
   expect(await code(await fetch(url(NAMES.clip), { headers: { authorization: `Bearer ${foreign}` } }))).toEqual([403, 'access/denied'])
   expect((await fetch(url(NAMES.clip), { method: 'HEAD', headers: door.bearer('device') })).status).toBe(200)
