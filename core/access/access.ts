@@ -37,6 +37,8 @@ export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBea
   /** Called with the id of every session that ends before its time, and of every key that is revoked: whoever holds a socket of it closes it. */
   onSignOut(listener: (session: string) => void): void
   readonly keys: Omit<Keys, 'find' | 'onRevoke'>
+  /** The id of the key that this token is, by which `onSignOut` tells of it. Null: it is none. */
+  keyOfBearer(token: string): string | null
   principalOfCookie(cookie: string): Promise<{ principal: Principal; session: string } | null>
   /** Device: its name and bearer token. Key: `key/<name>` and the key, but for one of the flows. Browser: what `mqttOf` gave, while the session lasts. Null: refused. */
   principalOfMqtt(username: string, password: string): Promise<MqttClient | null>
@@ -99,6 +101,7 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
     signDevice: signed.sign,
     keys,
     principalOfBearer: async (token) => keys.find(token)?.principal ?? (await minted.principalOfBearer(token)) ?? (await signed.find(token))?.principal ?? null,
+    keyOfBearer: (token) => keys.find(token)?.id ?? null,
     mqttOf: minted.mqttOf,
     setupNeeded,
 

@@ -166,6 +166,17 @@ test('signing out closes the live feed of this session and no other', async () =
   theirs.terminate()
 })
 
+test('a key that is revoked loses its live feed, and no other key does', async () => {
+  const [mine, theirs] = await Promise.all(['gone', 'stays'].map(async (name) => feed({ authorization: `Bearer ${await door.access.keys.add(name, 'viewer')}` })))
+  expect(await Promise.all([outcome(mine!), outcome(theirs!)])).toEqual(['welcome', 'welcome'])
+  const closed = new Promise((done) => mine!.once('close', done))
+  await door.access.keys.revoke('gone')
+  await closed
+  theirs!.send('still here')
+  expect(await new Promise((said) => theirs!.once('message', (text) => said(String(text))))).toBe('echo still here')
+  theirs!.terminate()
+})
+
 test('who hangs up while the editor thinks takes the question back', async () => {
   const ask = request({ port: door.port, host: '127.0.0.1', path: '/flows/slow', headers: admin })
   ask.on('error', () => undefined).end()

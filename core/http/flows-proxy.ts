@@ -19,8 +19,8 @@ export interface FlowsProxy {
   readonly middleware: Middleware<DoorState>
   /** The editor's live feed, after the door has looked at origin and session. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, who: DoorState): void
-  /** Closes the editor's sockets of a session that ended. */
-  signedOut(session: string): void
+  /** Closes the editor's sockets of a session that ended, or of a key that was revoked. */
+  signedOut(id: string): void
   close(): void
 }
 
@@ -84,7 +84,7 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
       }
     },
 
-    upgrade(req, socket, head, { principal, session }) {
+    upgrade(req, socket, head, { principal, session, key }) {
       const end = (line: string) => socket.end(`HTTP/1.1 ${line}\r\nConnection: close\r\n\r\n`)
       if (!principal || !holds(principal.scope.role, 'viewer')) return void end(principal ? '403 Forbidden' : '401 Unauthorized')
       const up = request(onward(req, principal))
@@ -95,7 +95,7 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
         end(`${answer.statusCode} ${answer.statusMessage}`)
       })
       up.on('upgrade', (answer, upstream, rest) => {
-        sockets.set(socket, session)
+        sockets.set(socket, session ?? key)
         const lines: string[] = []
         for (let i = 0; i < answer.rawHeaders.length; i += 2) lines.push(`${answer.rawHeaders[i]}: ${answer.rawHeaders[i + 1]}`)
         socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`)
@@ -112,8 +112,8 @@ export function flowsProxy({ socketPath, secret, clock = Date.now }: FlowsProxyO
       up.end()
     },
 
-    signedOut(session) {
-      for (const [socket, of] of sockets) if (of === session) socket.destroy()
+    signedOut(id) {
+      for (const [socket, of] of sockets) if (of === id) socket.destroy()
     },
     close() {
       for (const socket of sockets.keys()) socket.destroy()

@@ -10,6 +10,7 @@ import type { Role } from '../contract/plugin.ts'
 export interface DoorState {
   principal: Principal | null
   session: string | null // id of the browser's session; null for a bearer token
+  key: string | null // id of the key that the bearer token is
 }
 export type DoorContext = Koa.ParameterizedContext<DoorState>
 
@@ -18,10 +19,10 @@ export const COOKIE = 'viewshed_session'
 /** Who sent the request, by bearer token or by cookie. A token that is not ours is nobody, whatever the cookie says. */
 export async function whoSent(access: Access, req: IncomingMessage): Promise<DoorState> {
   const bearer = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '')?.[1]
-  if (bearer) return { principal: await access.principalOfBearer(bearer), session: null }
+  if (bearer) return { principal: await access.principalOfBearer(bearer), session: null, key: access.keyOfBearer(bearer) }
   const cookie = cookieOf(req.headers.cookie, COOKIE)
   const found = cookie ? await access.principalOfCookie(cookie) : null
-  return found ?? { principal: null, session: null }
+  return { ...(found ?? { principal: null, session: null }), key: null }
 }
 
 /** @throws Fault `access/unauthenticated` for nobody, `access/denied` below `role`. */

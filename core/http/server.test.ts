@@ -45,12 +45,12 @@ test('the unix socket is for this user alone, and asks for a token like the port
 
 test('routes of others find who asks', async () => {
   const known = await (await fetch(`${door.url}/api/who`, { headers: door.bearer('device', 'nas') })).json()
-  expect(known).toEqual({ principal: { kind: 'device', id: 'nas', name: 'nas', scope: { org: 'home', site: 'home', role: 'device' } }, session: null })
-  expect(await (await fetch(`${door.url}/api/who`)).json()).toEqual({ principal: null, session: null })
+  expect(known).toEqual({ principal: { kind: 'device', id: 'nas', name: 'nas', scope: { org: 'home', site: 'home', role: 'device' } }, session: null, key: null })
+  expect(await (await fetch(`${door.url}/api/who`)).json()).toEqual({ principal: null, session: null, key: null })
   const { cookie } = await door.admin()
   expect(await (await fetch(`${door.url}/api/who`, { headers: { cookie } })).json()).toMatchObject({ principal: { name: 'Ann' }, session: expect.stringMatching(/^[0-9a-f]{64}$/) })
   const wrongBearer = await (await fetch(`${door.url}/api/who`, { headers: { cookie, authorization: 'Bearer wrong' } })).json()
-  expect(wrongBearer).toEqual({ principal: null, session: null })
+  expect(wrongBearer).toEqual({ principal: null, session: null, key: null })
 })
 
 test.each([
