@@ -96,14 +96,26 @@ test('wrong name and wrong password are told apart by nobody', async () => {
   expect(new Set(words.map((word) => JSON.stringify(word)))).toEqual(new Set([JSON.stringify({ code: 'access/unauthenticated', message: 'Name or password is wrong.' })]))
 })
 
-test('after ten wrong passwords a name rests, from wherever; a minute later one more try is given', async () => {
+const wrong = (address: string) => refusal(access.signIn({ name: 'ann', password: 'wrong' }, address))
+
+test('after ten wrong passwords from an address a name rests there, and nowhere else; a minute later one more try is given', async () => {
   await access.setUp({ token: await access.setupToken(), name: 'Ann', password: GOOD }, HERE)
   const tries: string[] = []
-  for (let i = 0; i < 11; i++) tries.push(await refusal(access.signIn({ name: 'ann', password: 'wrong' }, `192.0.2.${i}`)))
-  expect(tries).toEqual([...Array<string>(10).fill('access/unauthenticated'), 'access/limited'])
-  expect(await refusal(access.signIn({ name: 'ann', password: GOOD }, '192.0.2.99'))).toBe('access/limited')
+  for (let i = 0; i < 20; i++) tries.push(await wrong('198.51.100.7'))
+  expect(tries).toEqual([...Array<string>(10).fill('access/unauthenticated'), ...Array<string>(10).fill('access/limited')])
+  expect(await refusal(access.signIn({ name: 'ann', password: GOOD }, HERE))).toBe('went through')
+  expect(await refusal(access.signIn({ name: 'ann', password: GOOD }, '198.51.100.7'))).toBe('access/limited')
   now_ms += 60_000
-  expect(await refusal(access.signIn({ name: 'ann', password: GOOD }, '192.0.2.99'))).toBe('went through')
+  expect(await refusal(access.signIn({ name: 'ann', password: GOOD }, '198.51.100.7'))).toBe('went through')
+})
+
+test('after a hundred wrong passwords from wherever a name rests for everybody, for six seconds', async () => {
+  await access.setUp({ token: await access.setupToken(), name: 'Ann', password: GOOD }, HERE)
+  const tries = await Promise.all(Array.from({ length: 101 }, (_, i) => wrong(`192.0.2.${100 + i}`)))
+  expect(tries.filter((code) => code === 'access/limited')).toHaveLength(1)
+  expect(await refusal(access.signIn({ name: 'ann', password: GOOD }, HERE))).toBe('access/limited')
+  now_ms += 6_000
+  expect(await refusal(access.signIn({ name: 'ann', password: GOOD }, HERE))).toBe('went through')
 })
 
 test('after thirty wrong names an address rests; others do not', async () => {

@@ -31,7 +31,7 @@ export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBea
   resetPassword(name: string): Promise<string>
   /** Uses the token up: creates the first admin, or gives a person a new password and ends all their sessions. */
   setUp(ask: { token: string; name: string; password: string }, address: string): Promise<SignedIn>
-  /** Fault `access/unauthenticated`, or `access/limited` after too many tries under one name or from one address. */
+  /** Fault `access/unauthenticated`, or `access/limited` after too many tries from one address, most of all under one name, or from many under one name. */
   signIn(ask: { name: string; password: string }, address: string): Promise<SignedIn>
   signOut(session: string): Promise<void>
   /** Called with the id of every session that ends before its time, and of every key that is revoked: whoever holds a socket of it closes it. */
@@ -64,7 +64,9 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
   const minted = tokens(clock)
   const signed = await openDeviceTokens({ log, clock, devices })
   const keys = await openKeys(log, clock)
-  const byName = limit({ tries: 10, refill_ms: 60_000, clock })
+  // Who tries another's name uses up the tries of his own address, and not those of the owner; only very many addresses together do.
+  const byNameThere = limit({ tries: 10, refill_ms: 60_000, clock })
+  const byName = limit({ tries: 100, refill_ms: 6_000, clock })
   const byAddress = limit({ tries: 30, refill_ms: 20_000, clock })
   // Compared with when nobody has the name, so that both answers take the same time.
   const nobody = hash(randomBytes(16).toString('hex'))
@@ -145,11 +147,13 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
 
     async signIn({ name, password }, address) {
       const id = idOf(name)
-      countTry([[byAddress, address], [byName, id]])
+      const there = `${address} ${id}`
+      countTry([[byAddress, address], [byNameThere, there], [byName, id]])
       const person = people.get(id)
       const fits = await verify(person?.hash ?? (await nobody), password)
       if (!person || !fits) throw new Fault('access/unauthenticated', 'Name or password is wrong.')
       byAddress.forgive(address)
+      byNameThere.forgive(there)
       byName.forgive(id)
       return open(person)
     },
