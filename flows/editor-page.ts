@@ -57,7 +57,7 @@ function page(own: boolean, most_bytes: number): void {
   const ask = <T>(type: 'GET' | 'POST', url: string, told: (answer: T) => void, body?: object) =>
     $.ajax({ type, url: `viewshed/${url}`, ...(body === undefined ? {} : { contentType: 'application/json', data: JSON.stringify(body) }) })
       .done(told as (answer: never) => void)
-      .fail(({ statusText, responseJSON }) => RED.notify(responseJSON?.message ?? statusText, 'error'))
+      .fail(({ statusText, responseJSON }) => RED.notify(plain(responseJSON?.message ?? statusText), 'error'))
 
   // As our pages have it, until somebody chooses in the editor's own settings; it reads this before it loads us.
   if (localStorage.getItem('view-dark-theme') === null) {

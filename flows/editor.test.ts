@@ -42,6 +42,32 @@ test('the page registers the node with its defaults and its checks, and markup i
   expect(html).toContain('<p>A &#38; B</p>')
 })
 
+/** Runs a page of the palette where everything answers with anything and every question fails; what was noticed. */
+function noticed(html: string, press: (definitions: Map<string, unknown>) => void = () => undefined): string[] {
+  const notices: string[] = []
+  const definitions = new Map<string, unknown>()
+  const anything: unknown = new Proxy(() => undefined, { get: (_, name) => (name === Symbol.toPrimitive ? () => '' : name === Symbol.iterator ? function* () { /* none */ } : anything), apply: () => anything })
+  const over = (own: object) => new Proxy(() => undefined, { get: (_, name) => Reflect.get(own, name) ?? anything, apply: () => anything })
+  const answers = { done: () => answers, fail: (told: (failed: object) => void) => { told({ statusText: 'error', responseJSON: { message: 'no <img src=x onerror=alert(1)> here' } }); return answers } }
+  runInNewContext(/<script type="text\/javascript">\n([\s\S]*?)\n<\/script>/.exec(html)![1]!, {
+    RED: over({ notify: (text: string) => { notices.push(text) }, nodes: over({ registerType: (type: string, definition: unknown) => definitions.set(type, definition), createCompleteNodeSet: () => [] }) }),
+    $: over({ ajax: () => answers }), document: anything, localStorage: { getItem: () => 'light' }, Blob, location: { hash: '' },
+    setTimeout: (then: () => void) => then(), setInterval: () => undefined, clearTimeout: () => undefined,
+  })
+  press(definitions)
+  return notices
+}
+
+test('whatever a node is called and the box says, a notice shows it as text', () => {
+  const files = packageOf([node])
+  const pressed = noticed(files.get('clip.html')!, (definitions) => {
+    const { button } = definitions.get('clip.thumbs') as { button: { onclick(this: { id: string; name: string }): void } }
+    button.onclick.call({ id: 'a', name: '<img src=x onerror=alert(1)>' })
+  })
+  expect(pressed).toEqual(['&#60;img src=x onerror=alert(1)&#62;: no &#60;img src=x onerror=alert(1)&#62; here'])
+  expect(new Set(noticed(files.get('editor.html')!))).toEqual(new Set(['no &#60;img src=x onerror=alert(1)&#62; here']))
+})
+
 let folder = ''
 beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'viewshed-palette-')) })
 afterEach(() => rm(folder, { recursive: true }))

@@ -101,10 +101,11 @@ function registerAll(nodes: readonly PaletteNode[], elsewhere: boolean): void {
         enabled(this: { changed?: boolean }) { return !this.changed },
         onclick(this: { id: string; name?: string; changed?: boolean }) {
           if (this.changed) return RED.notify('Deploy first: what runs is what was deployed.', 'warning')
-          const name = this.name || node.title
+          // A notice is HTML, and the name may be that of a flow from anywhere.
+          const notify = (what: string, kind: 'success' | 'error') => RED.notify(`${this.name || node.title}: ${what}`.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`), kind)
           $.ajax({ url: `viewshed/again/${this.id}`, type: 'POST' })
-            .done((answer) => RED.notify(`${name}: ${answer.what}`, 'success'))
-            .fail((failed) => RED.notify(`${name}: ${failed.responseJSON?.message ?? failed.statusText}`, 'error'))
+            .done((answer) => notify(answer.what, 'success'))
+            .fail((failed) => notify(failed.responseJSON?.message ?? failed.statusText, 'error'))
         },
       },
       // What lies before it was made, or meant otherwise, was never meant to start anything.
