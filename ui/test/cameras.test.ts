@@ -177,6 +177,25 @@ describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 
     await rm(card, { recursive: true })
   })
 
+  test('of two files of one name that failed both are listed, and two stretches of a clock that begin at once', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'cards-'))
+    for (const card of ['one', 'two']) {
+      await mkdir(join(folder, card))
+      await writeFile(join(folder, card, 'full-1.MP4'), card)
+    }
+    v.box.garage.uploads.refuse = /full-1/
+    const page = await v.desk('/add')
+    await page.getByLabel('Files').setInputFiles(['one', 'two'].map((card) => join(folder, card, 'full-1.MP4')))
+    await page.getByText('Not all came in').waitFor()
+    expect(await page.getByRole('region', { name: 'On its way' }).locator('li').count()).toBe(2)
+    v.box.garage.uploads.refuse = null
+    await page.goto(v.box.url + van)
+    await page.getByRole('region', { name: 'Its clock' }).getByText('2 clips').first().waitFor()
+    v.complaints.splice(0, Infinity, ...v.complaints.filter((said) => !said.includes('status of 507')))
+    expect(v.complaints).toEqual([])
+    await rm(folder, { recursive: true })
+  })
+
   test('who may only look is shown no button that does something', async () => {
     v.box.state.role = 'viewer'
     const page = await v.desk(van)

@@ -81,6 +81,7 @@ const stretches = (corrections: readonly Correction[]): Stretch[] => {
     { from_ms: day(8, 3), to_ms: day(9, 24), offset_s: -7201, from: 'gps', clips: 812 },
     said ? { from_ms: day(9, 25), to_ms: day(10, 2), offset_s: said.offset_s, from: 'person', clips: 143 } : { from_ms: day(9, 25), to_ms: day(10, 2), offset_s: -3600, from: 'name', clips: 143 },
     { from_ms: day(10, 3), to_ms: day(10, 20), offset_s: -7202, from: 'gps', clips: 235 },
+    { from_ms: day(10, 3), to_ms: day(10, 20), offset_s: -7200, from: 'name', clips: 2 }, // its other channel, which writes no position
   ]
 }
 

@@ -97,6 +97,16 @@ describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 
     expect(v.box.shelf.answers.retention({}).groups.find(({ reason }) => reason === 'kept')!.files).toBeGreaterThan(going)
   })
 
+  test('what stayed twice for one reason is said twice: front and rear may have one name', async () => {
+    v.box.shelf.set('on')
+    const [stayed] = v.box.shelf.last!.refused
+    v.box.shelf.last = { ...v.box.shelf.last!, refused: [stayed!, stayed!] }
+    const page = await v.desk('/storage')
+    await page.getByText('stayed at the last look').first().waitFor()
+    expect(await page.getByText('stayed at the last look').count()).toBe(2)
+    expect(v.complaints).toEqual([])
+  })
+
   test('what could not be done is said where the button is, and nothing is hidden', async () => {
     v.box.shelf.set('on')
     v.box.state.refuse = { runRetention: { code: 'input/invalid', message: 'Retention only reports: an administrator switches it on first.' }, undoRetention: { code: 'log/failed', message: 'The disk of the log does not answer.' } }
