@@ -177,6 +177,28 @@ describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 
     await rm(card, { recursive: true })
   })
 
+  test('Stop is said, and what is chosen right after it is sent, also while the box was away', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'stopped-'))
+    const files = ['stop-1.MP4', 'stop-2.MP4', 'stop-3.MP4'].map((name) => join(folder, name))
+    for (const file of files) await writeFile(file, file)
+    const page = await v.desk('/add')
+    await page.getByRole('button', { name: 'Choose files…' }).waitFor()
+    v.box.state.down = true
+    await page.getByLabel('Files', { exact: true }).setInputFiles(files)
+    await page.getByText('The box does not answer. It goes on by itself').waitFor()
+    const way = page.getByRole('region', { name: 'On its way' })
+    await way.getByRole('button', { name: 'Stop' }).click()
+    expect(await way.getByRole('heading').first().innerText()).toBe('Stopped')
+    expect(plain(await way.innerText())).toContain('0 of 3 files')
+    v.box.state.down = false
+    await page.getByLabel('Files', { exact: true }).setInputFiles(files.slice(1))
+    await page.getByText('All came in').waitFor({ timeout: 10_000 })
+    expect(plain(await way.innerText())).toContain('2 of 2 files')
+    expect([v.box.garage.inbox.has('stop-1.MP4'), v.box.garage.inbox.has('stop-3.MP4')]).toEqual([false, true])
+    v.complaints.length = 0 // the browser says that it was not answered
+    await rm(folder, { recursive: true })
+  })
+
   test('of two files of one name that failed both are listed, and two stretches of a clock that begin at once', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'cards-'))
     for (const card of ['one', 'two']) {
@@ -185,7 +207,7 @@ describe.skipIf(!installed)(`cameras in chromium${skipped}`, { timeout: 120_000 
     }
     v.box.garage.uploads.refuse = /full-1/
     const page = await v.desk('/add')
-    await page.getByLabel('Files').setInputFiles(['one', 'two'].map((card) => join(folder, card, 'full-1.MP4')))
+    await page.getByLabel('Files', { exact: true }).setInputFiles(['one', 'two'].map((card) => join(folder, card, 'full-1.MP4')))
     await page.getByText('Not all came in').waitFor()
     expect(await page.getByRole('region', { name: 'On its way' }).locator('li').count()).toBe(2)
     v.box.garage.uploads.refuse = null

@@ -17,13 +17,15 @@ class Queue {
   all_bytes = $state(0)
   /** The box does not answer; it is asked again. */
   stuck = $state(false)
+  /** Somebody stopped it before all of it was there. */
+  stopped = $state(false)
   speed = $state(0) // bytes a second, over the last few
-  #stop: AbortController | null = null
+  #stop = $state.raw<AbortController | null>(null) // of the run that is under way
   #moments: { at_ms: number; bytes: number }[] = []
 
   add(chosen: readonly Chosen[]): void {
     if (chosen.length === 0) return
-    if (this.#stop === null) Object.assign(this, { done: 0, done_bytes: 0, all: 0, all_bytes: 0, failed: [] })
+    if (this.#stop === null) Object.assign(this, { done: 0, done_bytes: 0, all: 0, all_bytes: 0, failed: [], stopped: false })
     this.waiting = [...this.waiting, ...chosen]
     this.all += chosen.length
     this.all_bytes += chosen.reduce((sum, { file }) => sum + file.size, 0)
@@ -36,11 +38,22 @@ class Queue {
     this.all_bytes -= all.reduce((sum, { file }) => sum + file.size, 0)
     this.add(all)
   }
+  /** What runs ends by itself a moment later, and touches nothing any more: whatever is chosen meanwhile has a run of its own. */
   stop(): void {
-    this.#stop?.abort()
+    if (this.#stop === null) return
+    this.#stop.abort()
     this.waiting = []
+    this.stopped = true
+    this.#rest()
   }
-  get busy(): boolean { return this.now !== null || this.waiting.length > 0 }
+  get busy(): boolean { return this.#stop !== null }
+
+  #rest(): void {
+    this.#stop = null
+    this.now = null
+    this.stuck = false
+    live.changed()
+  }
 
   async #run(): Promise<void> {
     const stop = new AbortController()
@@ -57,10 +70,7 @@ class Queue {
       if (!stop.signal.aborted) throw error
     } finally {
       removeEventListener('beforeunload', warn)
-      this.#stop = null
-      this.now = null
-      this.stuck = false
-      live.changed()
+      if (this.#stop === stop) this.#rest()
     }
   }
 
@@ -69,13 +79,16 @@ class Queue {
     for (let tries = 0, silent = 0; ;) {
       try {
         const from = await there(chosen, signal)
+        signal.throwIfAborted()
         this.#tell(chosen, from)
         if (from < bytes || bytes === 0) await send(chosen, from, (sent) => this.#tell(chosen, sent), signal)
+        signal.throwIfAborted()
         this.stuck = false
         this.done++
         this.done_bytes += bytes
         return
       } catch (error) {
+        signal.throwIfAborted()
         if (!(error instanceof Trouble)) throw error
         // A box that is away is waited for; what it refuses is not sent again and again.
         const isAway = [0, 423, 502, 503, 504].includes(error.status)
@@ -85,7 +98,10 @@ class Queue {
           return
         }
         this.stuck = isAway
-        await new Promise((next) => setTimeout(next, Math.min(MOST_PAUSE_MS, PAUSE_MS * 1.5 ** silent++)))
+        await new Promise((next) => {
+          setTimeout(next, Math.min(MOST_PAUSE_MS, PAUSE_MS * 1.5 ** silent++))
+          signal.addEventListener('abort', next, { once: true })
+        })
         signal.throwIfAborted()
       }
     }
