@@ -308,6 +308,14 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     expect(lastAsked('rerun')).toEqual({ stage: 'clip.probe', assets: [sha256] })
   })
 
+  test('a question leads to the recording that it is about', async () => {
+    const page = await desk('/work')
+    const { sha256, name } = box.world.views[0]!.asset
+    await page.getByRole('region', { name: 'Questions' }).getByRole('link', { name }).click()
+    await page.locator('video').waitFor({ timeout: 10_000 })
+    expect(new URL(page.url()).pathname).toBe(`/clips/${sha256}`)
+  })
+
   test('what waits says what for', async () => {
     const page = await desk('/work?state=pending')
     for (const words of ['waits its turn on gpu-pc', 'waits its turn on gpu-pc, run 2', 'again in 3 min', /^waits for shed-nas, away, last heard/, 'waits its turn on gpu-pc or nas']) await page.locator('.why').getByText(words, { exact: typeof words === 'string' }).first().waitFor()
