@@ -104,7 +104,10 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
       const fuzzy = all.map((hit) => ({ ...hit, distance: edits(hit.plate, q), why: whyNear(hit.plate, q) })).filter((hit) => hit.distance > 0 && hit.distance <= 2).sort((a, b) => a.distance - b.distance)
       return { hits: { exact, part, fuzzy }[mode ?? 'part'].slice(0, Number(limit ?? 100)), counts: { exact: exact.length, part: part.length, fuzzy: fuzzy.length } }
     },
-    plate: ({ id }) => ({ plate: id, hits: world.hits.filter((hit) => hit.plate === id), near: plateHits(world).map((hit) => ({ ...hit, distance: edits(hit.plate, id), why: whyNear(hit.plate, id) })).filter((hit) => hit.distance > 0 && hit.distance <= 2) }),
+    plate: ({ id }) => {
+      const plate = id.toUpperCase().replace(/[^A-Z0-9]/g, '')
+      return { plate, hits: world.hits.filter((hit) => hit.plate === plate), near: plateHits(world).map((hit) => ({ ...hit, distance: edits(hit.plate, plate), why: whyNear(hit.plate, plate) })).filter((hit) => hit.distance > 0 && hit.distance <= 2) }
+    },
     view: ({ bbox, from, to, min, limit }) => {
       const [south, west, north, east] = bbox.split(',').map(Number) as [number, number, number, number]
       const hits = (state.empty ? [] : world.hits).filter((hit) => hit.lat_deg !== null && hit.lat_deg >= south && hit.lat_deg <= north && hit.lon_deg! >= west && hit.lon_deg! <= east && hit.at_ms! >= Number(from ?? 0) && hit.at_ms! <= Number(to ?? Infinity) && hit.confidence >= Number(min ?? 0))

@@ -316,6 +316,44 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     expect(new URL(page.url()).pathname).toBe(`/clips/${sha256}`)
   })
 
+  /** Answers of these addresses come only when they are let through, and from then on as ever. */
+  async function slow(page: Page, addresses: string): Promise<() => void> {
+    let letThrough = () => {}
+    const gate = new Promise<void>((open) => { letThrough = open })
+    await page.route(addresses, async (route) => { await gate; await route.continue() })
+    return () => letThrough()
+  }
+
+  test('while a slow box has not answered, neither another tab, stage nor plate says what was true of the one before', async () => {
+    const page = await desk('/work?state=complete')
+    await page.locator('tr.pick').first().waitFor()
+    const asked = async (doing: () => Promise<void>) => {
+      const through = await slow(page, '**/api/tasks?*')
+      await doing()
+      await page.locator('.list .bones').waitFor({ timeout: 5_000 })
+      expect(await page.locator('.list').innerText()).not.toContain('Nothing is parked')
+      expect(await page.locator('.list tr.pick').count()).toBe(0)
+      through()
+      await page.locator('.list tr.pick').first().waitFor()
+    }
+    await asked(() => page.getByRole('button', { name: /^Probe(?! in)/ }).click())
+    await page.goto(`${box.url}/work?state=complete`)
+    await page.locator('tr.pick').first().waitFor()
+    await asked(() => page.getByRole('tab', { name: /^Parked/ }).click())
+
+    await page.goto(`${box.url}/plates/ku4-18ot`)
+    await page.locator('.views').waitFor()
+    const near = page.locator('.near li a').first()
+    const other = (await near.innerText()).replace(/\s/g, '')
+    const through = await slow(page, '**/api/plates/*')
+    await near.click()
+    await page.locator('.crumbs h1').filter({ hasText: other }).waitFor()
+    await page.locator('.page .bones').waitFor({ timeout: 5_000 })
+    expect(await page.getByText('has not been read').count()).toBe(0)
+    through()
+    await page.locator('.hero').waitFor()
+  })
+
   test('what waits says what for', async () => {
     const page = await desk('/work?state=pending')
     for (const words of ['waits its turn on gpu-pc', 'waits its turn on gpu-pc, run 2', 'again in 3 min', /^waits for shed-nas, away, last heard/, 'waits its turn on gpu-pc or nas']) await page.locator('.why').getByText(words, { exact: typeof words === 'string' }).first().waitFor()
