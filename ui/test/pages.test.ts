@@ -354,6 +354,38 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.locator('.hero').waitFor()
   })
 
+  test('home begins with what needs somebody, its clock goes, and one of anything is said as one', async () => {
+    const made = await context('desk', 'light')
+    await made.clock.install({ time: NOON_MS })
+    const page = await open(made, '/')
+    await page.locator('.drive').first().waitFor()
+    expect(await page.locator('.date').innerText()).toContain('14:31')
+    await page.clock.fastForward(61_000)
+    expect(await page.locator('.date').innerText()).toContain('14:32')
+    const lead = () => expect.poll(() => page.locator('.lead').innerText())
+    box.state.empty = true
+    await page.goto(box.url)
+    await lead().toBe('Ready for your first drive.')
+    box.engine.set('stalled')
+    await page.goto(box.url)
+    await lead().toBe('The flow does not run.')
+    box.engine.set('runs')
+    box.shelf.away.add('archive')
+    await page.goto(box.url)
+    await lead().toBe('Volume archive is not mounted.')
+    box.shelf.away.clear()
+    box.state.empty = false
+
+    await page.route('**/api/drives?*', async (route) => { const answer = await route.fetch(); const { drives } = await answer.json() as { drives: object[] }; await route.fulfill({ json: { drives: [{ ...drives[0], plates: 1 }] } }) })
+    await page.goto(box.url)
+    expect(await page.locator('.drive .n').first().innerText()).toBe('1\nplate')
+    await page.route('**/api/status', async (route) => { const answer = await route.fetch(); await route.fulfill({ json: { ...await answer.json() as object, tasks: { pending: 1, running: 0, complete: 3, parked: 0 } } }) })
+    await page.route('**/api/tasks?*', (route) => route.fulfill({ json: { tasks: [] } }))
+    await page.goto(`${box.url}/work?state=running`)
+    await page.getByText('1 task waits for a device.').waitFor({ timeout: 10_000 })
+    await made.close()
+  })
+
   test('what waits says what for', async () => {
     const page = await desk('/work?state=pending')
     for (const words of ['waits its turn on gpu-pc', 'waits its turn on gpu-pc, run 2', 'again in 3 min', /^waits for shed-nas, away, last heard/, 'waits its turn on gpu-pc or nas']) await page.locator('.why').getByText(words, { exact: typeof words === 'string' }).first().waitFor()

@@ -34,6 +34,7 @@ test('a card is told from what needs a person to what is done', () => {
   expect(cardSentence(camera({ listed: null }))).toBe('It was not listed yet.')
   expect(plain(cardSentence(camera({ listed: { at_ms: NOW, clips: 1_204 }, counts: { fetching: 1, waiting: 11, failed: 2, recording: 1, skipped: 40, in: 1_149 }, waiting_bytes: 2.1e9 })))).toBe('1 204 clips on its card: 12 to come (2.1 GB), 2 failed, 1 being written, 40 stay there, 1 149 in.')
   expect(cardSentence(camera({ listed: { at_ms: NOW, clips: 1 }, counts: { ...none, in: 1 } }))).toBe('1 clip on its card: 1 in.')
+  expect(cardSentence(camera({ listed: { at_ms: NOW, clips: 1 }, counts: { ...none, skipped: 1 } }))).toBe('1 clip on its card: 1 stays there.')
 })
 
 test('the page begins with who is there and how much is to come', () => {

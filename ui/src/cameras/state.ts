@@ -31,7 +31,7 @@ export function cardSentence({ counts, waiting_bytes, listed }: CameraView): str
   const parts = [
     ...(counts.fetching + counts.waiting > 0 ? [`${count(counts.fetching + counts.waiting)} to come${waiting_bytes > 0 ? ` (${bytes(waiting_bytes)})` : ''}`] : []),
     ...(counts.failed > 0 ? [`${count(counts.failed)} failed`] : []), ...(counts.recording > 0 ? [`${count(counts.recording)} being written`] : []),
-    ...(counts.skipped > 0 ? [`${count(counts.skipped)} stay there`] : []), ...(counts.in > 0 ? [`${count(counts.in)} in`] : []),
+    ...(counts.skipped > 0 ? [`${count(counts.skipped)} ${counts.skipped === 1 ? 'stays' : 'stay'} there`] : []), ...(counts.in > 0 ? [`${count(counts.in)} in`] : []),
   ]
   return `${many(listed.clips, 'clip')} on its card${parts.length > 0 ? `: ${parts.join(', ')}` : ''}.`
 }
