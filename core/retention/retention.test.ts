@@ -165,6 +165,30 @@ test('whatever the planner says, a run takes no more than its part of a volume',
   expect(await world.retention.run('anna')).toMatchObject({ moved: 1 })
 })
 
+test('its hour comes once, however long a run lasts or waits, and also when it breaks off after files have moved', async () => {
+  await open()
+  for (const content of ['one', 'two']) await world.record(content, {}, { '720p': ['media', `small ${content}`] })
+  await on()
+  world.pass(1)
+  expect(world.retention.due()).toBe(true)
+  const { commit } = world.log
+  const dues: boolean[] = []
+  world.log.commit = async (ops) => {
+    dues.push(world.retention.due())
+    await commit.call(world.log, ops)
+    if ((await trashed()).length === 1) throw new Error('the disk is sick')
+  }
+  const first = world.retention.run('its hour')
+  expect(world.retention.due()).toBe(false)
+  await expect(first).rejects.toThrow('the disk is sick')
+  world.log.commit = commit
+  expect(new Set(dues)).toEqual(new Set([false]))
+  expect([world.retention.due(), (await trashed()).length]).toEqual([false, 1])
+  expect((await world.retention.survey()).last).toMatchObject({ by: 'its hour' })
+  world.pass(1)
+  expect(world.retention.due()).toBe(true)
+})
+
 test('a smaller copy that is missing is asked for', async () => {
   await open((library) => ({ lines: [], makes: library.items.map(({ asset }) => ({ sha256: asset.sha256, rung: '720p', media: asset.media })) }))
   const sha = await world.record('one')

@@ -45,7 +45,7 @@ export interface Retention {
   set(on: boolean, by: string): Promise<void>
   /** What a crash left half done, from the volumes as they are. What lies on one that is away waits for it. */
   recover(): Promise<void>
-  /** Whether its hour has come since the last run. */
+  /** Whether its hour has come since the last run began, and none is under way or waits for its turn. */
   due(): boolean
   close(): Promise<void>
 }
@@ -57,6 +57,7 @@ export function openRetention(rooms: RetentionRooms): Retention {
   const { home, log, outcomes, volumes, query, planner, clock } = rooms
   const journal = new Journal(log, home)
   let queue: Promise<unknown> = Promise.resolve()
+  let runs = 0 // under way, or waiting for their turn
   let closed = false
 
   /** One at a time: two runs would each count on what the other takes. */
@@ -154,13 +155,12 @@ export function openRetention(rooms: RetentionRooms): Retention {
   }
 
   /** What has rested long enough and may still go is gone; what somebody has marked keep meanwhile comes back. */
-  async function empty(refused: Refusal[]): Promise<{ freed: number; freed_bytes: number }> {
-    let [freed, freed_bytes] = [0, 0]
+  async function empty(done: Done): Promise<void> {
     const all = await journal.all()
     const leaving = placesIn(all)
     for (const entry of all) {
       if (entry.state !== 'trash' || closed) continue
-      const refuse = (why: string | null) => { if (why !== null) refused.push({ name: entry.name, why }) }
+      const refuse = (why: string | null) => { if (why !== null) done.refused.push({ name: entry.name, why }) }
       if ((await spokenFor(query, entry))?.kept) {
         refuse(await bringBack(entry, 'keep'))
         continue
@@ -176,39 +176,44 @@ export function openRetention(rooms: RetentionRooms): Retention {
       crashPoint('retention.ending')
       await destroy(placesOf(await volumes.root(entry.media.volume), entry))
       await gone(entry)
-      freed++
-      freed_bytes += entry.media.bytes
+      done.freed++
+      done.freed_bytes += entry.media.bytes
     }
-    return { freed, freed_bytes }
   }
 
   async function run(by: string): Promise<RunNote> {
     if (!journal.switch.on) throw new Fault('input/invalid', 'Retention only reports: an administrator switches it on first.')
+    const done: Done = { at_ms: clock(), by, moved: 0, moved_bytes: 0, freed: 0, freed_bytes: 0, asked: 0, refused: [] }
+    const note = (): RunNote => ({ ...done, refused: done.refused.slice(0, MOST_NOTES) })
+    // Before anything moves: a run that breaks off, however it does, has had its part of the day, and does not begin again every minute.
+    await commit({ type: 'retention.begun', payload: { by } }, (batch) => journal.setLast(batch, note()))
+    try {
+      await thin(done)
+    } finally {
+      await commit({ type: 'retention.run', payload: { ...note() } }, (batch) => journal.setLast(batch, note()))
+    }
+    return note()
+  }
+
+  async function thin(done: Done): Promise<void> {
     await recover()
-    const at_ms = clock()
-    const refused: Refusal[] = []
-    const { freed, freed_bytes } = await empty(refused)
+    await empty(done)
     const { library, plan, leaving } = await survey()
-    const entries = entriesOf(bounded(plan.lines, library, planner.terms.most_part), library, plan, at_ms)
+    const entries = entriesOf(bounded(plan.lines, library, planner.terms.most_part), library, plan, done.at_ms)
     await plannedDown(entries)
-    let [moved, moved_bytes] = [0, 0]
     const places = placesIn([...leaving, ...entries])
     for (const entry of entries) {
       const why = closed || !journal.switch.on ? 'the run was ended before its turn' : await tried(() => remove(entry, places))
       if (why === null) {
-        moved++
-        moved_bytes += entry.media.bytes
+        done.moved++
+        done.moved_bytes += entry.media.bytes
         continue
       }
-      refused.push({ name: entry.name, why })
+      done.refused.push({ name: entry.name, why })
       await commit({ type: 'retention.refused', payload: said(entry, { why }) }, (batch) => journal.drop(batch, entry))
       places.delete(placeOf(entry))
     }
-    let asked = 0
-    for (; asked < plan.makes.length && !closed; asked++) await rooms.make(plan.makes[asked]!)
-    const note: RunNote = { at_ms, by, moved, moved_bytes, freed, freed_bytes, asked, refused: refused.slice(0, MOST_NOTES) }
-    await commit({ type: 'retention.run', payload: { ...note } }, (batch) => journal.setLast(batch, note))
-    return note
+    for (; done.asked < plan.makes.length && !closed; done.asked++) await rooms.make(plan.makes[done.asked]!)
   }
 
   async function plannedDown(entries: readonly Leaving[]): Promise<void> {
@@ -221,7 +226,10 @@ export function openRetention(rooms: RetentionRooms): Retention {
 
   return {
     survey,
-    run: (by) => inTurn(() => run(by)),
+    run(by) {
+      runs++
+      return inTurn(() => run(by)).finally(() => runs--)
+    },
     undo: (ids, by) => inTurn(async () => {
       const refused: Refusal[] = []
       let back = 0
@@ -236,7 +244,7 @@ export function openRetention(rooms: RetentionRooms): Retention {
     // Not in turn: switching off stops a run that is under way at its next file.
     set: (on, by) => commit({ type: 'retention.switched', payload: { on, by } }, (batch) => journal.setSwitch(batch, { on, by, at_ms: clock() })),
     recover: () => inTurn(recover),
-    due: () => journal.switch.on && isDue(journal.last?.at_ms ?? journal.switch.at_ms!, clock(), planner.terms.at),
+    due: () => runs === 0 && journal.switch.on && isDue(journal.last?.at_ms ?? journal.switch.at_ms!, clock(), planner.terms.at),
     async close() {
       closed = true
       await queue
@@ -245,6 +253,8 @@ export function openRetention(rooms: RetentionRooms): Retention {
 }
 
 interface Refusal { readonly name: string; readonly why: string }
+/** What a run has done so far. */
+type Done = { -readonly [K in keyof Omit<RunNote, 'refused'>]: RunNote[K] } & { readonly refused: Refusal[] }
 
 /** The sentence of a Fault is a reason to leave the file alone; everything else is a bug. */
 async function tried(work: () => Promise<string | null>): Promise<string | null> {
