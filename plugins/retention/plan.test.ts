@@ -28,6 +28,15 @@ test('crops only: the last video goes when another volume holds it, and otherwis
   expect(lineOf([copy(old, '540p'), copy(old, '720p')], { asset: old }, settings(), undefined, '540p')).toMatchObject({ goes: false, reason: 'sole' })
 })
 
+test('crops only: an original goes for the same bytes and for nothing less, as the page says, also when a smaller copy lies beside rotten ones', () => {
+  const old = asset(2, { start_ms: NOW_MS - 400 * DAY_MS })
+  const beside: LibraryFile = { ...copy(old, '720p'), role: 'archive-720p', media: { ...copy(old, '720p').media, volume: 'archive', path: `${old.sha256}/video_720p.mp4` } }
+  expect(lineOf([original(old), archived(old), beside], { asset: old })).toMatchObject({ goes: true, replaced_by: [archived(old).media] })
+  expect(lineOf([original(old), archived(old, { verified_ms: null }), beside], { asset: old })).toMatchObject({ goes: false, to: 'crops', reason: 'unverified' })
+  expect(lineOf([original(old), beside], { asset: old })).toMatchObject({ goes: false, to: 'crops', reason: 'sole' })
+  expect(lineOf([original(old), beside], { asset: old }, settings({ replaced_by: 'copy' }))).toMatchObject({ goes: true, replaced_by: [beside.media] })
+})
+
 test('a copy that is not there yet is asked for, from the original', () => {
   const { lines, makes } = plan(library([item(clip, [original(clip), archived(clip)])]), settings())
   expect(lines.find(({ role }) => role === 'original')).toMatchObject({ goes: false, reason: 'to-make', why: 'its 720p copy is yet to be made' })
@@ -154,7 +163,7 @@ test('nothing is ever planned that is kept, locked, an only verified copy, or on
       expect(line.replaced_by.length).toBeGreaterThan(0)
       for (const ref of line.replaced_by) expect(left.map(({ media }) => media)).toContainEqual(ref)
       expect(same.length + small.length).toBeGreaterThan(0)
-      if (line.media.sha256 === of.sha256 && rule.replaced_by === 'archive' && line.to !== 'crops') expect(same.length).toBeGreaterThan(0)
+      if (line.media.sha256 === of.sha256 && rule.replaced_by === 'archive') expect(same.length).toBeGreaterThan(0)
       if (line.to === 'crops') expect([...same, ...small].some(({ media }) => media.volume !== line.media.volume)).toBe(true)
     }
     for (const [name, { files }] of Object.entries(volumes)) expect(going.filter(({ media }) => media.volume === name).length).toBeLessThanOrEqual(Math.ceil(files * rule.most_part))

@@ -76,12 +76,13 @@ function replacement(file: LibraryFile, has: Rung, rung: Rung, item: LibraryItem
   const stay = item.files.filter((other) => other !== file && placeOf(other) !== placeOf(file) && !mayGo(other, rung, item, settings))
   const elsewhere = stay.filter((other) => other.media.volume !== file.media.volume)
   const same = elsewhere.filter((other) => rungOfFile(other, item) === 'original')
-  if (rung === 'crops') return good([same, elsewhere], 'there is no copy on another volume', item, library, settings)
+  const wantsSame = has === 'original' && settings.replaced_by === 'archive'
+  const there = good([same], 'the same bytes are on no other volume', item, library, settings)
+  if (rung === 'crops') return wantsSame ? there : good([same, elsewhere], 'there is no copy on another volume', item, library, settings)
   const small = stay.filter((other) => rungOfFile(other, item) === rung && !isSecond(other)) // what is kept has its place here
   if (small.length === 0) return { reason: 'to-make', why: `its ${rung} copy is yet to be made` }
   const here = good([small], '', item, library, settings)
-  if (!('by' in here) || has !== 'original' || settings.replaced_by === 'copy') return here
-  const there = good([same], 'the same bytes are on no other volume', item, library, settings)
+  if (!('by' in here) || !wantsSame) return here
   return 'by' in there ? { by: [...here.by, ...there.by], why: `${here.why}; ${there.why}` } : there
 }
 
