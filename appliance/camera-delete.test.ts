@@ -10,7 +10,7 @@ import { NO_ORDER, type CameraWord } from '../core/contract/camera.ts'
 import type { MediaRef } from '../core/contract/media.ts'
 import type { Query } from '../core/contract/plugin.ts'
 import { openVolumes } from '../core/store/volumes.ts'
-import { fakeViofo, type CardFile } from '../plugins/camera-viofo/testing/fake.ts'
+import { fakeViofo, type CardFile, type FakeViofo } from '../plugins/camera-viofo/testing/fake.ts'
 import { content, type Content } from '../plugins/camera/testing/serve.ts'
 import { beginLife, type Arrived } from './test/camera-life.ts'
 
@@ -30,7 +30,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 const whole = (of: Content) => of.read(0, of.bytes)
 
 /** Fetches every clip, brings archive and card into the state of each case, lets a watcher that may delete do it, and says what it did. */
-async function deleting(cases: readonly Case[], rule: 'never' | 'archived' | 'archived-and-locked', archiveMounted = true) {
+async function deleting(cases: readonly Case[], rule: 'never' | 'archived' | 'archived-and-locked', archiveMounted = true, listed: FakeViofo['xml'] = 'sound') {
   const dir = await mkdtemp(join(tmpdir(), 'camera-delete-'))
   const camera = await fakeViofo(cases.map(({ locked }, n): [string, CardFile] => [path(n), { content: content(n, BYTES), time: '2026/03/02 07:43:12', attr: locked ? 33 : 32 }]))
   camera.most_connections = 10
@@ -60,6 +60,7 @@ async function deleting(cases: readonly Case[], rule: 'never' | 'archived' | 'ar
     }
     const silent = new Set(cases.flatMap(({ card }, n) => (card === 'says nothing of its size' ? [path(n)] : [])))
     camera.trouble = ({ path: asked }) => (silent.has(asked) ? { kind: 'status', status: 503 } : null)
+    camera.xml = listed
     if (!archiveMounted) await rm(join(archive, '.viewshed'), { recursive: true })
 
     const query: Query = { get: async <T>(id: string) => (docs.get(id) ?? null) as T | null, async *list<T>(kind: string, range?: { from?: string; to?: string }) { for (const [id, doc] of docs) if (id.startsWith(`${kind}:`) && id >= (range?.from ?? '') && id <= (range?.to ?? '\uffff')) yield doc as T } }
@@ -128,6 +129,12 @@ describe('from a camera', () => {
     const { deleted, why } = await deleting([{ copy: 'good', card: 'same', locked: false }, { copy: 'good', card: 'same', locked: false }], 'archived', false)
     expect(deleted).toEqual([])
     expect(Object.values(why)).toEqual([expect.stringMatching(/^its copy in the archive cannot be read now/), expect.stringMatching(/^its copy in the archive cannot be read now/)])
+  })
+
+  test('nothing goes while its list breaks off: the pages of its folders do not tell what is locked', async () => {
+    const { deleted, why } = await deleting([true, false, false, false].map((locked): Case => ({ copy: 'good', card: 'same', locked })), 'archived', true, 'broken')
+    expect(deleted).toEqual([])
+    expect(new Set(Object.values(why))).toEqual(new Set(['the camera does not say whether it is locked']))
   })
 
   test('what stays says why', async () => {

@@ -44,8 +44,8 @@ describe.skipIf(!existsSync(DATA))('recorded replies (need ../shared/data)', () 
   })
   test('a page with whole sizes, times without seconds, sounds and a way up', () => {
     expect(readHtml(recorded('novatek_html_index.html'))).toEqual([
-      { name: '20260101120000.MP4', path: '/DCIM/MOVIE/20260101120000.MP4', bytes: 12582912, time: '2026-01-01T12:00', channel: 'unknown', event: 'normal', beside: [] },
-      { name: '20260101120200.MP4', path: '/DCIM/MOVIE/20260101120200.MP4', bytes: 20971520, time: '2026-01-01T12:02', channel: 'unknown', event: 'normal', beside: [] },
+      { name: '20260101120000.MP4', path: '/DCIM/MOVIE/20260101120000.MP4', bytes: 12582912, time: '2026-01-01T12:00', channel: 'unknown', event: 'normal', mayBeLocked: true, beside: [] },
+      { name: '20260101120200.MP4', path: '/DCIM/MOVIE/20260101120200.MP4', bytes: 20971520, time: '2026-01-01T12:02', channel: 'unknown', event: 'normal', mayBeLocked: true, beside: [] },
     ])
   })
   test('a heartbeat', () => {
@@ -74,6 +74,11 @@ test('a list that broke off is none, an empty one is empty, a page in its place 
   expect(readXml('<LIST>\n</LIST>')).toEqual([])
   expect(faultOf(() => readXml('<html></html>'))).toBe('camera/invalid')
   expect(faultOf(() => readHtml('404'))).toBe('camera/invalid')
+})
+
+test('a page of a folder tells a lock by the folder alone: what lies in another one may be locked', () => {
+  const row = (path: string) => `<tr><td><a href="${path}"><b>x</b></a><td align=right> 1.00 MB<td align=right>2026/03/02 07:42:12`
+  expect(readHtml(`<html><table>${row('/DCIM/Movie/RO/2026_0302_074112_000001F.MP4')}${row('/DCIM/Movie/2026_0302_074212_000002F.MP4')}</table></html>`).map(({ event, mayBeLocked }) => [event, mayBeLocked])).toEqual([['locked', undefined], ['normal', true]])
 })
 
 test('whatever names come, none leads out of its folder and nothing but a Fault is thrown', () => {

@@ -25,7 +25,7 @@ export function readXml(text: string): readonly Clip[] {
   })
 }
 
-/** The index of a folder, for cameras that do not answer `cmd=3015`: sizes are rounded there. Throws `camera/invalid`. */
+/** The index of a folder, for cameras that do not answer `cmd=3015`: sizes are rounded there, and a lock shows by the folder alone. Throws `camera/invalid`. */
 export function readHtml(text: string): readonly Clip[] {
   if (!/<html/i.test(text)) throw new Fault('camera/invalid', 'the answer is no index of a folder: is this a VIOFO?')
   return text.split(/<tr\b/i).slice(1).flatMap((row) => {
@@ -33,7 +33,8 @@ export function readHtml(text: string): readonly Clip[] {
     if (path === undefined) return []
     const cells = row.split(/<td[^>]*>/i).map((cell) => cell.replaceAll(/<[^>]*>/g, '').trim())
     const size = cells.find((cell) => /^\d+$/.test(cell))
-    return clipOf(decoded(path), path.slice(path.lastIndexOf('/') + 1), { bytes: size === undefined ? null : Number(size), time: cells.map(timeOf).find((time) => time !== null) ?? null, locked: false }) ?? []
+    const clip = clipOf(decoded(path), path.slice(path.lastIndexOf('/') + 1), { bytes: size === undefined ? null : Number(size), time: cells.map(timeOf).find((time) => time !== null) ?? null, locked: false })
+    return clip === null ? [] : clip.event === 'locked' ? clip : { ...clip, mayBeLocked: true }
   })
 }
 

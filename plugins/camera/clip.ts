@@ -9,6 +9,7 @@ export interface Clip {
   readonly time: string | null // when it was written, by the camera's own clock, to the minute: `2026-03-02T07:43`
   readonly channel: AssetDoc['channel']
   readonly event: AssetDoc['event']
+  readonly mayBeLocked?: true // this listing does not tell: it is not deleted for now, nor left where it is for having been at home
   readonly beside: readonly Beside[]
 }
 

@@ -84,6 +84,7 @@ describe('what stays on the camera', () => {
     expect(whyNot({ event: 'parking' }, { skip: [], home }, parked)).toBe('parked at home')
     expect(whyNot({ event: 'normal' }, { skip: [], home }, parked)).toBe('parked at home')
     for (const event of ['locked', 'event', 'manual'] as const) expect(whyNot({ event }, { skip: [], home }, parked)).toBe(null)
+    expect(whyNot({ event: 'normal', mayBeLocked: true }, { skip: [], home }, parked)).toBe(null)
     expect(whyNot({ event: 'parking' }, { skip: [], home }, null)).toBe(null)
     expect(whyNot({ event: 'parking' }, { skip: [] }, parked)).toBe(null)
   })

@@ -13,10 +13,10 @@ export interface Filter {
 const STOOD_M = 40
 
 /** Why a clip is not fetched, in words; null: it is. `route`: null when none could be read; then nothing is concluded from it.
- *  Locked recordings and events are skipped only by name, never for where they are. */
-export function whyNot({ event }: Pick<Clip, 'event'>, { skip, home }: Filter, route: Route | null): string | null {
+ *  Locked recordings, those that may be, and events are skipped only by name, never for where they are. */
+export function whyNot({ event, mayBeLocked }: Pick<Clip, 'event' | 'mayBeLocked'>, { skip, home }: Filter, route: Route | null): string | null {
   if (skip.includes(event)) return `${event} recordings are skipped`
-  if (event === 'locked' || event === 'event' || event === 'manual' || !home || !route) return null
+  if (event === 'locked' || event === 'event' || event === 'manual' || mayBeLocked || !home || !route) return null
   return isParkedAt(home, route) ? 'parked at home' : null
 }
 

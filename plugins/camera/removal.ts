@@ -12,9 +12,11 @@ export type Verdict = { readonly media: MediaRef; readonly original: MediaRef; r
 const TAIL_BYTES = 256 << 10
 
 /** Why it stays without asking anybody; null: the archive and the camera are asked. Pure. */
-export function staysFor({ event }: Pick<Clip, 'event'>, { delete: rule }: Pick<CameraSettings, 'delete'>): string | null {
+export function staysFor({ event, mayBeLocked }: Pick<Clip, 'event' | 'mayBeLocked'>, { delete: rule }: Pick<CameraSettings, 'delete'>): string | null {
   if (rule === 'never') return 'nothing is deleted from this camera'
-  return event === 'locked' && rule !== 'archived-and-locked' ? 'locked recordings stay on the camera' : null
+  if (rule === 'archived-and-locked') return null
+  if (event === 'locked') return 'locked recordings stay on the camera'
+  return mayBeLocked ? 'the camera does not say whether it is locked' : null
 }
 
 /** Why it stays by what the archive, the listing and the camera's own answer say; null: it may go. Pure. */
