@@ -30,6 +30,7 @@ export interface VolumeSight {
   readonly files: number // that the catalogue says lie on it
   readonly there: number // of those, found with their size
   readonly bytes_free: number | null
+  readonly bytes_resting: number // in its trash: a rename freed nothing yet, and nothing has to be done for them to come free
 }
 
 export interface Library {

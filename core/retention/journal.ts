@@ -76,6 +76,9 @@ export class Journal {
   }
 }
 
+export const placeOf = ({ media }: Pick<Leaving, 'media'>): string => `${media.volume}/${media.path}`
+export const placesIn = (entries: readonly Pick<Leaving, 'media'>[]): Set<string> => new Set(entries.map(placeOf))
+
 /** The document that tells readers of it. */
 export const removalOf = ({ sha256, role, media, why, left }: Leaving, state: RemovalDoc['state'], at_ms: number): RemovalDoc =>
   ({ _id: `removal:${sha256}:${role}`, kind: 'removal', asset: sha256, role, media, state, at_ms, why, left: [...left] })

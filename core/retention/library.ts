@@ -10,6 +10,7 @@ import { errno } from '../store/durable.ts'
 import { safeParts } from '../store/volume/path.ts'
 import type { Volume } from '../store/volume/volume.ts'
 import type { Volumes } from '../store/volumes.ts'
+import { placeOf, placesIn, type Leaving } from './journal.ts'
 
 export type VolumesSeen = Pick<Volumes, 'names' | 'root' | 'states' | 'far'>
 /** Tells whether a file lies there with its size; null: nobody could look. */
@@ -22,8 +23,8 @@ const AT_ONCE = 32
 /** Someone said keep: anything but no. */
 export const isKept = (doc: Edited): boolean => doc.keep !== undefined && doc.keep !== false && doc.keep !== null
 
-/** @param leaving places of files that are on their way out: they are no longer part of it */
-export async function gather(query: Query, volumes: VolumesSeen, placed: ((track: TrackDoc) => string | null) | null, leaving: ReadonlySet<string>, now_ms: number): Promise<Library> {
+/** @param leaving files that are on their way out: they are no longer part of it */
+export async function gather(query: Query, volumes: VolumesSeen, placed: ((track: TrackDoc) => string | null) | null, leaving: readonly Leaving[], now_ms: number): Promise<Library> {
   const [copies, removals, sightings] = [new Map<string, CopyDoc[]>(), new Map<string, RemovalDoc[]>(), new Map<string, number>()]
   for await (const copy of query.list<CopyDoc>('copy')) push(copies, copy.asset, copy)
   for await (const removal of query.list<RemovalDoc>('removal')) push(removals, removal.asset, removal)
@@ -35,6 +36,7 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
   const areas = new Map<string, string | null>()
   if (placed !== null) for await (const track of query.list<TrackDoc>('track')) areas.set(track.asset, placed(track))
 
+  const gone = placesIn(leaving)
   const found: Omit<LibraryItem, 'files'>[] = []
   const claims: { sha256: string; role: string; media: MediaRef; verified_ms: number | null; checks: CopyDoc['checks'] }[] = []
   for await (const asset of query.list<AssetDoc & Edited>('asset')) {
@@ -45,9 +47,9 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
       sightings: sightings.get(sha256) ?? 0, area: areas.get(sha256) ?? null,
     })
     const all = [{ sha256, role: 'original', media: asset.media, verified_ms: null, checks: {} }, ...(copies.get(sha256) ?? []).map(({ role, media, verified_ms, checks }) => ({ sha256, role, media, verified_ms, checks }))]
-    claims.push(...all.filter(({ media }) => !leaving.has(`${media.volume}/${media.path}`) && !isRemoved(removals.get(sha256) ?? [], media)))
+    claims.push(...all.filter(({ media }) => !gone.has(placeOf({ media })) && !isRemoved(removals.get(sha256) ?? [], media)))
   }
-  const { looks, sights } = await lookAt(volumes)
+  const { looks, sights } = await lookAt(volumes, leaving)
   const files = new Map<string, LibraryFile[]>()
   for (let at = 0; at < claims.length; at += AT_ONCE)
     await Promise.all(claims.slice(at, at + AT_ONCE).map(async ({ sha256, ...claim }) => {
@@ -59,14 +61,15 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
   return { items: found.map((item) => ({ ...item, files: (files.get(item.asset.sha256) ?? []).sort(byRole) })), volumes: sights, now_ms }
 }
 
-async function lookAt(volumes: VolumesSeen): Promise<{ looks: Map<string, Look>; sights: Map<string, VolumeSight> }> {
+async function lookAt(volumes: VolumesSeen, leaving: readonly Leaving[]): Promise<{ looks: Map<string, Look>; sights: Map<string, VolumeSight> }> {
   const looks = new Map<string, Look>()
   const sights = new Map<string, VolumeSight>()
   const states = new Map((await volumes.states()).map((state) => [state.name, state]))
   for (const name of volumes.names) {
     const look = await (volumes.far.has(name) ? volumes.far.at(name).then(farLook) : volumes.root(name).then((root): Look => (media) => liesThere(root, media))).catch(away)
     if (look !== null) looks.set(name, look)
-    sights.set(name, { mounted: look !== null, files: 0, there: 0, bytes_free: states.get(name)?.bytes_free ?? null })
+    const bytes_resting = leaving.reduce((sum, { state, media }) => (state === 'trash' && media.volume === name ? sum + media.bytes : sum), 0)
+    sights.set(name, { mounted: look !== null, files: 0, there: 0, bytes_free: states.get(name)?.bytes_free ?? null, bytes_resting })
   }
   return { looks, sights }
 }

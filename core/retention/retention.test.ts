@@ -40,6 +40,19 @@ test('a file goes to the trash, rests, and is gone after its grace; the catalogu
   expect((await world.retention.survey()).leaving).toEqual([])
 })
 
+test('what rests in the trash of a volume is seen as coming free there', async () => {
+  await open()
+  await world.record('one', {}, { '720p': ['archive', 'small'] })
+  await on()
+  const resting = async () => [...(await world.retention.survey()).library.volumes].map(([name, { bytes_resting }]) => [name, bytes_resting])
+  expect(await resting()).toEqual([['media', 0], ['archive', 0]])
+  await world.retention.run('anna')
+  expect(await resting()).toEqual([['media', 3], ['archive', 0]])
+  world.pass(15)
+  await world.retention.run('anna')
+  expect(await resting()).toEqual([['media', 0], ['archive', 0]])
+})
+
 test('undo brings it back and keeps it: the next run leaves it alone', async () => {
   await open(({ items, ...rest }) => originalsGo({ items: items.filter(({ kept }) => !kept), ...rest }))
   const sha = await world.record('one', {}, { '720p': ['media', 'small'] })

@@ -15,7 +15,7 @@ import { noteEvent } from '../tasks/event-record.ts'
 import type { Home } from '../tasks/keys.ts'
 import type { Outcomes } from '../tasks/outcomes.ts'
 import { spokenFor, unsafe } from './guard.ts'
-import { Journal, removalOf, type Leaving, type RunNote, type Switch } from './journal.ts'
+import { Journal, placeOf, placesIn, removalOf, type Leaving, type RunNote, type Switch } from './journal.ts'
 import { gather } from './library.ts'
 import { destroy, discard, placesOf, putBack, trashPath, whereIs, type Places } from './trash.ts'
 
@@ -88,7 +88,7 @@ export function openRetention(rooms: RetentionRooms): Retention {
 
   async function survey(): Promise<Survey> {
     const leaving = await journal.all()
-    const library = await gather(query, volumes, planner.placed, placesIn(leaving), clock())
+    const library = await gather(query, volumes, planner.placed, leaving, clock())
     return { library, plan: planner.plan(library), leaving, switch: journal.switch, last: journal.last, terms: planner.terms }
   }
 
@@ -295,6 +295,3 @@ export function isDue(last_ms: number, now_ms: number, at: string): boolean {
   if (today.getTime() > now_ms) today.setDate(today.getDate() - 1)
   return last_ms < today.getTime()
 }
-
-const placeOf = ({ media }: Pick<Leaving, 'media'>): string => `${media.volume}/${media.path}`
-const placesIn = (entries: readonly Pick<Leaving, 'media'>[]): Set<string> => new Set(entries.map(placeOf))

@@ -70,7 +70,7 @@ const smaller = ({ sha256 }: AssetDoc, rung: SmallRung, weights: Weights): Libra
 
 function seen(items: readonly LibraryItem[], now_ms: number) {
   const count = (volume: string) => items.reduce((sum, { files }) => sum + files.filter(({ media }) => media.volume === volume).length, 0)
-  const sight = (files: number) => ({ mounted: true, files, there: files, bytes_free: null })
+  const sight = (files: number) => ({ mounted: true, files, there: files, bytes_free: null, bytes_resting: 0 })
   return { items, volumes: new Map([['media', sight(count('media'))], ['archive', sight(count('archive'))]]), now_ms }
 }
 

@@ -13,7 +13,8 @@ export function pressed(library: Library, settings: Settings): ReadonlyMap<strin
     const here = (item: LibraryItem) => limit.camera === null || item.asset.camera === limit.camera
     const items = library.items.filter((item) => here(item) && item.asset.media_kind === 'video' && item.files.some(({ media }) => media.volume === limit.volume))
     const used = items.reduce((sum, { files }) => sum + files.reduce((all, { media }) => all + (media.volume === limit.volume ? media.bytes : 0), 0), 0)
-    const free = library.volumes.get(limit.volume)?.bytes_free ?? null
+    const sight = library.volumes.get(limit.volume)
+    const free = sight === undefined || sight.bytes_free === null ? null : sight.bytes_free + sight.bytes_resting // else one shortage would be met again each night of the grace
     let over = Math.max(
       limit.most_gb === null ? 0 : used - limit.most_gb * GB,
       limit.least_free_gb === null || free === null ? 0 : limit.least_free_gb * GB - free,

@@ -103,6 +103,11 @@ describe('a volume that is too full', () => {
     expect(go({ limits: [{ ...limit, most_gb: 15 }] })).toEqual(['1.MP4', '2.MP4'])
     expect(go({ limits: [{ ...limit, least_free_gb: 5 }] }, { media: sight({ bytes_free: 3e9 }), archive: sight() })).toEqual(['1.MP4'])
   })
+  test('and no more on the nights on which what was sent down still rests in the trash', () => {
+    expect(go({ limits: [{ ...limit, least_free_gb: 25 }] }, { media: sight({ bytes_free: 3e9 }), archive: sight() })).toEqual(['1.MP4', '2.MP4', '3.MP4'])
+    expect(go({ limits: [{ ...limit, least_free_gb: 25 }] }, { media: sight({ bytes_free: 3e9, bytes_resting: 20e9 }), archive: sight() })).toEqual(['1.MP4'])
+    expect(go({ limits: [{ ...limit, least_free_gb: 25 }] }, { media: sight({ bytes_free: 3e9, bytes_resting: 30e9 }), archive: sight() })).toEqual([])
+  })
   test('of one camera, when it says so', () => {
     expect(go({ limits: [{ ...limit, camera: 'Car', most_gb: 1 }] })).toEqual([])
     expect(go({ limits: [{ ...limit, camera: 'Van', most_gb: 25 }] })).toEqual(['1.MP4'])

@@ -36,7 +36,7 @@ export const copy = (of: AssetDoc, rung: string, over: Partial<LibraryFile> = {}
 export const item = (of: AssetDoc, files: readonly LibraryFile[], over: Partial<LibraryItem> = {}): LibraryItem =>
   ({ asset: of, kept: false, drive: null, files, looked: true, sightings: 0, area: null, ...over })
 
-export const sight = (over: Partial<VolumeSight> = {}): VolumeSight => ({ mounted: true, files: 100, there: 100, bytes_free: 1e12, ...over })
+export const sight = (over: Partial<VolumeSight> = {}): VolumeSight => ({ mounted: true, files: 100, there: 100, bytes_free: 1e12, bytes_resting: 0, ...over })
 export const library = (items: readonly LibraryItem[], volumes: Record<string, VolumeSight> = { media: sight(), archive: sight() }): Library =>
   ({ items, volumes: new Map(Object.entries(volumes)), now_ms: NOW_MS })
 
