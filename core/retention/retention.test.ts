@@ -40,6 +40,25 @@ test('a file goes to the trash, rests, and is gone after its grace; the catalogu
   expect((await world.retention.survey()).leaving).toEqual([])
 })
 
+test('what stands for a file in the trash stays until that is gone, though the planner lets it go the next day', async () => {
+  const down = ({ items }: Library): Plan => ({ makes: [], lines: items.flatMap(({ asset, files }) => files.map((file, i) => ({
+    sha256: asset.sha256, role: file.role, name: asset.name, camera: asset.camera, start_ms: 0, media: file.media, goes: i === 0 && files.length > 1, to: '720p', reason: 'steps', why: 'one rung a day',
+    wins_bytes: 0, replaced_by: i === 0 ? files.slice(1, 2).map(({ media }) => media) : [],
+  }))) })
+  await open(down)
+  await world.record('one', {}, { '1080p': ['media', 'smaller'], '720p': ['media', 'small'] })
+  await on()
+  expect(await world.retention.run('anna')).toMatchObject({ moved: 1, refused: [] })
+  expect((await world.retention.survey()).plan.lines).toMatchObject([{ role: '1080p', goes: false, reason: 'stands-in' }, { role: '720p', goes: false }])
+  world.pass(1)
+  expect(await world.retention.run('anna')).toMatchObject({ moved: 0, freed: 0, refused: [] })
+  world.pass(14)
+  expect(await world.retention.run('anna')).toMatchObject({ moved: 1, freed: 1, refused: [] })
+  world.pass(14)
+  expect(await world.retention.run('anna')).toMatchObject({ moved: 0, freed: 1, refused: [] })
+  expect(Object.values(await world.files())).toEqual(['small'])
+})
+
 test('what rests in the trash of a volume is seen as coming free there', async () => {
   await open()
   await world.record('one', {}, { '720p': ['archive', 'small'] })

@@ -89,7 +89,7 @@ export function openRetention(rooms: RetentionRooms): Retention {
   async function survey(): Promise<Survey> {
     const leaving = await journal.all()
     const library = await gather(query, volumes, planner.placed, leaving, clock())
-    return { library, plan: planner.plan(library), leaving, switch: journal.switch, last: journal.last, terms: planner.terms }
+    return { library, plan: heldBack(planner.plan(library), leaving), leaving, switch: journal.switch, last: journal.last, terms: planner.terms }
   }
 
   async function recover(): Promise<void> {
@@ -264,6 +264,13 @@ async function tried(work: () => Promise<string | null>): Promise<string | null>
     if (e instanceof Fault) return e.message
     throw e
   }
+}
+
+/** Whatever the planner says: what stands for a file in the trash stays until that is gone, which could otherwise never be. */
+function heldBack({ lines, makes }: Plan, leaving: readonly Leaving[]): Plan {
+  const held = new Set(leaving.flatMap(({ replaced_by }) => replaced_by.map((media) => placeOf({ media }))))
+  const stays = { goes: false, reason: 'stands-in', why: 'what it replaces still rests in the trash', wins_bytes: 0, replaced_by: [] }
+  return { lines: lines.map((line) => (line.goes && held.has(placeOf(line)) ? { ...line, ...stays } : line)), makes }
 }
 
 /** Whatever the planner says: no more of a volume in one run than its part. */

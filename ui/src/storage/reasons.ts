@@ -13,6 +13,7 @@ const REASONS: Readonly<Record<string, Reason>> = {
   steps: { title: 'Step down', note: 'a smaller copy was made, checked and read back', icon: 'drain' },
   goes: { title: 'Go', note: 'crops, route and best frames are what stays here', icon: 'close' },
   later: { title: 'Stay until another run', note: 'a run takes only a small part of a volume', icon: 'clock' },
+  'stands-in': { title: 'Stay until the trash is empty', note: 'what it replaces still rests there', icon: 'clock' },
   kept: { title: 'Stay: kept by you', note: 'somebody marked the clip or its drive keep', icon: 'person' },
   locked: { title: 'Stay: locked', note: 'the camera locked it, or it was recorded by hand', icon: 'lock' },
   event: { title: 'Stay: an event', note: 'a bump or a movement was recorded', icon: 'event' },
