@@ -26,6 +26,7 @@ import { createRegistry } from '../core/plugins/registry.ts'
 import { openDesk } from '../core/retention/desk.ts'
 import { openDevices, type Devices } from '../core/devices/devices.ts'
 import { openRecords } from '../core/devices/records.ts'
+import { liesOn } from '../core/store/again.ts'
 import { openCatalogue } from '../core/store/catalogue.ts'
 import { readOrNull, writeDurable } from '../core/store/durable.ts'
 import { openIndexes } from '../core/store/index/index.ts'
@@ -135,7 +136,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   })
   const events = openEvents({ log: store, outcomes, clock: Date.now, schemas: (type) => eventSchema(plugins, type), onChange: () => changed(['events']) })
   const catalogue = await openCatalogue({
-    dir: join(config.folder, 'catalogue'), clock: Date.now,
+    dir: join(config.folder, 'catalogue'), clock: Date.now, lies: liesOn(volumes),
     groupings: plugins.flatMap((p) => (p.drives ? [{ name: p.name, gap_s: p.drives.gap_s(registry.config(p.name)), grouping: p.drives }] : [])),
   })
   const clocks = await openClocks({ log: store, sequence: outcomes.sequence, catalogue, clock: Date.now })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
+import type { MediaRef } from '../contract/media.ts'
 import type { AssetDoc, Doc, DriveDoc } from '../contract/records.ts'
 import { openCatalogue, type OpenCatalogue } from './catalogue.ts'
 import type { Rule } from './derive-drives.ts'
@@ -65,6 +66,23 @@ describe('writing', () => {
     expect(await catalogue.reader(HOME).get<AssetDoc>(`asset:${A}`)).toEqual(clip(A, 0, { name: 'two' }))
     await catalogue.apply([projection([clip(A, 0, { name: 'three' })])])
     expect(await catalogue.reader(HOME).get<AssetDoc>(`asset:${A}`)).toEqual(clip(A, 0, { name: 'three' }))
+    await catalogue.close()
+  })
+
+  test('the same bytes once more: what locked them stays said, and their original stays where it is known while it lies there', async () => {
+    const [first, second, third] = ['raw/van/1.mp4', 'raw/by-hand/1.mp4', 'raw/card/1.mp4'].map((path) => ({ ...media(path), sha256: A })) as [MediaRef, MediaRef, MediaRef]
+    const lying = new Set([first.path, second.path, third.path])
+    const catalogue = await openCatalogue({ dir: folder(), groupings: [], clock: () => now_ms, lies: async ({ path }) => lying.has(path) })
+    const known = async () => { const { event, media: { path }, name } = (await catalogue.reader(HOME).get<AssetDoc>(`asset:${A}`))!; return [event, path, name] }
+    await catalogue.apply([projection([clip(A, 0, { event: 'locked', media: first })]), projection([clip(A, 0, { media: second, name: 'again' })])])
+    expect(await known()).toEqual(['locked', first.path, 'again'])
+    await catalogue.apply([projection([clip(A, 0, { event: 'parking', media: third })])])
+    expect(await known()).toEqual(['locked', first.path, 'clip.mp4'])
+    lying.delete(first.path)
+    await catalogue.apply([projection([clip(A, 0, { media: second })])])
+    expect(await known()).toEqual(['locked', second.path, 'clip.mp4'])
+    await catalogue.edit(HOME, 'me', `asset:${A}`, { event: 'normal' })
+    expect((await known())[0]).toBe('normal') // a person may take it back
     await catalogue.close()
   })
 
@@ -231,13 +249,13 @@ describe('drives', () => {
   })
 
   test('any order, batching and repetition of the same projections gives the same catalogue', async () => {
-    const one = fc.record({ name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h').map(sha), minute: fc.integer({ min: 0, max: 60 }), camera: fc.constantFrom('x', 'y'), tracked: fc.boolean() })
-      .map(({ name, minute, camera, tracked }) => [clip(name, minute, { camera }), ...(tracked ? [track(name, [50, 8], [0, 0.001])] : [])])
-    const told = fc.uniqueArray(one, { selector: (docs) => docs[0]!._id, maxLength: 8 })
+    const one = fc.record({ name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h').map(sha), minute: fc.integer({ min: 0, max: 60 }), camera: fc.constantFrom('x', 'y'), tracked: fc.boolean(), again: fc.constantFrom(null, 'locked', 'manual') })
+      .map(({ name, minute, camera, tracked, again }) => [[clip(name, minute, { camera }), ...(tracked ? [track(name, [50, 8], [0, 0.001])] : [])], ...(again === null ? [] : [[clip(name, minute, { camera, event: again })]])])
+    const told = fc.uniqueArray(one, { selector: ([docs]) => docs![0]!._id, maxLength: 8 }).map((ways) => ways.flat())
     const orders = told.chain((projections) => fc.record({
       projections: fc.constant(projections),
       order: fc.shuffledSubarray([...projections, ...projections], { minLength: projections.length * 2 }),
-      cuts: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 16, maxLength: 16 }),
+      cuts: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 32, maxLength: 32 }),
     }))
     const state = async (catalogue: OpenCatalogue) =>
       (await all(catalogue)).flatMap(({ id, doc }) => (doc && (doc['alias_of'] ?? null) === null ? [[id, doc] as const] : [])).sort(([a], [b]) => (a < b ? -1 : 1))

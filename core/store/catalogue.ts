@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Query } from '../contract/plugin.ts'
 import type { AssetDoc, Doc, EditDoc } from '../contract/records.ts'
 import { Fault } from '../contract/fault.ts'
+import { again, type Lies } from './again.ts'
 import { AssetEdits } from './asset-edits.ts'
 import type { Drive, Rule } from './derive-drives.ts'
 import { checkEdit, editsByTarget, overlay } from './edits.ts'
@@ -32,8 +33,9 @@ const MEND_BYTES = 64 << 20
  * @param dir A folder per org is made in it.
  * @param groupings The rules by which clips become drives. Where they differ from those of the last start, drives are derived anew.
  * @param clock UTC epoch, ms: the time of an edit.
+ * @param lies Asked of the original that is known when the same bytes came to another place. By default it does.
  */
-export async function openCatalogue({ dir, groupings, clock }: { dir: string; groupings: readonly Rule[]; clock: () => number }): Promise<OpenCatalogue> {
+export async function openCatalogue({ dir, groupings, clock, lies = async () => true }: { dir: string; groupings: readonly Rule[]; clock: () => number; lies?: Lies }): Promise<OpenCatalogue> {
   const orgs = new Map<string, Promise<OrgCatalogue>>()
   const listeners = new Set<(org: string) => void>()
 
@@ -42,7 +44,7 @@ export async function openCatalogue({ dir, groupings, clock }: { dir: string; gr
     open.catch(() => orgs.delete(name)) // the next caller tries again; this one is told
     return open
   }
-  const openOrg = async (name: string) => new OrgCatalogue(name, await openOrgDatabase(join(dir, name)), groupings, clock)
+  const openOrg = async (name: string) => new OrgCatalogue(name, await openOrgDatabase(join(dir, name)), groupings, clock, lies)
   const orgOf = (name: string): Promise<OrgCatalogue> => {
     checkPlace({ org: name, site: 'any' })
     return orgs.get(name) ?? kept(name, openOrg(name))
@@ -131,13 +133,15 @@ class OrgCatalogue {
   readonly db: OrgDatabase
   readonly #rules: readonly Rule[]
   readonly #clock: () => number
+  readonly #lies: Lies
   readonly #drives = new Map<string, SiteDrives>()
   readonly #recent = new Recent()
   readonly #said = new Map<string, AssetEdits>()
   torn = false // a write failed: what is on the disk may be another thing than what is kept here
   #queue: Promise<unknown> = Promise.resolve() // one writer: derivation reads what the one before it wrote
 
-  constructor(org: string, db: OrgDatabase, rules: readonly Rule[], clock: () => number) {
+  constructor(org: string, db: OrgDatabase, rules: readonly Rule[], clock: () => number, lies: Lies) {
+    this.#lies = lies
     this.#org = org
     this.db = db
     this.#rules = rules
@@ -149,8 +153,7 @@ class OrgCatalogue {
     return this.#inTurn(async () => {
       const changes: SiteChange[] = []
       for (const [site, mine] of Map.groupBy(projections, (p) => p.site)) {
-        const docs = new Map(mine.flatMap((p) => p.docs).map((doc) => [doc._id, plain(doc)])) // the last of an id wins
-        changes.push(await this.#change(site, docs))
+        changes.push(await this.#change(site, mine.flatMap((p) => p.docs).map(plain)))
       }
       return this.#write(changes)
     })
@@ -159,7 +162,7 @@ class OrgCatalogue {
   edit(site: string, by: string, edits: readonly Edited[]): Promise<boolean> {
     return this.#inTurn(async () => {
       const held = await this.db.getMany(site, edits.map(({ target }) => target))
-      const docs = new Map<string, Doc>()
+      const docs: Doc[] = []
       for (const { target, set } of edits) {
         const doc = held.get(target)?.doc
         if (!doc) throw new Fault('not-found', `There is no ${target}.`)
@@ -168,7 +171,7 @@ class OrgCatalogue {
         // A clock that was set back must not let an older word win over this one.
         const at_ms = Math.max(this.#clock(), ...earlier.filter((e) => e.target === target).map((e) => e.at_ms + 1))
         const edit: EditDoc = { _id: `edit:${target}:${ulid(at_ms)}`, kind: 'edit', target, by, at_ms, set }
-        docs.set(edit._id, plain(edit))
+        docs.push(plain(edit))
       }
       return this.#write([await this.#change(site, docs)])
     })
@@ -180,9 +183,11 @@ class OrgCatalogue {
   }
 
   /** What has to be written so that `docs` are in the catalogue, with the drives that follow. */
-  async #change(site: string, docs: ReadonlyMap<string, Doc>): Promise<SiteChange> {
-    const held = await this.db.getMany(site, [...docs.keys()])
-    const fresh = new Map([...docs].filter(([id, doc]) => !isDeepStrictEqual(held.get(id)?.doc, doc)))
+  async #change(site: string, docs: readonly Doc[]): Promise<SiteChange> {
+    const held = await this.db.getMany(site, [...new Set(docs.map(({ _id }) => _id))])
+    const last = new Map<string, Doc>() // of an id the last one wins
+    for (const doc of docs) last.set(doc._id, await again(last.get(doc._id) ?? held.get(doc._id)?.doc, doc, this.#lies))
+    const fresh = new Map([...last].filter(([id, doc]) => !isDeepStrictEqual(held.get(id)?.doc, doc)))
     const drives = await this.#drivesOf(site)
     const now = new Overlaid(this.db, site, fresh, this.#recent, await this.#saidOf(site))
     const moved = await movedBy(fresh, now)
