@@ -41,9 +41,9 @@ export async function verify(args: readonly string[]): Promise<void> {
     const paced = pace(rate * 1e6, stop.signal)
     for await (const copy of copies(core, volume)) {
       if (older !== null && copy.verified_ms !== null && Date.now() - copy.verified_ms < older * DAY_MS) continue
-      let outcome: Outcome
+      let outcome: Outcome | null
       try {
-        outcome = await verifyOne(copy, { volumes: (name) => volumes.at(name), pace: paced, scratch, mends: !report, signal: stop.signal })
+        outcome = await verifyOne(copy, { volumes: (name) => volumes.at(name), pace: paced, scratch, mends: !report, signal: stop.signal, isListed: (one) => isListed(core, one) })
       } catch (e) {
         stop.signal.throwIfAborted()
         if (!(e instanceof Fault)) throw e
@@ -51,6 +51,7 @@ export async function verify(args: readonly string[]): Promise<void> {
         say(copy, 'unread', e.message)
         continue
       }
+      if (outcome === null) continue
       count[outcome.state]++
       count.bytes += copy.media.bytes
       const rot = outcome.state === 'rotten' ? outcome.why : null
@@ -71,10 +72,12 @@ export interface VerifyParts {
   readonly scratch: string
   readonly mends: boolean
   readonly signal: AbortSignal
+  /** Whether the catalogue still says that it lies there: a list is an hour old by the time its end is read. */
+  readonly isListed: (copy: Copy) => Promise<boolean>
 }
 
-/** Throws when its volume is not there: that says nothing of the copy. */
-export async function verifyOne(copy: Copy, parts: VerifyParts): Promise<Outcome> {
+/** Null: it is none any more, retention took it meanwhile. Throws when its volume is not there: that says nothing of the copy. */
+export async function verifyOne(copy: Copy, parts: VerifyParts): Promise<Outcome | null> {
   const there = await parts.volumes(copy.media.volume)
   const found = await inspect(there, copy.media, parts).catch((e: unknown): Found => {
     if (e instanceof Fault && (e.code === 'media/unreadable' || e.code === 'media/changed')) return { state: 'rotten', why: e.message }
@@ -82,9 +85,11 @@ export async function verifyOne(copy: Copy, parts: VerifyParts): Promise<Outcome
   })
   if (found.state === 'good') return found
   await parts.volumes(copy.media.volume) // it is still that disk which says so
+  if (!(await parts.isListed(copy))) return null
   if (!parts.mends) return { state: 'rotten', why: found.why }
   const good = await goodOf(copy, parts)
   if (good === null) return { state: 'rotten', why: `${found.why}; no other copy of it is good` }
+  if (!(await parts.isListed(copy))) return null // bringing the good one here took its time
   try {
     await replace(there, copy.media.path, good.file, parts.signal)
   } catch (e) {
@@ -124,6 +129,11 @@ async function* copies(core: CoreAddress, volume: string | undefined): AsyncGene
     if (page.next === null) return
     after = page.next
   }
+}
+
+async function isListed(core: CoreAddress, { id, media }: Copy): Promise<boolean> {
+  const { copies }: { copies: readonly Copy[] } = await askCore(core, 'POST', '/api/plugins/archive/copies', { volume: media.volume, document: id })
+  return copies.some((copy) => copy.media.path === media.path)
 }
 
 /** The volumes as the appliance knows them, in this process: core itself does no such work. */

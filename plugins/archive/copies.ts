@@ -11,8 +11,12 @@ const KINDS = ['archived', 'asset', 'copy'] as const
 type Found = Static<typeof Copies>['copies']
 
 /** Files on a volume, with where else their very bytes should lie; by document, a page at a time. What retention took from its place is none. */
-export async function run({ volume, after }: Static<typeof CopiesQuery>, { config, query }: { readonly config: Static<typeof ArchiveConfig>; readonly query: Query }): Promise<Static<typeof Copies>> {
+export async function run({ volume, after, document }: Static<typeof CopiesQuery>, { config, query }: { readonly config: Static<typeof ArchiveConfig>; readonly query: Query }): Promise<Static<typeof Copies>> {
   const wanted = volume ?? config.volume
+  if (document !== undefined) {
+    const doc = KINDS.some((kind) => document.startsWith(`${kind}:`)) ? await query.get<ArchivedDoc | AssetDoc | CopyDoc>(document) : null
+    return { copies: doc === null ? [] : await filesOf(doc, wanted, query), next: null }
+  }
   const begun = KINDS.findIndex((kind) => after?.startsWith(`${kind}:`))
   const copies: Found = []
   let seen = 0

@@ -23,6 +23,7 @@ export const CopyOutput = Type.Object({
 export const CopiesQuery = Type.Object({
   volume: Type.Optional(Type.String({ maxLength: 32 })), // default: the archive
   after: Type.Optional(Type.String({ maxLength: 200 })), // `next` of the page before
+  document: Type.Optional(Type.String({ maxLength: 200 })), // of this document alone, as it is now
 })
 
 export const Copies = Type.Object({
