@@ -130,6 +130,18 @@ describe('a clip', () => {
     await within(() => expect(Object.values(at.states())).toEqual(['in', 'in', 'in']))
   })
 
+  test.concurrent('that was left on the card comes once somebody has locked it there', async ({ onTestFinished }) => {
+    const at = await scene(onTestFinished, [[movie(1), file(1)], [movie(2), file(2)]], { skip: ['normal'] })
+    await within(() => expect(at.states()).toEqual({ [name(1)]: 'skipped', [name(2)]: 'skipped' }))
+    at.camera.files.set(movie(1), file(1, 100_000, { attr: 33 }))
+    await at.core.steer({ id: 'Van', mode: 'paused' }, ann)
+    await within(() => expect(at.view()).toMatchObject({ paused_by: 'person', address: null }))
+    await at.core.steer({ id: 'Van', mode: 'working' }, ann) // it is listed again
+    await within(async () => expect(await at.arrived()).toEqual([name(1)]))
+    await within(() => expect(at.states()).toEqual({ [name(1)]: 'in', [name(2)]: 'skipped' }))
+    expect((await at.life.all<{ name: string; event: string }>('passed')).map(({ name: of, event }) => [of, event]).sort()).toEqual([[name(1), 'normal'], [name(2), 'normal']])
+  })
+
   test.concurrent('that fails says why and when it is tried again; asked for, it is tried at once', async ({ onTestFinished }) => {
     const at = await scene(onTestFinished, [[movie(1), file(1)], [movie(2), file(2)], [movie(3), file(3)]])
     at.camera.trouble = ({ path }) => (path === movie(1) ? { kind: 'status', status: 500 } : null)

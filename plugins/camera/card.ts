@@ -49,7 +49,7 @@ export class Card {
   #whole: ReadonlySet<string> = new Set() // paths of those that are not being written
   #again: Readonly<Record<string, number>> = {} // as it was heard last
   #isNewOrder = false
-  #rule: string // what decides which clips are left: another rule decides anew
+  #rule: string // what decides which clips are left: another rule decides anew, and another kind of clip
 
   /** @param said something is new to be told */
   constructor(camera: CameraSettings, driver: Driver, ctx: CameraContext, desk: CameraDesk, said: () => void) {
@@ -69,6 +69,7 @@ export class Card {
     const looked_ms = performance.now()
     const whole = settled(look, this.#seen, looked_ms)
     if (look.clips.length > 0) {
+      this.#decideAnew(look.clips)
       this.#listed = { clips: look.clips, at_ms: Date.now() }
       this.#whole = new Set(whole.map(({ path }) => path))
     }
@@ -147,7 +148,7 @@ export class Card {
 
   #key = (clip: Pick<Clip, 'name' | 'time'>) => keyOf(this.#camera.name, clip)
   #keyOfId = (id: string) => `${this.#camera.name}|${id}`
-  #passedKey = (clip: Clip) => `${this.#key(clip)}|${this.#rule}`
+  #passedKey = (clip: Clip) => `${this.#key(clip)}|${this.#rule}|${clip.event}`
   #isSkipped = (clip: Clip) => this.#desk.order.skip.includes(clipId(clip))
   #isWanted = (clip: Clip) => Object.hasOwn(this.#again, clipId(clip))
   #of = ({ name, channel, event }: Clip) => ({ name, camera: this.#camera.name, channel, event })
@@ -155,6 +156,15 @@ export class Card {
   #inOrder(clips: readonly Clip[]): readonly Clip[] {
     const ordered = inOrder(clips, this.#camera)
     return [...ordered.filter(this.#isWanted), ...ordered.filter((clip) => !this.#isWanted(clip))]
+  }
+
+  /** What was left as one kind and is another by now, above all locked. */
+  #decideAnew(clips: readonly Clip[]): void {
+    const was = new Map(this.#listed?.clips.map((clip) => [this.#key(clip), clip.event]))
+    for (const clip of clips) {
+      const key = this.#key(clip)
+      if (this.#done.get(key) && was.get(key) !== clip.event) this.#done.delete(key)
+    }
   }
 
   async #isDone(clip: Clip): Promise<boolean> {
