@@ -33,7 +33,7 @@ beforeAll(async () => {
   process.env.VIEWSHED_LOG = 'error'
   appliance = await serve({
     name: 'shelf', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media'), archive: join(dir, 'archive') }, inbox: card,
-    plugins: { folder: { inboxes: [{ path: card, once: true, camera: 'Van' }], stable_s: 0 }, archive: { enabled: true }, retention: { ladder: { '1080p': null, '720p': 30, '540p': 90, crops: null }, most_part: 1, grace_days: 0 } },
+    plugins: { folder: { inboxes: [{ path: card, once: true, camera: 'Van' }], stable_s: 0 }, archive: { enabled: true }, retention: { ladder: { '1080p': null, '720p': 30, '540p': 90, crops: null }, most_part: 1, grace_days: 0, keep_days: 0 } },
   })
   headers = { authorization: `Bearer ${appliance.access.mint({ kind: 'person', id: 'anna', name: 'anna', scope: { ...HOME, role: 'admin' } })}` }
   admin = client({ baseUrl: appliance.url, headers })

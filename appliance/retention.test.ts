@@ -22,7 +22,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'retention-'))
   core = await openCore({
     name: 'shelf', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media'), archive: join(dir, 'archive') }, inbox: join(dir, 'inbox'),
-    plugins: { folder: { inboxes: [] }, retention: { wait_for_reader: false, most_part: 0.5 } },
+    plugins: { folder: { inboxes: [] }, retention: { wait_for_reader: false, most_part: 0.5, keep_days: 0 } },
   }, plugins, pino({ level: 'silent' }))
 })
 afterAll(async () => {

@@ -12,6 +12,7 @@ export interface LibraryFile {
   readonly verified_ms: number | null // when it was last read back from its volume and its digest matched; never asked of the original
   readonly checks: CopyDoc['checks']
   readonly there: boolean | null // it lies on its volume with its size; null: nobody could look
+  readonly written_ms: number | null // when it came to lie there, by the clock of its volume; null: not known
 }
 
 export interface LibraryItem {

@@ -13,8 +13,8 @@ import type { Volumes } from '../store/volumes.ts'
 import { placeOf, placesIn, type Leaving } from './journal.ts'
 
 export type VolumesSeen = Pick<Volumes, 'names' | 'root' | 'states' | 'far'>
-/** Tells whether a file lies there with its size; null: nobody could look. */
-type Look = (media: MediaRef) => Promise<boolean | null>
+/** Tells whether a file lies there with its size, and since when; null: nobody could look. */
+type Look = (media: MediaRef) => Promise<Pick<LibraryFile, 'there' | 'written_ms'> | null>
 type Edited = { readonly keep?: unknown }
 
 /** Files looked for at a time: a network mount answers slowly, and one after another. */
@@ -53,7 +53,7 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
   const files = new Map<string, LibraryFile[]>()
   for (let at = 0; at < claims.length; at += AT_ONCE)
     await Promise.all(claims.slice(at, at + AT_ONCE).map(async ({ sha256, ...claim }) => {
-      const file: LibraryFile = { ...claim, there: (await looks.get(claim.media.volume)?.(claim.media)) ?? null }
+      const file: LibraryFile = { ...claim, ...((await looks.get(claim.media.volume)?.(claim.media)) ?? { there: null, written_ms: null }) }
       push(files, sha256, file)
       const sight = sights.get(claim.media.volume)
       if (sight) sights.set(claim.media.volume, { ...sight, files: sight.files + 1, there: sight.there + Number(file.there === true) })
@@ -76,10 +76,10 @@ async function lookAt(volumes: VolumesSeen, leaving: readonly Leaving[]): Promis
 
 /** A bucket is listed: a question for each file would take longer, and cost money. */
 async function farLook(volume: Volume): Promise<Look> {
-  if (volume.kind !== 's3') return async ({ path, bytes }) => volume.stat(path).then((found) => found?.bytes === bytes, away)
+  if (volume.kind !== 's3') return async ({ path, bytes }) => volume.stat(path).then((found) => ({ there: found?.bytes === bytes, written_ms: null }), away)
   const sizes = new Map<string, number>()
   for await (const { path, bytes } of volume.list('')) sizes.set(path, bytes)
-  return async ({ path, bytes }) => sizes.get(path) === bytes
+  return async ({ path, bytes }) => ({ there: sizes.get(path) === bytes, written_ms: null })
 }
 
 /** Not there, or not any more: that says nothing of its files. */
@@ -89,12 +89,12 @@ function away(e: unknown): null {
 }
 
 /** A regular file of the right size; a link is not the file. */
-async function liesThere(root: string, { path, bytes }: MediaRef): Promise<boolean> {
+async function liesThere(root: string, { path, bytes }: MediaRef): Promise<Pick<LibraryFile, 'there' | 'written_ms'>> {
   try {
     const found = await lstat(join(root, ...safeParts(path)))
-    return found.isFile() && found.size === bytes
+    return { there: found.isFile() && found.size === bytes, written_ms: found.mtimeMs }
   } catch (e) {
-    if (['ENOENT', 'ENOTDIR', 'EIO', 'ESTALE', 'EACCES', 'ENAMETOOLONG'].includes(errno(e)) || (e instanceof Fault && e.code === 'media/outside')) return false
+    if (['ENOENT', 'ENOTDIR', 'EIO', 'ESTALE', 'EACCES', 'ENAMETOOLONG'].includes(errno(e)) || (e instanceof Fault && e.code === 'media/outside')) return { there: false, written_ms: null }
     throw e
   }
 }

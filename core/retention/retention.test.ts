@@ -59,6 +59,13 @@ test('what stands for a file in the trash stays until that is gone, though the p
   expect(Object.values(await world.files())).toEqual(['small'])
 })
 
+test('the planner sees since when a file lies there', async () => {
+  await open()
+  await world.record('one', {}, { '720p': ['media', 'small'] })
+  const { library } = await world.retention.survey()
+  for (const { written_ms } of library.items[0]!.files) expect(Math.abs(Date.now() - written_ms!)).toBeLessThan(60_000)
+})
+
 test('what rests in the trash of a volume is seen as coming free there', async () => {
   await open()
   await world.record('one', {}, { '720p': ['archive', 'small'] })

@@ -36,7 +36,7 @@ function clip(start_ms: number, n: number, bytes: number): LibraryItem {
 
 /** Checked and read back the moment it was made. */
 const file = (of: AssetDoc, role: string, media: LibraryFile['media'], verified_ms: number): LibraryFile =>
-  ({ role, media, verified_ms: role === 'original' ? null : verified_ms, checks: { duration_s: 60, original_duration_s: 60, frames: 1800, original_frames: 1800, ssim_min: 0.96, ssim_mean: 0.97, ssim_frames: 24 }, there: true })
+  ({ role, media, verified_ms: role === 'original' ? null : verified_ms, checks: { duration_s: 60, original_duration_s: 60, frames: 1800, original_frames: 1800, ssim_min: 0.96, ssim_mean: 0.97, ssim_frames: 24 }, there: true, written_ms: null })
 
 /** Once a week, until every rung was reached. @param items changed by nobody: each week has files of its own */
 export function grownOld(items: readonly LibraryItem[], settings: Settings, weights: Weights): Week[] {

@@ -1,6 +1,6 @@
 /** When a volume is fuller than it may be, the oldest recordings go down the ladder earlier than their age says. Pure. */
 import type { Library, LibraryItem } from '../../core/contract/retention.ts'
-import { ageOf, depth, isSmall, RUNGS, rungOf, rungOfFile, worthOf, type Rung, type Settings } from './rung.ts'
+import { ageOf, depth, hereOf, isSmall, RUNGS, rungOf, rungOfFile, worthOf, type Rung, type Settings } from './rung.ts'
 
 const GB = 1e9
 /** What a rung usually needs of the one above it: until a copy is made nobody knows its size. */
@@ -36,7 +36,7 @@ export function pressed(library: Library, settings: Settings): ReadonlyMap<strin
 
 function rungAt(item: LibraryItem, library: Library, settings: Settings, earlier: number): Rung {
   if (item.asset.start_ms === null) return 'original'
-  return rungOf(item.asset, item.drive, worthOf(item), ageOf(item.asset.start_ms, library.now_ms), settings, earlier).rung
+  return rungOf(item.asset, item.drive, worthOf(item), ageOf(item.asset.start_ms, library.now_ms), settings, earlier, hereOf(item, library.now_ms)).rung
 }
 
 /** Bytes on the volume that going to `rung` would win, a copy yet to be made taken off. */

@@ -37,6 +37,16 @@ test('crops only: an original goes for the same bytes and for nothing less, as t
   expect(lineOf([original(old), beside], { asset: old }, settings({ replaced_by: 'copy' }))).toMatchObject({ goes: true, replaced_by: [beside.media] })
 })
 
+test('what came in yesterday stays, whatever year its camera believes it to be', () => {
+  const flat = asset(3, { start_ms: NOW_MS - 11 * 365 * DAY_MS })
+  const arrived = (days: number) => lineOf([original(flat, { written_ms: NOW_MS - days * DAY_MS }), archived(flat)], { asset: flat })
+  expect(arrived(1)).toMatchObject({ goes: false, to: 'original', reason: 'young', why: 'it came in 1 day ago; originals stay 14 days' })
+  expect(arrived(-1)).toMatchObject({ goes: false, reason: 'young' }) // our own clock was wrong
+  expect(arrived(14)).toMatchObject({ goes: true, to: 'crops' })
+  const limits = [{ volume: 'media', camera: null, most_gb: 0, least_free_gb: null }]
+  expect(lineOf([original(flat, { written_ms: NOW_MS - DAY_MS }), archived(flat)], { asset: flat }, settings({ limits }))).toMatchObject({ goes: false, reason: 'young' }) // nor when the disk is full
+})
+
 test('a copy that is not there yet is asked for, from the original', () => {
   const { lines, makes } = plan(library([item(clip, [original(clip), archived(clip)])]), settings())
   expect(lines.find(({ role }) => role === 'original')).toMatchObject({ goes: false, reason: 'to-make', why: 'its 720p copy is yet to be made' })
@@ -122,7 +132,7 @@ test('nothing is ever planned that is kept, locked, an only verified copy, or on
   const file = (n: number) => fc.record({
     role: fc.constantFrom('original', 'archive', '1080p', '720p', '540p', '720p', 'archive', 'archive-720p', 'other'),
     volume: maybe('by role', 'media', 'archive', 'shed'), path: maybe('own', `raw/front/${n}.MP4`, 'raw/front/1.MP4'), bytes: maybe(300, 0), sha256: maybe('by role', shaOf(n), shaOf(99)),
-    verified_ms: maybe<number | null>(NOW_MS - DAY_MS, null, NOW_MS + DAY_MS, NOW_MS - 400 * DAY_MS, Number.NaN), there: maybe<boolean | null>(true, false, null),
+    verified_ms: maybe<number | null>(NOW_MS - DAY_MS, null, NOW_MS + DAY_MS, NOW_MS - 400 * DAY_MS, Number.NaN), there: maybe<boolean | null>(true, false, null), written_ms: maybe<number | null>(NOW_MS - 300 * DAY_MS, null, NOW_MS - DAY_MS, NOW_MS + DAY_MS),
     checks: maybe<LibraryFile['checks']>(GOOD, {}, { ...GOOD, ssim_min: 0.5 }, { ...GOOD, frames: 10 }, { ...GOOD, duration_s: null }),
   }).map(({ role, volume, path, bytes, sha256, ...rest }): LibraryFile => {
     const whole = role === 'original' || role === 'archive'
@@ -136,8 +146,8 @@ test('nothing is ever planned that is kept, locked, an only verified copy, or on
       media_kind: maybe('video' as const, 'image' as const, 'track' as const), event: maybe('normal' as const, 'locked' as const, 'parking' as const, 'event' as const, 'manual' as const),
       start_ms: fc.constantFrom(null, 0, NOW_MS - 400 * DAY_MS, NOW_MS - 250 * DAY_MS, NOW_MS - 100 * DAY_MS, NOW_MS - 40 * DAY_MS, NOW_MS, NOW_MS + DAY_MS, Number.NaN), height_px: maybe<number | null>(1440, 720, 480, null),
     }).map((over) => asset(n, over)),
-    kept: maybe(false, true), drive: maybe<string | null>(null, 'drive:1'), looked: maybe(true, false), sightings: maybe(0, 3), area: maybe<string | null>(null, 'home'), extra: fc.array(file(n), { maxLength: 4 }),
-  }).map(({ asset: of, extra, ...rest }): LibraryItem => ({ asset: of, files: [original(of), ...extra], ...rest }))
+    kept: maybe(false, true), drive: maybe<string | null>(null, 'drive:1'), looked: maybe(true, false), sightings: maybe(0, 3), area: maybe<string | null>(null, 'home'), extra: fc.array(file(n), { maxLength: 4 }), written_ms: maybe<number | null>(null, NOW_MS - 300 * DAY_MS, NOW_MS - DAY_MS, NOW_MS + DAY_MS),
+  }).map(({ asset: of, extra, written_ms, ...rest }): LibraryItem => ({ asset: of, files: [original(of, { written_ms }), ...extra], ...rest }))
   const seen = (extra: Partial<VolumeSight>) => maybe<VolumeSight | undefined>(sight(extra), undefined, sight({ mounted: false }), sight({ there: 0 }), sight({ files: 0, there: 0 }), sight({ there: 60 }), sight({ bytes_free: null }), sight({ bytes_free: 0 }))
   const rules = fc.record({
     replaced_by: maybe('archive' as const, 'copy' as const), volumes: maybe(['media'], ['media', 'archive'], [], ['shed']), keep_days: maybe(14, 0, 300), wait_for_reader: fc.boolean(), most_part: maybe(1, 0.05), min_ssim: maybe(0.9, 0.95, 1),
@@ -157,6 +167,7 @@ test('nothing is ever planned that is kept, locked, an only verified copy, or on
       const { asset: of, files, kept } = items.find(({ asset: { sha256 } }) => sha256 === line.sha256)!
       expect([kept, of.media_kind, ['normal', 'parking'].includes(of.event), of.start_ms === null || Number.isNaN(of.start_ms)]).toEqual([false, 'video', true, false])
       expect((NOW_MS - of.start_ms!) / DAY_MS).toBeGreaterThanOrEqual(rule.keep_days)
+      expect((NOW_MS - (files[0]!.written_ms ?? -Infinity)) / DAY_MS).toBeGreaterThanOrEqual(rule.keep_days)
       const sound = (name: string) => { const v = volumes[name]; return v?.mounted === true && v.there > 0 && v.files > 0 && v.files - v.there <= Math.max(1, v.files * rule.most_missing) }
       expect(sound(line.media.volume)).toBe(true)
       expect(rule.volumes).toContain(line.media.volume)

@@ -2,7 +2,7 @@
 import type { CopyDoc } from '../../core/contract/records.ts'
 import type { Library, LibraryFile, LibraryItem, Make, Plan, PlanLine, VolumeSight } from '../../core/contract/retention.ts'
 import { pressed } from './limits.ts'
-import { ageOf, DAY_MS, depth, isSmall, rungOf, rungOfFile, wordOf, worthOf, type Place, type Rung, type Settings } from './rung.ts'
+import { ageOf, DAY_MS, depth, hereOf, isSmall, rungOf, rungOfFile, wordOf, worthOf, type Place, type Rung, type Settings } from './rung.ts'
 
 /** A copy may be shorter by a frame; encoders differ in how they count the last one. */
 const DURATION_SLACK_S = 0.1
@@ -57,7 +57,7 @@ function placeOnLadder(item: LibraryItem, now_ms: number, settings: Settings, ea
   if (asset.media_kind !== 'video' || asset.width_px === null) return { reason: 'no-video', why: 'only moving pictures are thinned' }
   const worth = worthOf(item)
   if (asset.start_ms === null && !worth.kept && !worth.locked) return { reason: 'undated', why: 'when it was recorded is unknown' }
-  return rungOf(asset, item.drive, worth, ageOf(asset.start_ms, now_ms), settings, earlier)
+  return rungOf(asset, item.drive, worth, ageOf(asset.start_ms, now_ms), settings, earlier, hereOf(item, now_ms))
 }
 
 /** Whether the volume, and the file on it, are what the catalogue says. */

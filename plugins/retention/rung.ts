@@ -31,11 +31,12 @@ export const worthOf = ({ asset, kept, sightings, area }: LibraryItem): Worth =>
 /** `stays`: why it is not further down; null when the age alone decides. */
 export interface Place { readonly rung: Rung; readonly stays: { readonly reason: 'kept' | 'locked' | 'event' | 'sightings' | 'area' | 'small' | 'young'; readonly why: string } | null }
 
-/** @param age_days since it was recorded @param earlier rungs further down than its age says, because a volume is too full */
-export function rungOf(asset: Pick<AssetDoc, 'width_px' | 'height_px' | 'camera'>, drive: string | null, worth: Worth, age_days: number, settings: Settings, earlier = 0): Place {
+/** @param age_days since it was recorded @param earlier rungs further down than its age says, because a volume is too full @param here_days since its original came in */
+export function rungOf(asset: Pick<AssetDoc, 'width_px' | 'height_px' | 'camera'>, drive: string | null, worth: Worth, age_days: number, settings: Settings, earlier = 0, here_days = Infinity): Place {
   if (worth.kept) return { rung: 'original', stays: { reason: 'kept', why: 'somebody marked it keep' } }
   if (worth.locked) return { rung: 'original', stays: { reason: 'locked', why: 'it was locked in the camera, or recorded by hand' } }
   if (!(age_days >= settings.keep_days)) return { rung: 'original', stays: { reason: 'young', why: `it is ${days(age_days)} old; originals stay ${days(settings.keep_days)}` } }
+  if (!(here_days >= settings.keep_days)) return { rung: 'original', stays: { reason: 'young', why: `it came in ${days(here_days)} ago; originals stay ${days(settings.keep_days)}` } }
   const ladder = ladderOf(asset.camera, drive, settings)
   const byAge = deepest((rung) => { const after = ladder[rung]; return after !== null && age_days >= after })
   const wanted = deeper(byAge, earlier, ladder)
@@ -48,6 +49,12 @@ export function rungOf(asset: Pick<AssetDoc, 'width_px' | 'height_px' | 'camera'
 
 /** Below 0 and NaN are younger than anything. */
 export const ageOf = (start_ms: number | null, now_ms: number): number => (start_ms === null ? -1 : (now_ms - start_ms) / DAY_MS)
+
+/** A camera whose clock begins at 2015 each time it is started dates what it records today eleven years back: our own clock counts as well. */
+export function hereOf({ files }: Pick<LibraryItem, 'files'>, now_ms: number): number {
+  const written_ms = files.find(({ role }) => role === 'original')?.written_ms ?? null
+  return written_ms === null ? Infinity : (now_ms - written_ms) / DAY_MS
+}
 
 /** How much of the recording a file holds, by its bytes first and its name second; null: not known. */
 export function rungOfFile({ role, media }: LibraryFile, { asset }: LibraryItem): Rung | null {

@@ -27,11 +27,11 @@ export function asset(n: number, over: Partial<AssetDoc> = {}): AssetDoc {
   }
 }
 
-export const original = (of: AssetDoc, over: Partial<LibraryFile> = {}): LibraryFile => ({ role: 'original', media: of.media, verified_ms: null, checks: {}, there: true, ...over })
+export const original = (of: AssetDoc, over: Partial<LibraryFile> = {}): LibraryFile => ({ role: 'original', media: of.media, verified_ms: null, checks: {}, there: true, written_ms: null, ...over })
 export const archived = (of: AssetDoc, over: Partial<LibraryFile> = {}): LibraryFile =>
-  ({ role: 'archive', media: { volume: 'archive', path: `${of.sha256}/${of.name}`, bytes: of.media.bytes, sha256: of.sha256 }, verified_ms: NOW_MS - 10 * DAY_MS, checks: {}, there: true, ...over })
+  ({ role: 'archive', media: { volume: 'archive', path: `${of.sha256}/${of.name}`, bytes: of.media.bytes, sha256: of.sha256 }, verified_ms: NOW_MS - 10 * DAY_MS, checks: {}, there: true, written_ms: null, ...over })
 export const copy = (of: AssetDoc, rung: string, over: Partial<LibraryFile> = {}): LibraryFile =>
-  ({ role: rung, media: { volume: 'media', path: `derived/${of.sha256}/${rung}.mp4`, bytes: 300, sha256: `${rung.slice(0, 3)}${of.sha256.slice(3)}`.replaceAll('p', 'a') }, verified_ms: NOW_MS - 10 * DAY_MS, checks: GOOD, there: true, ...over })
+  ({ role: rung, media: { volume: 'media', path: `derived/${of.sha256}/${rung}.mp4`, bytes: 300, sha256: `${rung.slice(0, 3)}${of.sha256.slice(3)}`.replaceAll('p', 'a') }, verified_ms: NOW_MS - 10 * DAY_MS, checks: GOOD, there: true, written_ms: null, ...over })
 
 export const item = (of: AssetDoc, files: readonly LibraryFile[], over: Partial<LibraryItem> = {}): LibraryItem =>
   ({ asset: of, kept: false, drive: null, files, looked: true, sightings: 0, area: null, ...over })
