@@ -268,6 +268,17 @@ describe('a BlackVue', () => {
   })
 })
 
+test.concurrent('whatever a BlackVue answers for the files beside it, a clip comes: without its small picture at once, without its log after some tries', async ({ onTestFinished }) => {
+  const at = await scene(onTestFinished)
+  const moments = ['20260718_060329_N', '20260718_060429_N', '20260718_060529_N']
+  const camera = at.add(await fakeBlackvue(moments.flatMap((stem, i) => [[`${stem}F.mp4`, content(i + 1, 90_000)], [`${stem}F.thm`, content(i + 11, 900)], [`${stem}.3gf`, content(i + 21, 900)], [`${stem}.gps`, content(i + 31, 900)]] as const)))
+  camera.trouble = ({ path }) => (path.endsWith('.thm') ? { kind: 'status', status: 500 } : path.endsWith('.3gf') ? { kind: 'page' } : path.endsWith('060429_N.gps') ? { kind: 'status', status: 403 } : null)
+  const life = await at.begin({ plugin: 'camera-blackvue', cameras: [{ name: 'Van', address: camera.address, order: 'oldest' }] })
+  const arrived = await life.until(2) // the last moment may still be written
+  expect(arrived.map((a) => [a.name, a.sidecars.length])).toEqual([['20260718_060329_NF.mp4', 1], ['20260718_060429_NF.mp4', 0]])
+  expect(Object.keys(await at.onVolume()).map((path) => path.split('/').at(-1)).sort()).toEqual(['20260718_060329_N.gps', '20260718_060329_NF.mp4', '20260718_060429_NF.mp4'])
+})
+
 test.concurrent('several cameras are emptied side by side, each into its own folder; one that is paused is left alone', async ({ onTestFinished }) => {
   const at = await scene(onTestFinished)
   const three = await Promise.all([1, 2, 3].map((n) => at.viofo([[movie(n), file(n)]])))

@@ -27,6 +27,8 @@ export const MOST_REST_MS = 10 * 60_000
 /** What may mend itself for one clip while the others go on. */
 const LATER: readonly FaultCode[] = ['camera/unreachable', 'camera/invalid', 'media/missing', 'media/changed', 'media/busy', 'media/conflict']
 const MOST_ROUTES = 500
+/** Of a clip whose log the camera does not send as it should, before it comes without. */
+const LOG_TRIES = 2
 /** Until it is asked again whether one that could not be deleted may go: each question reads a whole clip in the archive. */
 const STAYS_MS = 10 * 60_000
 
@@ -259,6 +261,7 @@ export class Card {
     const { clip } = coming
     return fetchClip({
       clip, camera: this.#camera.name, door, media: this.#ctx.media, signal, agrees: (total) => this.#agrees(clip, total),
+      insists: (this.#rests.get(this.#key(clip))?.times ?? 0) < LOG_TRIES,
       onBegin: (into) => {
         coming.into = into
         this.#said()

@@ -17,6 +17,8 @@ export interface Fetch {
   readonly media: Pick<WatchMedia, 'receive'>
   readonly signal: AbortSignal
   readonly agrees: (total: number | null) => boolean
+  /** Whether a log that it does not send as it should is asked for again, before the clip comes without it. */
+  readonly insists: boolean
   /** The clip itself, once it begins to come. */
   readonly onBegin: (into: Receiving) => void
 }
@@ -24,7 +26,7 @@ export interface Fetch {
 export interface Fetched { readonly media: MediaRef; readonly sidecars: { media: MediaRef; format: string }[] }
 
 /** @param told is called when all of it is in its place; when it has resolved, nothing more is remembered of how it came */
-export async function fetchClip({ clip, camera, door, media, signal, agrees, onBegin }: Fetch, told: (fetched: Fetched) => Promise<void>): Promise<void> {
+export async function fetchClip({ clip, camera, door, media, signal, agrees, insists, onBegin }: Fetch, told: (fetched: Fetched) => Promise<void>): Promise<void> {
   const key = keyOf(camera, clip)
   const received: Receiving[] = []
   const receive = async (name: string) => {
@@ -32,13 +34,13 @@ export async function fetchClip({ clip, camera, door, media, signal, agrees, onB
     received.push(into)
     return into
   }
-  /** Null: it is not on the card (any more). Other bytes of its name get one of their own: after a clock was set back, names come again. */
-  async function place(into: Receiving, name: string, fetch: () => Promise<void>): Promise<MediaRef | null> {
+  /** Null: it is not on the card (any more), or the camera cannot send what may be missing. Other bytes of its name get one of their own: after a clock was set back, names come again. */
+  async function place(into: Receiving, name: string, mayMiss: boolean, fetch: () => Promise<void>): Promise<MediaRef | null> {
     if (into.placed) return into.placed
     try {
       await fetch()
     } catch (e) {
-      if (e instanceof Fault && e.code === 'media/missing') return null
+      if (e instanceof Fault && (e.code === 'media/missing' || (mayMiss && e.code === 'camera/invalid'))) return null // some answer 403, 500 or a page for a file that is not there
       throw e
     }
     try {
@@ -54,12 +56,12 @@ export async function fetchClip({ clip, camera, door, media, signal, agrees, onB
     const sidecars: Fetched['sidecars'] = []
     for (const beside of clip.beside) {
       const into = await receive(beside.name)
-      const log = await place(into, beside.name, () => pull({ door, into, signal, file: { path: beside.path, bytes: null, time: clip.time } }))
+      const log = await place(into, beside.name, beside.format === null || !insists, () => pull({ door, into, signal, file: { path: beside.path, bytes: null, time: clip.time } }))
       if (log && beside.format !== null) sidecars.push({ media: log, format: beside.format })
     }
     const into = await receive(clip.name)
     onBegin(into)
-    const placed = await place(into, clip.name, () => pull({ door, into, signal, file: clip, agrees }))
+    const placed = await place(into, clip.name, false, () => pull({ door, into, signal, file: clip, agrees }))
     if (!placed) throw new Fault('media/missing', `${clip.path} is no longer on the card`)
     await told({ media: placed, sidecars })
     for (const file of received) await file.drop()
