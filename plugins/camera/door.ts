@@ -30,6 +30,18 @@ export interface Door {
 
 const MOST_TEXT_BYTES = 16 << 20
 
+/** The beginning of an answer. A camera that does not listen to where a part should end would send the whole clip. */
+export async function firstOf(answer: Pick<Answer, 'body'>, most_bytes: number): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of answer.body()) {
+    parts.push(chunk)
+    bytes += chunk.length
+    if (bytes >= most_bytes) break
+  }
+  return Buffer.concat(parts).subarray(0, most_bytes)
+}
+
 /** @param address host, or host:port. @param connections at once. */
 export function openDoor(address: string, connections: number, patience: Patience = PATIENCE): Door {
   const turn = turns(connections)

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { Fault } from '../../core/contract/fault.ts'
 import type { MediaRef, WatchMedia } from '../../core/contract/media.ts'
 import type { Clip } from './clip.ts'
-import type { Door } from './door.ts'
+import { firstOf, type Door } from './door.ts'
 import type { CameraSettings } from './settings.ts'
 
 /** As the archive answers: `WatchContext.archived`. */
@@ -41,14 +41,7 @@ export async function doubt(verdict: Verdict, clip: Clip, door: Door, media: Pic
     const by = staysBy(verdict, clip, answer.total)
     if (by !== null) return by
     if (answer.from !== from) return 'the camera does not send the part of it that is asked for'
-    const there: Buffer[] = []
-    let bytes = 0
-    for await (const chunk of answer.body()) {
-      there.push(chunk)
-      bytes += chunk.length
-      if (bytes >= length) break
-    }
-    return Buffer.concat(there).subarray(0, length).equals(await tailOf(await media.read(verdict.original), from, length)) ? null : 'the camera has something else under its name'
+    return (await firstOf(answer, length)).equals(await tailOf(await media.read(verdict.original), from, length)) ? null : 'the camera has something else under its name'
   } catch (e) {
     if (e instanceof Fault && e.code.startsWith('media/')) return `what came in cannot be compared with it: ${e.message}`
     throw e

@@ -7,7 +7,7 @@ import type { Fix, Point } from '../clip/telemetry/fix.ts'
 import { blockAt, BLOCK_BYTES } from '../clip/telemetry/freegps.ts'
 import { nmeaPoints } from '../clip/telemetry/nmea.ts'
 import type { Clip } from './clip.ts'
-import type { Door } from './door.ts'
+import { firstOf, type Door } from './door.ts'
 
 export interface Route {
   readonly fixes: readonly Pick<Fix, 't_s' | 'lat_deg' | 'lon_deg' | 'speed_mps'>[] // in order of time; at least one
@@ -82,9 +82,7 @@ async function remote(path: string, door: Door, signal: AbortSignal): Promise<(B
     try {
       if (answer.status === 404) throw new Fault('media/missing', `${path} is no longer on the card`)
       if (answer.status !== 206 || answer.from !== at) return null
-      const parts: Buffer[] = []
-      for await (const chunk of answer.body()) parts.push(chunk)
-      return { bytes: Buffer.concat(parts).subarray(0, length), total: answer.total }
+      return { bytes: await firstOf(answer, length), total: answer.total }
     } finally {
       answer.end()
     }
