@@ -110,7 +110,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     get: (name) => store.get(`volume!${name}`),
     set: (name, id) => store.commit([{ type: 'put', key: `volume!${name}`, value: id }]),
   }, far)
-  await volumes.sweep()
+  await volumes.sweep((error, message) => log.warn(error, message))
 
   const outcomes = await openOutcomes({ log: store, clock: Date.now })
   let counting: NodeJS.Timeout | undefined

@@ -32,7 +32,7 @@ export async function startRetention({ home, log, outcomes, volumes, catalogue, 
   const planner = plugin?.planner as Planner<unknown> | undefined
   const config = plugin && registry.config(plugin.name)
   const retention = openRetention({
-    home, log, outcomes, volumes, clock, query: catalogue.reader(scope),
+    home, log, outcomes, volumes, clock, warn, query: catalogue.reader(scope),
     planner: planner
       ? { terms: planner.terms(config), placed: planner.placed(config), plan: (library) => planner.plan(library, config) }
       : { terms: { grace_days: 14, at: '03:00', most_part: 0, steps: [], says: ['No plugin says what goes: everything stays.'] }, placed: null, plan: () => ({ lines: [], makes: [] }) },

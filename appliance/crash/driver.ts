@@ -45,7 +45,7 @@ const log = await openLog(join(dir, 'log'))
 const volumes = await openVolumes([{ name: 'media', root: join(dir, 'media'), org: HOME.org }], {
   get: (name) => log.get(`volume!${name}`), set: (name, id) => log.commit([{ type: 'put', key: `volume!${name}`, value: id }]),
 })
-await volumes.sweep()
+await volumes.sweep((error) => { throw error })
 const outcomes = await openOutcomes({ log, clock })
 const board = await openBoard({ log, outcomes, volumes, clock, ticks: clock, random: () => 0, sweep_ms: 0, stages: (name) => stages[name] ?? null, stageNames: Object.keys(stages) })
 const events = openEvents({ log, outcomes, clock })
@@ -73,6 +73,7 @@ async function thin(): Promise<void> {
   const query = catalogue.reader(SCOPE)
   const retention = openRetention({
     home: HOME, log, outcomes, volumes, query, clock, make: async () => undefined, keep: (sha256, by) => catalogue.edit(SCOPE, by, `asset:${sha256}`, { keep: true }),
+    warn: (error) => { throw error },
     planner: { terms: { grace_days: 14, at: '03:00', most_part: 1, steps: [], says: [] }, placed: null, plan: thinned },
   })
   for (const n of [0, 3]) await copied(n)

@@ -27,7 +27,7 @@ export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: 
   await mkdir(join(dir, 'media'), { recursive: true })
   const log = await openLog(join(dir, 'log'))
   const volumes = await openVolumes([{ name: 'media', root: join(dir, 'media'), org: HOME.org }], { get: (name) => log.get(`volume!${name}`), set: (name, id) => log.commit([{ type: 'put', key: `volume!${name}`, value: id }]) })
-  await volumes.sweep()
+  await volumes.sweep((error) => { throw error })
   const declared = plugins.find(({ name }) => name === plugin)!
   const events = openEvents({ log, outcomes: await openOutcomes({ log, clock: Date.now }), clock: Date.now, schemas: (type) => declared.events![type.slice(plugin.length + 1)] ?? null })
   const verdict = async (key: string): ReturnType<CameraContext['archived']> => {

@@ -1,4 +1,5 @@
 import { link, mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Library, Plan } from '../contract/retention.ts'
 import { isDue } from './retention.ts'
@@ -57,6 +58,22 @@ test('what stands for a file in the trash stays until that is gone, though the p
   world.pass(14)
   expect(await world.retention.run('anna')).toMatchObject({ moved: 0, freed: 1, refused: [] })
   expect(Object.values(await world.files())).toEqual(['small'])
+})
+
+test('a disk that fails stops no recovery: what lies on it waits, the others are settled', async () => {
+  await open()
+  const [one, two] = [await world.record('one', {}, { '720p': ['archive', 'small one'] }), await world.record('two', {}, { '720p': ['archive', 'small two'] })]
+  await on()
+  await world.retention.run('anna')
+  const { leaving } = await world.retention.survey()
+  const sick = leaving.find(({ sha256 }) => sha256 === one)!
+  await rm(dirname(world.path('media', sick.trash)), { recursive: true })
+  await symlink('raw', dirname(world.path('media', sick.trash))) // ELOOP for whoever looks below it
+  await rm(world.path('media', leaving.find(({ sha256 }) => sha256 === two)!.trash))
+  await world.retention.recover()
+  expect(world.warned).toEqual([expect.stringContaining('it waits for that disk')])
+  expect((await world.retention.survey()).leaving.map(({ sha256 }) => sha256)).toEqual([one])
+  expect(await world.told(`removal:${two}:original`)).toMatchObject({ state: 'gone' })
 })
 
 test('the planner sees since when a file lies there', async () => {

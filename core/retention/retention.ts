@@ -7,6 +7,7 @@ import type { Query } from '../contract/plugin.ts'
 import type { RemovalDoc, TrackDoc } from '../contract/records.ts'
 import type { Library, Make, Plan, PlanLine, Terms } from '../contract/retention.ts'
 import { crashPoint } from '../store/crash.ts'
+import { errno } from '../store/durable.ts'
 import type { Log } from '../store/log.ts'
 import { ulid } from '../store/ulid.ts'
 import type { Volumes } from '../store/volumes.ts'
@@ -31,6 +32,7 @@ export interface RetentionRooms {
   /** Marks a recording keep, in a person's name. */
   readonly keep: (sha256: string, by: string) => Promise<void>
   readonly clock: () => number // UTC epoch, ms
+  readonly warn: (error: unknown, message: string) => void
 }
 
 export interface Survey { readonly library: Library; readonly plan: Plan; readonly leaving: readonly Leaving[]; readonly switch: Switch; readonly last: RunNote | null; readonly terms: Terms }
@@ -43,7 +45,7 @@ export interface Retention {
   /** Brings files back from the trash and marks their recordings keep, or the next run would take them again. Null: all. */
   undo(ids: readonly string[] | null, by: string): Promise<{ back: number; refused: readonly { name: string; why: string }[] }>
   set(on: boolean, by: string): Promise<void>
-  /** What a crash left half done, from the volumes as they are. What lies on one that is away waits for it. */
+  /** What a crash left half done, from the volumes as they are. What lies on one that is away, or sick, waits for it. */
   recover(): Promise<void>
   /** Whether its hour has come since the last run began, and none is under way or waits for its turn. */
   due(): boolean
@@ -54,7 +56,7 @@ const DAY_MS = 86_400_000
 const MOST_NOTES = 50
 
 export function openRetention(rooms: RetentionRooms): Retention {
-  const { home, log, outcomes, volumes, query, planner, clock } = rooms
+  const { home, log, outcomes, volumes, query, planner, clock, warn } = rooms
   const journal = new Journal(log, home)
   let queue: Promise<unknown> = Promise.resolve()
   let runs = 0 // under way, or waiting for their turn
@@ -96,7 +98,8 @@ export function openRetention(rooms: RetentionRooms): Retention {
     for (const entry of await journal.all()) {
       const places = await placesIfMounted(entry)
       if (places === null) continue
-      const at = await whereIs(places)
+      const at = await lookFor(entry, places)
+      if (at === null) continue
       if (entry.state === 'planned' && at.trash) await trashed(entry)
       else if (entry.state === 'planned') await commit({ type: 'retention.not-moved', payload: said(entry) }, (batch) => journal.drop(batch, entry))
       else if (at.trash) {
@@ -104,6 +107,17 @@ export function openRetention(rooms: RetentionRooms): Retention {
       } else if (entry.state === 'ending') await gone(entry)
       else if (at.own) await isBack(entry, 'recovery')
       else await commit({ type: 'retention.lost', payload: said(entry, { why: 'it is neither in the trash nor at its place: somebody else removed it' }) }, (batch) => journal.drop(batch, entry), removalOf(entry, 'gone', clock()))
+    }
+  }
+
+  /** Null: its disk is sick, and nothing is concluded. That one disk fails stops nobody from getting at the others. */
+  async function lookFor(entry: Leaving, places: Places): Promise<{ own: boolean; trash: boolean } | null> {
+    try {
+      return await whereIs(places)
+    } catch (e) {
+      if (errno(e) === '') throw e
+      warn(e, `where ${entry.name} lies on ${entry.media.volume} cannot be seen; it waits for that disk`)
+      return null
     }
   }
 

@@ -36,13 +36,14 @@ export async function openWorld(plan: (library: Library) => Plan, { dir, terms =
   const projector = startProjector({ projections: outcomes.projections, catalogue })
   const query = catalogue.reader({ ...HOME, role: 'admin' })
   const made: Make[] = []
+  const warned: string[] = []
   const retention = openRetention({
-    home: HOME, log, outcomes, volumes, query, clock, planner: { terms, placed: null, plan },
+    home: HOME, log, outcomes, volumes, query, clock, warn: (_, message) => void warned.push(message), planner: { terms, placed: null, plan },
     make: async (make) => void made.push(make), keep: (sha256, by) => catalogue.edit({ ...HOME, role: 'admin' }, by, `asset:${sha256}`, { keep: true }),
   })
   const path = (volume: keyof typeof roots, name: string) => join(roots[volume], ...name.split('/'))
   return {
-    base, log, volumes, catalogue, query, retention, made, path, roots,
+    base, log, volumes, catalogue, query, retention, made, warned, path, roots,
     pass: (days: number) => { now_ms += days * DAY_MS },
     /** A recording with its original, and copies by role → [volume, content]. */
     async record(content: string, over: Partial<AssetDoc> = {}, copies: Record<string, readonly [volume: keyof typeof roots, content: string]> = {}): Promise<string> {

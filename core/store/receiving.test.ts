@@ -206,7 +206,7 @@ test('a sweep keeps what is being received, and drops what nothing came to for a
     if (key !== 'stale') await appendFile(join(folder, 'bytes'), '')
     if (key !== 'stale') await utimes(join(folder, 'bytes'), new Date(), new Date())
   }
-  await (await volumes()).sweep()
+  await (await volumes()).sweep((error) => { throw error })
   expect((await Promise.all((await staged()).map((name) => readFile(join(root, RECEIVING, name, 'bytes'), 'utf8')))).sort()).toEqual(['fresh', 'stale but for its bytes'])
 })
 

@@ -88,6 +88,16 @@ describe('a volume whose marker is gone', () => {
   })
 })
 
+test('a disk that takes no writes is not swept, and stops nobody from sweeping the others', async () => {
+  const volumes = await openVolumes(['archive', 'media'].map((name) => ({ name, root: join(dir, name), org: 'home' })), memory())
+  await writeFile(join(dir, 'archive/.viewshed/staging'), 'no folder') // stands for a disk that fails
+  await mkdir(join(dir, 'media/.viewshed/staging/put/left'), { recursive: true })
+  const warned: string[] = []
+  await volumes.sweep((_, message) => void warned.push(message))
+  expect(warned).toEqual(['what watchers left half done on volume archive is not cleared away'])
+  expect(await readdir(join(dir, 'media/.viewshed/staging'))).toEqual([])
+})
+
 test('a link out of the volume is not followed', async () => {
   const { volumes } = await open()
   await writeFile(join(dir, 'secret'), 's')

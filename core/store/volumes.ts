@@ -8,7 +8,7 @@ import { basename, dirname, join, sep } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
-import { copyHashed, errno, hashFile, makeFolders, moveNew, stateAt, syncFolder } from './durable.ts'
+import { copyHashed, errno, hashFile, makeFolders, moveNew, stateAt, syncFolder, writeFault } from './durable.ts'
 import { openFolder } from './volume/folder.ts'
 import { safeParts } from './volume/path.ts'
 import { openRemotes, type Remotes, type RemoteMemory } from './volume/remotes.ts'
@@ -135,11 +135,17 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     return ref
   }
 
-  /** Staging folders of watchers that died; called before any watcher runs. What is being received goes on, unless nothing came for a month. */
-  async function sweep(now_ms = Date.now()): Promise<void> {
-    for (const spec of byName.values()) {
-      await rm(join(spec.root, STAGING, PUT), { recursive: true, force: true })
-      await dropStale(join(spec.root, RECEIVING), now_ms - RECEIVING_STALE_MS)
+  /** Staging folders of watchers that died; called before any watcher runs. What is being received goes on, unless nothing came for a month.
+   *  A disk that fails or takes no writes is left as it is, and `warn` is told: what lies on the others is wanted all the same. */
+  async function sweep(warn: (error: unknown, message: string) => void, now_ms = Date.now()): Promise<void> {
+    for (const { name, root: base } of byName.values()) {
+      try {
+        await rm(join(base, STAGING, PUT), { recursive: true, force: true })
+        await dropStale(join(base, RECEIVING), now_ms - RECEIVING_STALE_MS)
+      } catch (e) {
+        if (errno(e) === '') throw e
+        warn(writeFault(e, join(base, STAGING)), `what watchers left half done on volume ${name} is not cleared away`)
+      }
     }
   }
 
