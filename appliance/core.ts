@@ -15,7 +15,7 @@ import { openCameras } from '../core/cameras/cameras.ts'
 import { openClocks } from '../core/cameras/clocks.ts'
 import { calls } from '../core/http/calls.ts'
 import { flowsElsewhere } from '../core/http/flows-elsewhere.ts'
-import { inbox } from '../core/http/inbox.ts'
+import { clearAbandoned, inbox } from '../core/http/inbox.ts'
 import { makeHandlers } from '../core/http/handlers.ts'
 import { startHttp } from '../core/http/server.ts'
 import { startBroker, type Broker } from '../core/mqtt/broker.ts'
@@ -92,6 +92,7 @@ const SCOPE: Scope = { ...HOME, role: 'admin' }
 const SWEEP_MS = 1_000
 const COUNT_EVERY_MS = 1_000
 const FAR_SWEEP_MS = 3_600_000
+const CLEAR_EVERY_MS = 86_400_000
 
 /** Resolves when it answers. Throws Faults that say what to mend. */
 export async function openCore(config: Config, plugins: readonly AnyPlugin[], log: Logger): Promise<Core> {
@@ -166,6 +167,9 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const sweeping = setInterval(() => {
     void far.sweep(board.whenOver.bind(board)).catch((e: unknown) => log.warn(e, 'what old tasks have staged far away is cleared later'))
   }, FAR_SWEEP_MS)
+  const clear = () => void clearAbandoned(config.inbox, Date.now()).catch((e: unknown) => log.warn(e, 'what browsers began to send and left is cleared later'))
+  const clearing = setInterval(clear, CLEAR_EVERY_MS)
+  clear()
   const metrics = new Metrics()
   const broker = feed = await startBroker({
     registry: metrics, port: config.mqttPort, host: config.host, access, log, onDevice: devices.word,
@@ -262,6 +266,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     async close() {
       clearInterval(counting)
       clearInterval(sweeping)
+      clearInterval(clearing)
       folders.close()
       outcomes.close()
       home.close()

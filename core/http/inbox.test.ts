@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { inbox } from './inbox.ts'
+import { clearAbandoned, inbox } from './inbox.ts'
 import { openTestDoor, type TestDoor } from './testing.ts'
 
 const MODIFIED = Date.UTC(2026, 2, 2, 7, 43)
@@ -54,6 +54,19 @@ describe('a file from a browser', () => {
     expect((await send('a.MP4', 300_000)).status).toBe(200)
     expect(sha256(await readFile(join(dir, 'a.MP4')))).toBe(sha256(clip))
     expect(await lies()).toEqual(['a.MP4'])
+  })
+
+  test('that was begun a month ago is cleared away, and no other', async () => {
+    await mkdir(join(dir, '.uploads'))
+    await writeFile(join(dir, '.uploads/part'), clip.subarray(0, 1000))
+    await writeFile(join(dir, 'a.MP4'), clip)
+    const later = (days: number) => Date.now() + days * 86_400_000
+    await clearAbandoned(dir, later(29))
+    expect(await lies()).toEqual(['.uploads/part', 'a.MP4'])
+    await clearAbandoned(dir, later(31))
+    expect(await lies()).toEqual(['a.MP4'])
+    await rm(join(dir, '.uploads'), { recursive: true })
+    await clearAbandoned(dir, later(31)) // nothing was ever sent
   })
 
   test('never takes the place of another one: the same bytes are the same file, others get a name of their own', async () => {

@@ -3,13 +3,14 @@
  * staging: `HEAD` answers in `Upload-Offset` how much is there, `PATCH` goes on from there. What has come stays, whatever is closed in between.
  */
 import { createHash } from 'node:crypto'
-import { rm, stat, utimes } from 'node:fs/promises'
+import { lstat, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import type { Middleware } from 'koa'
 import { Type } from 'typebox'
 import { Fault } from '../contract/fault.ts'
 import { hashFile, makeFolders, moveNew, errno } from '../store/durable.ts'
 import { openUploads } from '../store/uploads.ts'
+import { namesIn } from '../store/volumes.ts'
 import { checked, fromText } from './check.ts'
 import { pathParts, upload } from './media.ts'
 import { demand, type DoorState } from './pass.ts'
@@ -17,6 +18,7 @@ import { demand, type DoorState } from './pass.ts'
 const INBOX = '/api/inbox/'
 /** The watcher passes over what begins with a dot. */
 const PARTS = '.uploads'
+const ABANDONED_MS = 30 * 86_400_000
 const Query = Type.Object({ length: Type.Integer({ minimum: 0 }), modified: Type.Integer({ minimum: 0, description: 'as the browser tells it, epoch, ms' }) })
 
 /** @param folder the inbox */
@@ -46,6 +48,14 @@ export function inbox(folder: string): Middleware<DoorState> {
     await utimes(part(at.path), new Date(), new Date(modified))
     const to = await put(part(at.path), place, whole.sha256)
     ctx.body = { path: to.slice(folder.length + 1), bytes: whole.bytes, sha256: whole.sha256 }
+  }
+}
+
+/** What browsers began and did not go on with for a month: each is as large as the clip that it was to be, and nobody sees it. */
+export async function clearAbandoned(folder: string, now_ms: number): Promise<void> {
+  for (const name of await namesIn(join(folder, PARTS))) {
+    const path = join(folder, PARTS, name)
+    if ((await lstat(path)).ctimeMs < now_ms - ABANDONED_MS) await rm(path) // its mtime is that of the clip, once it is whole
   }
 }
 

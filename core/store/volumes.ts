@@ -205,7 +205,8 @@ async function dropStale(folder: string, before_ms: number): Promise<void> {
   }
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/** None where there is no such folder. */
+export async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((e: unknown) => {
     if (['ENOENT', 'ENOTDIR'].includes(errno(e))) return []
     throw e
