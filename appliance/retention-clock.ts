@@ -41,6 +41,7 @@ export async function startRetention({ home, log, outcomes, volumes, catalogue, 
     keep: (sha256, by) => catalogue.edit(scope, by, `asset:${sha256}`, { keep: true }),
   })
   await retention.recover()
+  void retention.welcome().catch((e: unknown) => warn(e, 'what came back to its place is looked for with the next run'))
   const timer = setInterval(() => {
     if (retention.due()) void retention.run('its hour').catch((e: unknown) => warn(e, 'the run of retention broke off; what it had begun is in its journal'))
   }, LOOK_EVERY_MS)

@@ -61,6 +61,17 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
   return { items: found.map((item) => ({ ...item, files: (files.get(item.asset.sha256) ?? []).sort(byRole) })), volumes: sights, now_ms }
 }
 
+/** What was taken for good and lies at its place again: somebody brought it back, from a backup of his own. */
+export async function returned(query: Query, volumes: VolumesSeen): Promise<RemovalDoc[]> {
+  const roots = new Map(await Promise.all(volumes.names.filter((name) => !volumes.far.has(name)).map(async (name) => [name, await volumes.root(name).catch(away)] as const)))
+  const back: RemovalDoc[] = []
+  for await (const removal of query.list<RemovalDoc>('removal')) {
+    const root = roots.get(removal.media.volume) ?? null
+    if (removal.state === 'gone' && root !== null && (await liesThere(root, removal.media)).there) back.push(removal)
+  }
+  return back
+}
+
 async function lookAt(volumes: VolumesSeen, leaving: readonly Leaving[]): Promise<{ looks: Map<string, Look>; sights: Map<string, VolumeSight> }> {
   const looks = new Map<string, Look>()
   const sights = new Map<string, VolumeSight>()

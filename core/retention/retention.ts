@@ -17,7 +17,7 @@ import type { Home } from '../tasks/keys.ts'
 import type { Outcomes } from '../tasks/outcomes.ts'
 import { spokenFor, unsafe } from './guard.ts'
 import { Journal, placeOf, placesIn, removalOf, type Leaving, type RunNote, type Switch } from './journal.ts'
-import { gather } from './library.ts'
+import { gather, returned } from './library.ts'
 import { destroy, discard, placesOf, putBack, trashPath, whereIs, type Places } from './trash.ts'
 
 export interface RetentionRooms {
@@ -47,6 +47,8 @@ export interface Retention {
   set(on: boolean, by: string): Promise<void>
   /** What a crash left half done, from the volumes as they are. What lies on one that is away, or sick, waits for it. */
   recover(): Promise<void>
+  /** What was taken and lies at its place again counts again: it is shown, verified and thinned as any other. */
+  welcome(): Promise<void>
   /** Whether its hour has come since the last run began, and none is under way or waits for its turn. */
   due(): boolean
   close(): Promise<void>
@@ -134,6 +136,11 @@ export function openRetention(rooms: RetentionRooms): Retention {
 
   const isBack = (entry: Leaving, by: string) => commit({ type: 'retention.back', payload: said(entry, { by }) }, (batch) => journal.drop(batch, entry), removalOf(entry, 'back', clock()))
 
+  async function welcome(): Promise<void> {
+    for (const removal of await returned(query, volumes))
+      await commit({ type: 'retention.returned', payload: { sha256: removal.asset, role: removal.role, media: removal.media } }, () => undefined, { ...removal, state: 'back', at_ms: clock() })
+  }
+
   /** Null: it is back; otherwise why not. */
   async function bringBack(entry: Leaving, by: string): Promise<string | null> {
     const places = await placesIfMounted(entry)
@@ -211,6 +218,7 @@ export function openRetention(rooms: RetentionRooms): Retention {
 
   async function thin(done: Done): Promise<void> {
     await recover()
+    await welcome()
     await empty(done)
     const { library, plan, leaving } = await survey()
     const entries = entriesOf(bounded(plan.lines, library, planner.terms.most_part), library, plan, done.at_ms)
@@ -258,6 +266,7 @@ export function openRetention(rooms: RetentionRooms): Retention {
     // Not in turn: switching off stops a run that is under way at its next file.
     set: (on, by) => commit({ type: 'retention.switched', payload: { on, by } }, (batch) => journal.setSwitch(batch, { on, by, at_ms: clock() })),
     recover: () => inTurn(recover),
+    welcome: () => inTurn(welcome),
     due: () => runs === 0 && journal.switch.on && isDue(journal.last?.at_ms ?? journal.switch.at_ms!, clock(), planner.terms.at),
     async close() {
       closed = true
