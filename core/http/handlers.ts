@@ -66,7 +66,7 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
       const assets = await Promise.all(drive.assets.map((sha256) => here.asset(sha256)))
       return { drive, assets: assets.filter((asset) => asset !== null) }
     },
-    assets: async ({ from, to, limit = LIMIT }, who) => ({ assets: await index(who.scope).assets(period(from, to), limit) }),
+    assets: async ({ from, to, after = null, limit = LIMIT }, who) => ({ assets: await index(who.scope).assets(period(from, to), limit, after) }),
     asset: async ({ id }, who) => found(await index(who.scope).asset(id), `There is no clip or picture ${id}.`),
     plates: async ({ q, mode = 'part', limit = LIMIT }, who) => {
       const here = index(who.scope)

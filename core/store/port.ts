@@ -69,7 +69,8 @@ export interface Index {
   plate(text: string, limit: number): Promise<readonly SightingHit[]>
   newestPlates(limit: number): Promise<readonly PlateHit[]>
   asset(sha256: string): Promise<AssetView | null>
-  assets(period: Period | null, limit: number): Promise<readonly AssetDoc[]> // newest first; without a start last
+  /** Newest first, without a start last. @param past Only those that come after this one; none, when there is no such one. */
+  assets(period: Period | null, limit: number, past?: string | null): Promise<readonly AssetDoc[]>
   drives(filter: { period: Period | null; bounds: Bounds | null; limit: number }): Promise<readonly DriveView[]> // newest first
   drive(id: string): Promise<DriveView | null> // follows aliases
   /** Single sightings when at most `limit` lie in view, otherwise counts on a grid. */

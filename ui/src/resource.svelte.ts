@@ -66,3 +66,17 @@ export function resource<T>(fetch: Fetch<T>): Resource<T> {
   })
   return kept
 }
+
+/** So many pages of a list as it is now, one after the other. `most`: what a page holds; a shorter one is the last. What two of them hold is there once. */
+export async function inPages<T>(pages: number, most: number, idOf: (one: T) => string, ask: (last: T | null) => Promise<readonly T[]>): Promise<{ readonly all: readonly T[]; readonly pages: number; readonly more: boolean }> {
+  const all = new Map<string, T>()
+  let last: T | null = null
+  let more = true
+  for (let page = 0; page < pages && more; page++) {
+    const some: readonly T[] = await ask(last)
+    for (const one of some) all.set(idOf(one), one)
+    last = some.at(-1) ?? last
+    more = some.length >= most
+  }
+  return { all: [...all.values()], pages, more }
+}

@@ -94,7 +94,10 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
       return { drives: (state.empty ? [] : world.drives).filter((drive) => drive.end_ms >= Number(from ?? 0) && drive.start_ms <= Number(to ?? Infinity) && drive.line.some(([lat, lon]) => lat! >= south && lat! <= north && lon! >= west && lon! <= east)).slice(0, Number(limit ?? 100)) }
     },
     drive: ({ id }) => { const drive = world.drives.find((d) => d.id === id); return drive ? { drive, assets: world.views.filter((view) => view.drive === id) } : null },
-    assets: ({ limit }) => ({ assets: (state.empty ? [] : world.views).map((view) => view.asset).sort((a, b) => b.start_ms! - a.start_ms!).slice(0, Number(limit ?? 100)) }),
+    assets: ({ after, limit }) => {
+      const all = (state.empty ? [] : world.views).map((view) => view.asset).sort((a, b) => b.start_ms! - a.start_ms!)
+      return { assets: all.slice(all.findIndex(({ sha256 }) => sha256 === after) + 1).slice(0, Number(limit ?? 100)) }
+    },
     asset: ({ id }) => world.views.find((view) => view.asset.sha256 === id) ?? null,
     plates: ({ q, mode, limit }) => {
       const all = state.empty ? [] : plateHits(world)

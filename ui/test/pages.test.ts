@@ -386,6 +386,33 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await made.close()
   })
 
+  test('the library goes as far back as there are drives and clips', async () => {
+    const made = await context('desk', 'light')
+    const page = await open(made, '/')
+    const [first] = box.world.views
+    const drives = Array.from({ length: 600 }, (_, i) => ({ ...drive(), id: `d${i}`, start_ms: NOON_MS - Math.floor(i / 2) * 3_600_000, end_ms: NOON_MS - Math.floor(i / 2) * 3_600_000 + 1000, assets: [] })) // two begin at once
+    const assets = Array.from({ length: 650 }, (_, i) => ({ ...first!.asset, sha256: String(i).padStart(64, '0'), name: `clip ${i}`, start_ms: i < 320 ? NOON_MS - i : null }))
+    await page.route('**/api/drives?*', (route) => { const asked = new URL(route.request().url()).searchParams; return route.fulfill({ json: { drives: drives.filter(({ start_ms }) => start_ms < Number(asked.get('to') ?? Infinity)).slice(0, Number(asked.get('limit'))) } }) })
+    await page.route('**/api/assets?*', (route) => { const asked = new URL(route.request().url()).searchParams; return route.fulfill({ json: { assets: assets.slice(assets.findIndex(({ sha256 }) => sha256 === asked.get('after')) + 1).slice(0, Number(asked.get('limit'))) } }) })
+    const older = page.getByRole('button', { name: /^Show older/ })
+    await page.goto(`${box.url}/library`)
+    await page.locator('.drive').first().waitFor()
+    expect(await page.locator('.drive').count()).toBe(500)
+    await older.scrollIntoViewIfNeeded({ timeout: 5_000 })
+    await v.shot(page, 'library-older-desk-light')
+    await older.click()
+    await expect.poll(() => page.locator('.drive').count()).toBe(600)
+    expect(await older.count()).toBe(0)
+    await page.goto(`${box.url}/library/clips`)
+    for (const n of [300, 600]) {
+      await expect.poll(() => page.locator('tr.pick').count()).toBe(n)
+      await older.click()
+    }
+    await page.getByRole('link', { name: 'clip 649' }).waitFor()
+    expect(await page.locator('tr.pick').count()).toBe(650)
+    await made.close()
+  })
+
   test('what waits says what for', async () => {
     const page = await desk('/work?state=pending')
     for (const words of ['waits its turn on gpu-pc', 'waits its turn on gpu-pc, run 2', 'again in 3 min', /^waits for shed-nas, away, last heard/, 'waits its turn on gpu-pc or nas']) await page.locator('.why').getByText(words, { exact: typeof words === 'string' }).first().waitFor()

@@ -19,7 +19,7 @@ export function answers(ask: <T>(question: (now: Snapshot) => Promise<T>) => Pro
       const clip = clipIn((await now.json<Kept>(key('A', clipOf(sha256)))) ?? {})
       return clip?.asset.sha256 === sha256 ? { ...clip, drive: await driveWith(now, sha256) } : null
     }),
-    assets: (period, limit) => ask((now) => assets(now, period, limit)),
+    assets: (period, limit, past = null) => ask((now) => assets(now, period, limit, past)),
     drives: (filter) => ask((now) => findDrives(now, filter)),
     drive: (id) => ask((now) => driveOf(now, id)),
     view: (filter) => ask((now) => viewPlaces(now, filter)),
@@ -35,13 +35,16 @@ export function answers(ask: <T>(question: (now: Snapshot) => Promise<T>) => Pro
 }
 
 /** Newest first, without a start last. A clip lies in a period when any part of it does. */
-async function assets(now: Snapshot, period: Period | null, limit: number): Promise<AssetDoc[]> {
+async function assets(now: Snapshot, period: Period | null, limit: number, past: string | null): Promise<AssetDoc[]> {
   const longest_ms = (await now.json<number>(LONGEST_CLIP)) ?? 0
   const range = period
     ? { gte: key('T', newestFirst(period.to_ms)), lt: after(key('T', newestFirst(period.from_ms - longest_ms))) }
     : startingWith(key('T'))
+  const last = past === null ? null : clipIn((await now.json<Kept>(key('A', clipOf(past)))) ?? {})?.asset
+  if (last !== null && last?.sha256 !== past) return []
+  const from = last ? after(key('T', newestFirst(last.start_ms), clipOf(last.sha256))) : range.gte
   const found: AssetDoc[] = []
-  for await (const [, value] of now.walk(range, Math.min(256, limit))) {
+  for await (const [, value] of now.walk({ ...range, gte: Buffer.compare(from, range.gte) > 0 ? from : range.gte }, Math.min(256, limit))) {
     if (found.length >= limit) break
     const asset = JSON.parse(value.toString()) as AssetDoc
     if (!period || (asset.start_ms !== null && asset.start_ms < period.to_ms && endOf(asset) >= period.from_ms)) found.push(asset)

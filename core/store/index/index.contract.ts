@@ -1,7 +1,7 @@
 /** What every index answers. `open` gives one over documents that went through the catalogue, edits and drives among them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Doc } from '../../contract/records.ts'
-import type { Index } from '../port.ts'
+import type { Index, Period } from '../port.ts'
 import { asset, copy, media, pictures, refusal, removal, sha, sighting, sightings, track } from './sample.ts'
 
 export interface Edited { readonly target: string; readonly set: Record<string, unknown> }
@@ -116,6 +116,17 @@ export function indexContract(name: string, open: OpenIndex): void {
       expect(await names(at(8, 0, 30), at(8, 2))).toEqual([A])
       expect(await names(at(8, 1), at(8, 2, 1))).toEqual([B, A])
       expect(await names(at(24))).toEqual([C, L])
+    })
+
+    test('assets go on after one of them, through those of one moment and those of none; after one that is not there come none', async () => {
+      const past = async (sha256: string, period: Period | null = null, limit = 10) => (await index.assets(period, limit, sha256)).map((a) => a.sha256)
+      expect(await past(C)).toEqual([L, B, A, P])
+      expect(await past(L, null, 2)).toEqual([B, A])
+      expect(await past(A)).toEqual([P])
+      expect(await past(P)).toEqual([])
+      expect(await past(C, { from_ms: at(8, 1), to_ms: at(8, 2, 1) })).toEqual([B, A])
+      expect(await past(B, { from_ms: at(8, 1), to_ms: at(8, 2, 1) })).toEqual([A])
+      expect(await past(sha('nothing'))).toEqual([])
     })
 
     test('drives come newest first, with their plates and a picture, by period and by any part of their line', async () => {

@@ -96,6 +96,7 @@ async function interview(index: Index): Promise<unknown> {
   for (const name of ['a', 'b', 'c', 'd', 'e']) told[`asset ${name}`] = await index.asset(sha(name))
   for (const p of [null, period, { from_ms: 59_999, to_ms: 60_000 }]) {
     told[`assets ${p?.from_ms}`] = await index.assets(p, 4)
+    told[`assets past ${p?.from_ms}`] = await index.assets(p, 4, sha('b'))
     for (const [name, bounds] of Object.entries({ everywhere, street, dateLine }))
       for (const limit of [1, 100]) {
         told[`drives ${name} ${p?.from_ms} ${limit}`] = await index.drives({ period: p, bounds, limit })

@@ -24,10 +24,11 @@ export function naiveIndex(documents: () => Iterable<Doc>): Index {
     plate: async (text, limit) => read().hits.filter((h) => h.plate === text).sort(newestFirst).slice(0, limit),
     newestPlates: async (limit) => plateHits(read().hits).sort(byTime).slice(0, limit),
     asset: async (sha256) => read().asset(sha256),
-    async assets(period, limit) {
-      const all = read().of<AssetDoc>('asset')
-      const chosen = period ? all.filter((a) => a.start_ms !== null && a.start_ms < period.to_ms && a.start_ms + (a.duration_s ?? 0) * 1000 >= period.from_ms) : all
-      return chosen.sort((a, b) => (b.start_ms ?? -Infinity) - (a.start_ms ?? -Infinity) || order(a.sha256, b.sha256)).slice(0, limit)
+    async assets(period, limit, past = null) {
+      const all = read().of<AssetDoc>('asset').sort((a, b) => (b.start_ms ?? -Infinity) - (a.start_ms ?? -Infinity) || order(a.sha256, b.sha256))
+      const at = all.findIndex(({ sha256 }) => sha256 === past)
+      const later = past === null ? all : at < 0 ? [] : all.slice(at + 1)
+      return later.filter((a) => !period || (a.start_ms !== null && a.start_ms < period.to_ms && a.start_ms + (a.duration_s ?? 0) * 1000 >= period.from_ms)).slice(0, limit)
     },
     async drives({ period, bounds, limit }) {
       const { drives } = read()
