@@ -17,5 +17,5 @@ test('times are read as people say them, the past before the future', () => {
 })
 
 test('what is no time is none: plates, commands, days that do not exist', () => {
-  for (const text of ['', 'KU418OT', '12', '31 feb', '25:00', '14:61', 'go to map', '2026-13-01']) expect(when(text, NOW_MS)).toBeNull()
+  for (const text of ['', 'KU418OT', '12', '31 feb', '25:00', '14:61', 'go to map', '2026-13-01', 'theme', 'from', 'web', 'sa', 'SA', 'sata', 'mo 14:32']) expect(when(text, NOW_MS)).toBeNull()
 })

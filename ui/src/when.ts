@@ -13,7 +13,7 @@ export function when(text: string, now_ms: number): number | null {
   return new Date(day.getFullYear(), day.getMonth(), day.getDate(), hour, minute, second).getTime()
 }
 
-const WEEKDAYS = ['su', 'mo', 'tu', 'we', 'th', 'fr', 'sa']
+const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 
 /** A weekday is the last one; a date without a year is the last such date. */
@@ -21,7 +21,7 @@ function dayOf(date: string, now: Date): Date | null {
   const back = (days: number) => new Date(now.getFullYear(), now.getMonth(), now.getDate() - days)
   if (date === '' || date === 'today') return back(0)
   if (date === 'yesterday') return back(1)
-  const weekday = /^[a-z]{2,9}$/.test(date) ? WEEKDAYS.indexOf(date.slice(0, 2)) : -1
+  const weekday = WEEKDAYS.findIndex((name) => date === name || date === name.slice(0, 3)) // no other word that begins so: it may be a plate or a command
   if (weekday >= 0) return back((now.getDay() - weekday + 7) % 7)
   const iso = /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(date)
   if (iso) return real(Number(iso[1]), Number(iso[2]) - 1, Number(iso[3]))

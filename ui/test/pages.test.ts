@@ -140,6 +140,24 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.getByRole('dialog').waitFor({ state: 'detached' })
   })
 
+  test('who is on the plates already goes to another search all the same, and back to all of them', async () => {
+    const page = await desk('/plates?q=KU418OT&mode=exact')
+    await page.locator('tr.pick').first().waitFor()
+    await page.keyboard.press('Control+k')
+    await page.getByLabel('Find a plate, a time or a command').fill('fi2')
+    await page.getByRole('option', { name: 'All plates like FI2' }).click()
+    const field = page.getByLabel('Plate, or a part of it')
+    await expect.poll(() => field.inputValue(), { timeout: 5_000 }).toBe('FI2')
+    await page.locator('tr.pick .plate').filter({ hasText: 'FI207UM' }).first().waitFor()
+    expect(new URL(page.url()).search).toBe('?q=FI2')
+    await page.getByRole('button', { name: /^Near/ }).click()
+    await expect.poll(() => new URL(page.url()).search).toBe('?q=FI2&mode=fuzzy')
+    await field.fill('FI20')
+    await expect.poll(() => new URL(page.url()).search).toBe('?q=FI20&mode=fuzzy')
+    await page.locator('.rail a[href="/plates"]').click()
+    await expect.poll(() => field.inputValue()).toBe('')
+  })
+
   test('the ribbon narrows time, the list and the address follow, A takes it back', async () => {
     const page = await desk('/map')
     const drives = page.getByRole('tab', { name: /^Drives/ })
