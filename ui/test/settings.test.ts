@@ -1,7 +1,7 @@
 /** The settings: Node-RED as administrators see and steer it. Pictures stay in `.viewshed/screens/`. */
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { installed, LOOKS, plain, skipped, visit, type Visit } from './chromium.ts'
+import { installed, LOOKS, plain, sideways, skipped, visit, type Visit } from './chromium.ts'
 
 describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000 }, () => {
   let v: Visit
@@ -40,6 +40,24 @@ describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000
       expect(v.complaints).toEqual([])
     }, 600_000)
   }
+
+  test('on a phone the settings are one touch away from every page, in light and in dark', async () => {
+    for (const theme of ['light', 'dark'] as const) {
+      const made = await v.context('phone', theme)
+      const page = await v.open(made, '/plates')
+      await page.locator('tr.pick').first().waitFor()
+      await v.shot(page, `top-phone-${theme}`)
+      await page.getByRole('link', { name: 'Settings' }).tap({ timeout: 5_000 })
+      await page.getByRole('button', { name: 'Sign out' }).waitFor()
+      expect(new URL(page.url()).pathname).toBe('/settings')
+      await v.shot(page, `top-settings-phone-${theme}`)
+      await page.goto(`${v.box.url}/drives/${v.box.world.drives[0]!.id}`)
+      await page.locator('video').waitFor()
+      expect(await sideways(page)).toBeLessThanOrEqual(0)
+      await v.shot(page, `top-drive-phone-${theme}`)
+      await made.close()
+    }
+  })
 
   test('palettes of others may be installed once an administrator typed the name of the box under what it means, and no longer when one says so', async () => {
     const page = await v.desk('/settings')
