@@ -19,7 +19,7 @@ class Live {
   connected = $state(false)
   /** Raised by what changed; resources read it. */
   turn = $state(0)
-  progress = new SvelteMap<string, Progress>()
+  #progress = new SvelteMap<string, Progress>()
   #client: MqttClient | null = null
   #pending: ReturnType<typeof setTimeout> | null = null
   #round: ReturnType<typeof setInterval> | null = null
@@ -57,6 +57,12 @@ class Live {
     document.removeEventListener('visibilitychange', this.#seen)
   }
 
+  /** What was last heard of a run of this task. What was heard before it began is of an attempt that failed. */
+  progress(task: string, run: { readonly since_ms: number } | null): Progress | null {
+    const heard = this.#progress.get(task)
+    return run && heard && heard.heard_ms >= run.since_ms ? heard : null
+  }
+
   /** Something changed: pages fetch again, soon and once. A hidden page waits until it is looked at. */
   changed(): void {
     this.#pending ??= setTimeout(() => {
@@ -72,14 +78,13 @@ class Live {
 
   #tick(): void {
     if (Date.now() - this.#asked_ms >= (this.connected ? CALM_MS : ROUND_MS)) this.changed()
-    for (const [task, entry] of this.progress) if (Date.now() - entry.heard_ms > 120_000) this.progress.delete(task)
+    for (const [task, entry] of this.#progress) if (Date.now() - entry.heard_ms > 120_000) this.#progress.delete(task)
   }
 
   #heard(topic: string, text: string): void {
     const said = JSON.parse(text) as { task?: unknown; stage?: unknown; done?: unknown; what?: unknown }
     if (typeof said.task !== 'string' || typeof said.stage !== 'string' || typeof said.done !== 'number') return
-    const before = this.progress.get(said.task)?.done ?? 0
-    this.progress.set(said.task, { task: said.task, stage: said.stage, done: Math.max(before, said.done), what: typeof said.what === 'string' ? said.what : null, device: topic.split('/')[1]!, heard_ms: Date.now() })
+    this.#progress.set(said.task, { task: said.task, stage: said.stage, done: said.done, what: typeof said.what === 'string' ? said.what : null, device: topic.split('/')[1]!, heard_ms: Date.now() })
   }
 }
 

@@ -190,6 +190,25 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await expect.poll(() => box.asked.filter((a) => a.route === 'tasks').length, { timeout: 30_000 }).toBeGreaterThan(asked)
   })
 
+  test('a task that is tried again begins at nothing, whatever the attempt before it came to', async () => {
+    const made = await context('desk', 'light')
+    const task = box.world.tasks.find((t) => t.running)!
+    const page = await open(made, `/work/${task.id}?state=running`)
+    const bar = page.locator('tr.pick.on .bar i')
+    const width = () => bar.evaluate((i) => (i as HTMLElement).style.width)
+    await bar.waitFor()
+    await expect.poll(() => { box.progress(task.id, task.stage, 0.87, '157 of 180 s'); return width() }, { timeout: 30_000 }).toBe('87%')
+    const run = task.running
+    Object.assign(task, { running: { ...run, since_ms: NOON_MS + 30_000, progress: null, what: null } })
+    box.changed()
+    await expect.poll(width).toBe('0%')
+    await page.clock.setFixedTime(NOON_MS + 60_000)
+    box.progress(task.id, task.stage, 0.1, '18 of 180 s')
+    await expect.poll(width).toBe('10%')
+    Object.assign(task, { running: run })
+    await made.close()
+  })
+
   test('the picture of the pipeline is gone through by keys: each stage leads to its tasks, and to its node in the editor', async () => {
     const page = await desk('/work')
     const stage = (name: string) => page.getByRole('button', { name: new RegExp(`^${name}(?! in)`) })
