@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { AssetView } from '../../../core/store/port.ts'
-import { nearestMoment, recordingOf, takeAt, whereAt } from './recording.ts'
+import { fastest, nearestMoment, recordingOf, takeAt, whereAt } from './recording.ts'
 
 const T0_MS = 1_760_000_000_000
 /** A clip of a minute that drives east along the equator, 0.0001° (11 m) a second, from `from_s` of the axis on. */
@@ -36,4 +36,10 @@ test('the moment of a place is that of the nearest fix', () => {
   const recording = recordingOf([clip('a', 'front', 0, each(0, 59))])
   expect(nearestMoment(recording.fixes, (fix) => Math.abs(fix.lon_deg - 0.00312))?.t_s).toBe(31)
   expect(nearestMoment([], () => 0)).toBeNull()
+})
+
+test('of very many fixes the fastest is found, and an unknown speed is none', () => {
+  const fix = (speed_mps: number | null) => ({ t_s: 0, lat_deg: 0, lon_deg: 0, speed_mps, heading_deg: null, driven_m: 0, gap: false })
+  expect(fastest([...Array.from({ length: 400_000 }, () => fix(20)), fix(31), fix(null)], 10)).toBe(31)
+  expect(fastest([fix(null)], 10)).toBe(10)
 })

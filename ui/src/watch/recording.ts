@@ -37,6 +37,9 @@ const lengthOf = ({ asset, track }: AssetView): number => asset.duration_s ?? tr
 /** Whether there is anything to look at: a track has none, nor a file whose telemetry alone could be read. */
 export const hasPicture = ({ asset }: AssetView): boolean => asset.media_kind === 'image' || (asset.media_kind === 'video' && asset.codec !== null)
 
+/** The highest speed, and no less than `least_mps`. There may be more fixes than a call takes arguments. */
+export const fastest = (fixes: readonly Fix[], least_mps: number): number => fixes.reduce((most, { speed_mps }) => Math.max(most, speed_mps ?? 0), least_mps)
+
 /** One camera's fixes: two receivers in one car would zigzag. */
 function fixesOf(takes: readonly Take[], channels: readonly string[]): Fix[] {
   const count = (channel: string) => takes.filter((take) => take.channel === channel).reduce((sum, take) => sum + (take.view.track?.t_s.length ?? 0), 0)
