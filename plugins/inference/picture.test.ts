@@ -39,6 +39,16 @@ test('what is no image is a fault', async () => {
   await expect(readPicture(heic)).rejects.toMatchObject({ code: 'image/unreadable' })
 })
 
+test('a photo that names HEIC only among its other brands is read as one, an AVIF is not', async () => {
+  const brands = (...names: string[]) => Buffer.concat([Buffer.from([0, 0, 0, 8 + 4 * names.length + 4]), Buffer.from(`ftyp${names[0]}\0\0\0\0${names.slice(1).join('')}`, 'latin1'), Buffer.alloc(64)])
+  const heic = join(folder, 'brands.heic')
+  await writeFile(heic, brands('MiHE', 'mif1', 'heic'))
+  await expect(readPicture(heic)).rejects.toMatchObject({ code: 'image/unreadable', message: expect.stringContaining('The HEIC image') })
+  const avif = join(folder, 'clear.avif')
+  await sharp(half(255, 0, 0)).avif().toFile(avif)
+  expect(await readPicture(avif)).toMatchObject({ width: 8, height: 8 })
+})
+
 const SHARED = new URL('../../../shared/data/I_heic/', import.meta.url).pathname
 const shared = await access(SHARED).then(() => true, () => false)
 

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import sharp from 'sharp'
 import { Fault } from '../../core/contract/fault.ts'
+import { HEAD_BYTES } from '../clip/head.ts'
+import { kindOf } from '../clip/kind.ts'
 
 /** Pixels, red green blue, row by row, no padding. */
 export interface Picture {
@@ -17,7 +19,7 @@ const MAX_PIXELS = 120_000_000
  *  Throws Fault `image/unreadable`, `image/bomb`. */
 export async function readPicture(path: string): Promise<Picture> {
   const bytes = await readFile(path)
-  return isHeif(bytes) ? readHeif(bytes) : readBySharp(bytes)
+  return (await isHeic(bytes)) ? readHeif(bytes) : readBySharp(bytes)
 }
 
 async function readBySharp(bytes: Buffer): Promise<Picture> {
@@ -45,9 +47,13 @@ async function readHeif(bytes: Buffer): Promise<Picture> {
   }
 }
 
-const HEIF_BRANDS = new Set(['heic', 'heix', 'hevc', 'hevx', 'heim', 'heis', 'mif1', 'msf1'])
-/** By the brand in its first box, not by its name. AVIF, which shares the box, is left to sharp. */
-const isHeif = (bytes: Buffer) => bytes.length > 12 && bytes.toString('latin1', 4, 8) === 'ftyp' && HEIF_BRANDS.has(bytes.toString('latin1', 8, 12))
+/** By any brand in its first box, as the clip was probed, not by its name. AVIF, which shares the box, is left to sharp. */
+async function isHeic(bytes: Buffer): Promise<boolean> {
+  const kind = kindOf(bytes.subarray(0, HEAD_BYTES))
+  if (kind.kind !== 'image' || kind.format !== 'heif') return false
+  const meta = await sharp(bytes, { limitInputPixels: false, failOn: 'none' }).metadata().catch(() => null) // the decoder that follows says what is wrong
+  return meta?.compression !== 'av1'
+}
 
 /** Grey, grey with alpha or RGBA as RGB. */
 function threeChannels(data: Uint8Array | Uint8ClampedArray, channels: number): Uint8Array {
