@@ -5,7 +5,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { Value } from 'typebox/value'
 import type { Principal, Scope } from '../access/scope.ts'
-import type { CameraClip, CameraOrder } from '../contract/camera.ts'
+import { BY_HAND, type CameraClip, type CameraOrder } from '../contract/camera.ts'
 import { Fault } from '../contract/fault.ts'
 import { MediaRef } from '../contract/media.ts'
 import type { Answer, Ask, CameraDetail, CameraView } from '../http/api.ts'
@@ -175,8 +175,5 @@ function idsOf({ name: camera, clips: { clips } }: Heard, named: readonly string
     return ids.length > 0 ? ids : [word]
   })
 }
-
-/** Why a clip is skipped that a person told to skip. */
-export const BY_HAND = 'skipped by hand'
 
 const versionOf = (order: CameraOrder): string => createHash('sha256').update(JSON.stringify(order)).digest('base64url').slice(0, 16)

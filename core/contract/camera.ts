@@ -12,6 +12,9 @@ export const CameraName = Type.String({ minLength: 1, maxLength: 64 })
 export const CLIP_STATES = ['fetching', 'waiting', 'failed', 'recording', 'skipped', 'in'] as const
 export type ClipState = (typeof CLIP_STATES)[number]
 
+/** Why a clip is skipped that a person told to skip: core tells by it whether what a watcher says still holds. */
+export const BY_HAND = 'skipped by hand'
+
 /** A clip on the card, as far as it has come. */
 export const CameraClip = Type.Object({
   id: ClipId,

@@ -1,6 +1,6 @@
 /** One camera's card, over all its visits: what lies on it, what of that is in, what comes next and why the rest does not. */
 import { createHash } from 'node:crypto'
-import type { CameraDesk, CameraStanding, CameraClips } from '../../core/contract/camera.ts'
+import { BY_HAND, type CameraDesk, type CameraStanding, type CameraClips } from '../../core/contract/camera.ts'
 import { Fault, type FaultCode } from '../../core/contract/fault.ts'
 import type { Receiving } from '../../core/contract/media.ts'
 import type { WatchContext } from '../../core/contract/plugin.ts'
@@ -280,8 +280,7 @@ export class Card {
   }
 }
 
-/** Why a clip stays that a person told to skip, and one whose reason was found in an earlier life. */
-const BY_HAND = 'skipped by hand'
+/** Why a clip stays whose reason was found in an earlier life. */
 const PARKED = 'parked at home'
 
 /** How much of it is there, and how fast it came since it was asked last. */
