@@ -20,7 +20,9 @@ export const viofo: Driver = {
   },
   async look(door, signal) {
     const recording = await orElse(async () => readRecording(await door.text(command(3014), signal)), null)
-    const listed = await orElse(async () => readXml(await door.text(`${command(3015)}&par=1`, signal)), [])
+    const list = async () => readXml(await door.text(`${command(3015)}&par=1`, signal))
+    // Asked once more before we go without: only the list tells what was locked where it lies, and what is in is not asked for again.
+    const listed = await orElse(list, null) ?? await orElse(list, [])
     // Nothing in the list is no sign of an empty card: its folders have the say.
     return { recording, clips: listed.length > 0 ? listed : await byFolders(door, signal) }
   },
