@@ -31,7 +31,7 @@ export const statusOf = ({ config, board, outcomes, projector, indexes, volumes,
   const settling = looking || outcomes.unrouted() > 0 || board.unplaced() > 0 || !projector.idle() || !indexes.isCaughtUp(scope)
   return {
     version: manifest.version, box: config.name, tasks, totals: await indexes.index(scope).totals(), settling, tiles: config.tiles,
-    flows: flows(), volumes: states, inbox: { path: config.inbox, seen: 0, busy: looking ? 'looking for files' : null },
+    flows: flows(), volumes: states, inbox: { path: config.inbox, busy: looking ? 'looking for files' : null },
   }
 }
 

@@ -95,7 +95,7 @@ export interface StatusView {
     readonly last: { readonly id: string; readonly name: string; readonly tab: string } | null // node that a message entered last before a flow stood still or crashed; over with the next deploy
   }
   readonly volumes: readonly { name: string; mounted: boolean; bytes_free: number | null; bytes_total: number | null }[]
-  readonly inbox: { readonly path: string; readonly seen: number; readonly busy: string | null }
+  readonly inbox: { readonly path: string; readonly busy: string | null }
 }
 /** Where a stage or an event stands in the flow; the editor opens it at `/flows#node/<id>`. */
 export interface FlowNode { readonly id: string; readonly name: string; readonly tab: string; readonly off: boolean } // name: empty where nobody gave one; off: it or its tab is disabled

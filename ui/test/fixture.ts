@@ -172,7 +172,7 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     for (const [stage] of STAGES) for (const [key, n] of Object.entries(countsOf(stage))) tasks[key as keyof typeof tasks] += n
     const times = world.views.map((view) => view.asset.start_ms!)
     return {
-      version: '0.1.0', box: BOX, tasks, settling: false, flows: engine.status(), tiles: null, inbox: { path: '/media/inbox', seen: state.empty ? 0 : world.views.length, busy: null },
+      version: '0.1.0', box: BOX, tasks, settling: false, flows: engine.status(), tiles: null, inbox: { path: '/media/inbox', busy: null },
       totals: state.empty ? { assets: 0, drives: 0, plates: 0, sightings: 0, bytes: 0, from_ms: null, to_ms: null } : { assets: world.views.length, drives: world.drives.length, plates: plateHits(world).length, sightings: world.hits.length, bytes: world.views.reduce((sum, view) => sum + view.asset.media.bytes, 0), from_ms: Math.min(...times), to_ms: Math.max(...times) + 60_000 },
       volumes: shelf.volumes(),
     }

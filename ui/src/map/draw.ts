@@ -69,7 +69,7 @@ export function drawArrows(pen: Pen, line: WorldLine, color: string): void {
 export interface Dot { readonly x: number; readonly y: number; readonly confidence: number }
 
 /** Filled from .93, ring from .80, small ring below. Two dots in one 2 px cell are one. */
-export function drawDots(pen: Pen, dots: readonly Dot[], chosen: number, lit: ReadonlySet<number> | null): void {
+export function drawDots(pen: Pen, dots: readonly Dot[], chosen: number): void {
   const { g, x, y, width, height } = pen
   const [fill, ground, now] = [token('--d-front'), token('--map'), token('--now')]
   const columns = Math.ceil(width / 2)
@@ -100,7 +100,6 @@ export function drawDots(pen: Pen, dots: readonly Dot[], chosen: number, lit: Re
     }
   }
   for (let i = 0; i < dots.length; i++) one(i, false)
-  if (lit) for (const i of lit) one(i, true)
   if (chosen >= 0) one(chosen, true)
 }
 
