@@ -4,6 +4,7 @@
  */
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { StatusView } from '../../core/http/api.ts'
 import { installed, LOOKS, NOON_MS, sideways, skipped, visit, type Size, type Theme, type Visit } from './chromium.ts'
 import type { Fixture } from './fixture.ts'
 
@@ -416,7 +417,12 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.route('**/api/drives?*', async (route) => { const answer = await route.fetch(); const { drives } = await answer.json() as { drives: object[] }; await route.fulfill({ json: { drives: [{ ...drives[0], plates: 1 }] } }) })
     await page.goto(box.url)
     expect(await page.locator('.drive .n').first().innerText()).toBe('1\nplate')
-    await page.route('**/api/status', async (route) => { const answer = await route.fetch(); await route.fulfill({ json: { ...await answer.json() as object, tasks: { pending: 1, running: 0, complete: 3, parked: 0 } } }) })
+    const { totals, ...status } = await (await page.request.get(`${box.url}/api/status`)).json() as StatusView
+    await page.route('**/api/status', (route) => route.fulfill({ json: { ...status, inbox: { ...status.inbox, busy: 'looking for files' }, totals: { ...totals, plates: 1, sightings: 1 }, tasks: { pending: 1, running: 0, complete: 3, parked: 0 } } }))
+    await page.goto(box.url)
+    await lead().toBe('Looking for files.')
+    await page.goto(`${box.url}/plates`)
+    await page.getByText('1 plate, 1 sighting', { exact: true }).waitFor({ timeout: 10_000 })
     await page.route('**/api/tasks?*', (route) => route.fulfill({ json: { tasks: [] } }))
     await page.goto(`${box.url}/work?state=running`)
     await page.getByText('1 task waits for a device.').waitFor({ timeout: 10_000 })
