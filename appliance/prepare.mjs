@@ -7,7 +7,7 @@
  * Says one line for each thing it has to do, nothing when all is there. Several at once wait for each other.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { basename, delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -17,6 +17,8 @@ const NODE = join(BIN, 'node')
 const LEAST_NODE = 20
 const LOCK = join(ROOT, '.viewshed', 'prepare.lock')
 const LOCK_LOOK_MS = 200
+const LOCK_TOUCH_MS = 2_000
+const LOCK_DEAD_MS = 20_000
 /** Tools with which tests make hosts, links and clocks of their own (only root can run those), and a broker as people have one, by their packages. Where one is missing its tests are skipped. */
 const WISHES = { ip: 'iproute2', tc: 'iproute2', iptables: 'iptables', faketime: 'faketime', mosquitto: 'mosquitto', openssl: 'openssl', sshd: 'openssh-server' }
 
@@ -184,16 +186,18 @@ async function buildUi() {
 
 // One at a time
 
-/** A file with the process id of its holder; that of a dead one is taken over. */
+/** A file that its holder touches again and again; one that nobody has touched for a while is that of a dead one, and taken over. */
 async function locked(work) {
   for (let looks = 0; !taken(); looks++) {
     if (looks === 1) process.stderr.write('  waits for another start that is setting things up\n')
     await new Promise((done) => setTimeout(done, LOCK_LOOK_MS))
   }
+  const alive = setInterval(touch, LOCK_TOUCH_MS)
   process.on('exit', () => rmSync(LOCK, { force: true }))
   const stop = (signal) => process.exit(signal === 'SIGINT' ? 130 : 143)
   process.on('SIGINT', stop).on('SIGTERM', stop)
   await work()
+  clearInterval(alive)
   process.off('SIGINT', stop).off('SIGTERM', stop).removeAllListeners('exit')
   rmSync(LOCK, { force: true })
 }
@@ -201,7 +205,7 @@ async function locked(work) {
 function taken() {
   try {
     mkdirSync(dirname(LOCK), { recursive: true })
-    writeFileSync(LOCK, String(process.pid), { flag: 'wx' })
+    writeFileSync(LOCK, `${process.pid} ${Date.now()}`, { flag: 'wx' })
     return true
   } catch (e) {
     if (['EACCES', 'EPERM', 'EROFS'].includes(e.code)) fail(`Set-up has to write into ${ROOT}, and may not. Start as the user to whom it belongs, or in a copy of your own.`)
@@ -209,11 +213,11 @@ function taken() {
   }
   const dead = `${LOCK}.${process.pid}`
   try {
-    const holder = Number(readFileSync(LOCK, 'utf8'))
-    if (holder === 0 || alive(holder)) return false // 0: its holder has not yet written its number
+    const holder = readFileSync(LOCK, 'utf8')
+    if (Date.now() - statSync(LOCK).mtimeMs < LOCK_DEAD_MS) return false
     renameSync(LOCK, dead) // only one of those who wait can
     // Between the look and the rename another may have taken it over: then it is theirs, and goes back.
-    if (Number(readFileSync(dead, 'utf8')) !== holder && !existsSync(LOCK)) renameSync(dead, LOCK)
+    if (readFileSync(dead, 'utf8') !== holder && !existsSync(LOCK)) renameSync(dead, LOCK)
     else rmSync(dead, { force: true })
   } catch (e) {
     if (e.code !== 'ENOENT') throw e
@@ -221,14 +225,11 @@ function taken() {
   return false
 }
 
-function alive(pid) {
+function touch() {
   try {
-    process.kill(pid, 0)
-    return true
+    utimesSync(LOCK, new Date(), new Date())
   } catch (e) {
-    if (e.code === 'EPERM') return true
-    if (e.code === 'ESRCH') return false
-    throw e
+    if (e.code !== 'ENOENT') throw e
   }
 }
 
