@@ -18,6 +18,12 @@ test('a split within a split comes back to the outer one', () => {
   expect(partOf(joined(deep!))).toEqual(partOf(first!))
 })
 
+test('lists that say the same, of different wholes, are different lists', () => {
+  const drives = parts({ payload: { items: [{ drive: 'a', list: ['x', 'y'] }, { drive: 'b', list: ['x', 'y'] }, { drive: 'b', list: ['x', 'y'] }] } }, 'items', 'a')
+  const ids = drives.map((drive) => partOf(parts(drive, 'list', 'b')[0]!)!.id)
+  expect(new Set(ids).size).toBe(3) // also of two that are the same but for their place
+})
+
 test('what is no list, or too long, or no part, is said or not taken', () => {
   expect(() => parts({ payload: { items: 3 } }, 'items', 'a')).toThrow('msg.payload.items is no list.')
   expect(() => parts({ payload: { items: Array(2_001).fill(0) } }, 'items', 'a')).toThrow('has 2001 entries')

@@ -15,8 +15,9 @@ export function parts(message: Message, list: string, whole: string): Message[] 
   const { [list]: entries, ...rest } = record
   if (!Array.isArray(entries)) throw new Fault('input/invalid', `msg.payload.${list} is no list.`)
   if (entries.length > MOST) throw new Fault('input/too-large', `msg.payload.${list} has ${entries.length} entries; at most ${MOST} can be joined again.`)
-  const id = hash('sha256', `${whole}\0${JSON.stringify(entries)}`).slice(0, 24)
   const { split: outer, _msgid: _id, ...others } = message
+  // With what it is a part of, and what lies beside the list: two drives may have lists that say the same.
+  const id = hash('sha256', `${whole}\0${JSON.stringify([outer ?? null, list, record])}`).slice(0, 24)
   return entries.map((entry: unknown, index) => ({
     ...structuredClone(others),
     payload: { ...structuredClone(rest), ...(typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? entry : { item: entry }) },
