@@ -19,6 +19,15 @@ test('reads as it is written', () => {
   expect(Object.fromEntries(Object.keys(expected).map((text) => [text, is(text)]))).toEqual(expected)
 })
 
+test('a value is a number where the field is one, and nowhere else', () => {
+  const is = (text: string, record: Record<string, unknown>) => holds(parseCondition(text), record)
+  expect([is('plate is 12E4567', { plate: '12E4567' }), is('plate is 1E5', { plate: '1e5' }), is('plate is 1E5', { plate: '100000' })]).toEqual([true, true, false])
+  expect([is('name starts with 0012', { name: '0012_clip' }), is('name contains 0012', { name: 'x12y' }), is('name is one of 007, 0815', { name: '0815' })]).toEqual([true, false, true])
+  expect([is('n is 007', { n: 7 }), is('n is one of 1, 7.0', { n: 7 }), is('n > "6"', { n: 7 }), is('n is seven', { n: 7 })]).toEqual([true, true, true, false])
+  expect([is('name is Hi!', { name: 'hi!' }), is('name != Hi', { name: 'hi!' })]).toEqual([true, true])
+  expect(() => parseCondition('start_ms > 2026-01-01')).toThrow(new ConditionError('> compares numbers, and “2026-01-01” is none'))
+})
+
 test('what cannot be read is said with the place', () => {
   const wrong: Record<string, string> = {
     '': 'the condition is empty', 'camera': 'after “camera” something like is, >, contains or exists is missing at the end',

@@ -6,14 +6,13 @@
  *     one        = "not" one | "(" condition ")" | field test
  *     test       = "exists" | "is missing" | "is one of" value { "," value } | operator value
  *     field      = words with dots between: payload.media.bytes is `media.bytes`
- *     value      = number | "quoted" | word
+ *     value      = "quoted" | word; compared as a number where the field is one
  */
 export type Condition =
   | { readonly kind: 'all' | 'any'; readonly of: readonly Condition[] }
   | { readonly kind: 'not'; readonly of: Condition }
-  | { readonly kind: 'test'; readonly field: string; readonly operator: Operator; readonly values: readonly Value[] }
+  | { readonly kind: 'test'; readonly field: string; readonly operator: Operator; readonly values: readonly string[] }
 
-type Value = string | number
 const OPERATORS = ['is not', 'is one of', 'is missing', 'is', '<=', '>=', '!=', '=', '<', '>', 'contains', 'starts with', 'ends with', 'exists'] as const
 type Operator = (typeof OPERATORS)[number]
 
@@ -24,7 +23,7 @@ export class ConditionError extends Error {
 
 interface Token { readonly text: string; readonly quoted: boolean; readonly at: number }
 
-const TOKEN = /\s*(?:"((?:[^"\\]|\\.)*)"|(<=|>=|!=|[()<>=,])|([^\s()<>=!,"]+))/y
+const TOKEN = /\s*(?:"((?:[^"\\]|\\.)*)"|(<=|>=|!=|[()<>=,])|((?:[^\s()<>=!,"]|!(?!=))+))/y
 
 /** Throws ConditionError. */
 export function parseCondition(text: string): Condition {
@@ -67,19 +66,19 @@ export function parseCondition(text: string): Condition {
     const operator = OPERATORS.find((words) => words.split(' ').every((word, i) => isWord(word, i)))
     if (!operator) return say(`after “${token.text}” something like is, >, contains or exists is missing`)
     next += operator.split(' ').length
-    const values: Value[] = []
+    const values: string[] = []
     if (operator !== 'exists' && operator !== 'is missing') {
       values.push(value())
       while (operator === 'is one of' && take(',')) values.push(value())
+      if (/[<>]/.test(operator) && numberOf(values[0]!) === null) throw new ConditionError(`${operator} compares numbers, and “${values[0]}” is none`)
     }
     return { kind: 'test', field: token.text, operator, values }
   }
-  function value(): Value {
+  function value(): string {
     const token = tokens[next]
     if (!token || (!token.quoted && /^[()<>=,]|^!=$/.test(token.text))) return say('a value is missing')
     next++
-    const number = Number(token.text)
-    return token.quoted || token.text === '' || Number.isNaN(number) ? token.text : number
+    return token.text
   }
 
   if (end()) throw new ConditionError('the condition is empty')
@@ -111,7 +110,7 @@ export function holds(condition: Condition, record: Readonly<Record<string, unkn
   }
 }
 
-function passes(found: unknown, operator: Operator, values: readonly Value[]): boolean {
+function passes(found: unknown, operator: Operator, values: readonly string[]): boolean {
   const isThere = found !== undefined && found !== null
   const [value = ''] = values
   switch (operator) {
@@ -133,7 +132,9 @@ function passes(found: unknown, operator: Operator, values: readonly Value[]): b
 const isNumber = (value: unknown): value is number => typeof value === 'number'
 /** Capitals say nothing: `van` is `Van`. */
 const plain = (value: unknown) => String(value).toLowerCase()
-const isSame = (found: unknown, value: Value) => (typeof found === 'object' ? false : plain(found) === plain(value))
+const numberOf = (text: string): number | null => (text.trim() === '' || Number.isNaN(Number(text)) ? null : Number(text))
+/** `007` is the number 7, and not the name `7`. */
+const isSame = (found: unknown, value: string) => (typeof found === 'object' ? false : isNumber(found) ? numberOf(value) === found : plain(found) === plain(value))
 
 const fieldOf = (record: unknown, path: string): unknown =>
   path.split('.').reduce<unknown>((at, name) => (typeof at === 'object' && at !== null && Object.hasOwn(at, name) ? (at as Record<string, unknown>)[name] : undefined), record)
