@@ -62,7 +62,7 @@ export function adminRoutes(api: NodeApi, rooms: Rooms): void {
   httpAdmin.post('/viewshed/pipelines/:id', mayWrite, answer(async (request) => {
     const pipeline = pipelines.find(({ id }) => id === request.params['id'])
     if (!pipeline) throw new Fault('not-found', 'No such pipeline was shipped.')
-    await deploy(restored(await flow(), pipeline), nameOf(request))
+    await deploy(restored(await flow(), pipeline, Date.now()), nameOf(request))
     return {}
   }))
 }

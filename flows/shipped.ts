@@ -21,11 +21,12 @@ export function pipelineOf(entries: readonly FlowEntry[], example: boolean): Pip
 export function standing(flow: readonly FlowEntry[], { id, entries }: Pipeline): 'not there' | 'as shipped' | 'changed' {
   if (!flow.some((entry) => entry.id === id)) return 'not there'
   const here = flow.filter((entry) => entry.id === id || entry.z === id)
-  return changesOf(entries, here).some(({ what, fields }) => what !== 'moved' && !(what === 'changed' && fields.every(({ name }) => name === 'disabled'))) ? 'changed' : 'as shipped'
+  return changesOf(entries, here).some(({ what, fields }) => what !== 'moved' && !(what === 'changed' && fields.every(({ name }) => name === 'disabled' || name === 'since_ms'))) ? 'changed' : 'as shipped'
 }
 
-/** The flow with this pipeline as it was shipped, in the place that it had; everything else as it is. */
-export function restored(flow: readonly FlowEntry[], { id, entries }: Pipeline): FlowEntry[] {
+/** The flow with this pipeline as it was shipped, in the place that it had; everything else as it is. @param now_ms From when on its clocks count: what is slept through after that is made up for */
+export function restored(flow: readonly FlowEntry[], { id, entries: shipped }: Pipeline, now_ms: number): FlowEntry[] {
+  const entries = shipped.map((entry) => (entry.type === 'flow.at' ? { ...entry, since_ms: now_ms } : entry))
   const own = new Set(entries.map((entry) => entry.id))
   const others = flow.filter((entry) => entry.id !== id && entry.z !== id && !own.has(entry.id))
   const at = flow.findIndex((entry) => entry.id === id)

@@ -30,4 +30,6 @@ test('work that piles up starts something once in a while, as long as it lies th
     null, { type: 'flow.waiting', key: 'n1/0', payload: { node: 'n1', stage: 's', count: 10 } }, null,
     { type: 'flow.waiting', key: 'n1/1', payload: { node: 'n1', stage: 's', count: 12 } }, null,
   ])
+  const late = starterOf('flow.waiting', 'n1', { stage: 's', count: 10, rest_s: 3600 }, 0, 0)!
+  expect([3_599_000, 3_601_000, 7_199_000].map((now_ms) => late(now_ms, new Map([['s', { stage: 's', pending: 10, running: 0, complete: 0, parked: 0, per_hour: 0 }]]))?.key ?? null)).toEqual(['n1/0', null, 'n1/1'])
 })

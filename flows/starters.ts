@@ -42,13 +42,12 @@ export function lastMoment({ what, time, days, lat_deg, lon_deg }: AtSettings, n
 }
 
 function byPile(node: string, { stage, count, rest_s }: WaitingSettings): Starter {
-  let last = ''
+  const rest_ms = rest_s * 1_000
+  let last_ms = -Infinity
   return (now_ms, counts) => {
     const pending = counts.get(stage)?.pending ?? 0
-    if (pending < count) return null
-    const key = `${node}/${Math.floor(now_ms / (rest_s * 1_000))}`
-    if (key === last) return null
-    last = key
-    return { type: 'flow.waiting', key, payload: { node, stage, count: pending } }
+    if (pending < count || (now_ms - last_ms < rest_ms && now_ms >= last_ms)) return null
+    last_ms = now_ms
+    return { type: 'flow.waiting', key: `${node}/${Math.floor(now_ms / rest_ms)}`, payload: { node, stage, count: pending } }
   }
 }

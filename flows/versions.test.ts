@@ -49,8 +49,8 @@ test('a shipped pipeline is told apart from a changed one, and restored in its p
   const changed = [...shipped.entries.slice(0, 2), node('new'), ...other]
   expect([standing(other, shipped), standing([...shipped.entries, ...other], shipped), standing(changed, shipped)]).toEqual(['not there', 'as shipped', 'changed'])
   expect(standing([{ ...shipped.entries[0]!, disabled: true }, node('a', { x: 9 }), node('b')], shipped)).toBe('as shipped')
-  expect(restored(changed, shipped)).toEqual([...shipped.entries, ...other])
-  expect(restored([...other, ...changed.slice(0, 3)], shipped)).toEqual([...other, ...shipped.entries])
-  expect(restored(other, shipped)).toEqual([...other, ...shipped.entries])
+  expect(restored(changed, shipped, 5)).toEqual([...shipped.entries, ...other])
+  expect(restored([...other, ...changed.slice(0, 3)], shipped, 5)).toEqual([...other, ...shipped.entries])
+  expect(restored(other, shipped, 5)).toEqual([...other, ...shipped.entries])
   expect(() => pipelineOf(other.concat(node('x')), false)).toThrow('one tab')
 })
