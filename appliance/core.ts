@@ -216,7 +216,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const requests = openRequests({ acts: handlers, say: broker.say, log, registry: metrics })
   const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), devices: await devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
   devices.attach(broker)
-  ownWork = openOwnWork({ home: SCOPE, board, registry, outcomes, catalogue, index: indexes.index(SCOPE), say: broker.say, warn: (error, message) => log.warn(error, message) })
+  ownWork = openOwnWork({ home: SCOPE, board, registry, outcomes, catalogue, index: indexes.index(SCOPE), say: broker.tell, warn: (error, message) => log.warn(error, message) })
 
   const door = await startHttp({
     port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy, handlers,

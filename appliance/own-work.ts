@@ -22,7 +22,7 @@ export function openOwnWork({ home, board, registry, outcomes, catalogue, index,
   outcomes: Outcomes
   catalogue: Catalogue
   index: Index
-  say: (topic: string, payload: string, retain: boolean) => void
+  say: (topic: string, payload: string, retain: boolean) => Promise<void>
   warn: (error: unknown, message: string) => void
 }): OwnWork {
   const stages = registry.stages.flatMap(({ name, stage }): [string, OwnStage][] => (stage.own ? [[name, stage.own as OwnStage]] : []))

@@ -33,6 +33,8 @@ export interface WatchContext<Config, E extends Record<string, TSchema>> {
   readonly config: Config
   readonly media: WatchMedia
   readonly signal: AbortSignal
+  /** Into the log of the machine: something failed and is tried again. */
+  readonly warn: (error: unknown, what: string) => void
   /** Durable when it resolves; the same `key` twice is one event. */
   readonly emit: <K extends keyof E & string>(event: K, key: string, payload: Static<E[K]>) => Promise<void>
   /** Whether an event with this key was emitted before, in this life or an earlier one. */
@@ -85,8 +87,8 @@ export interface OwnContext<Config, Options = unknown> {
   readonly asked_ms: number // UTC epoch: when the work was asked for, which stays so whatever restarts
   readonly now_ms: number
   readonly look: OwnLook
-  /** To the broker, as core. */
-  readonly say: (topic: string, payload: string, retain: boolean) => void
+  /** To the broker, as core; it has taken it. Throws Fault `notify/failed`. */
+  readonly say: (topic: string, payload: string, retain: boolean) => Promise<void>
   /** What a person would say of a recording. */
   readonly edit: (target: string, set: Record<string, unknown>) => Promise<void>
 }

@@ -23,6 +23,8 @@ export interface Broker extends Announcer {
   readonly port: number | null // of TCP; null: none
   /** Says something as core, here and at the broker outside. Retained: until it is said otherwise; empty takes it back. */
   say(topic: string, payload: string, retain: boolean): void
+  /** The same, and whoever is to hear it can: the broker outside has taken it, where there is one. Throws Fault `notify/failed`. */
+  tell(topic: string, payload: string, retain: boolean): Promise<void>
   /** A WebSocket that arrived at `/mqtt`; its origin was looked at already. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, who?: { readonly principal: Principal | null; readonly session: string | null }): void
   /** Tells pages what to fetch again; at most four times a second, in between kinds are gathered. */
@@ -236,6 +238,10 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
     here(topic, payload, retain)
     beyond?.say(topic, payload, retain)
   }
+  const tell = async (topic: string, payload: string, retain: boolean) => {
+    here(topic, payload, retain)
+    await beyond?.tell(topic, payload, retain)
+  }
   here(CORE_TOPIC, 'online', true)
 
   /** The same looks as at a client of our own, but for the name: the rules of that broker stand for it. Pages are told. */
@@ -300,6 +306,7 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
   return {
     port: port === null ? null : (tcp.address() as AddressInfo).port,
     say,
+    tell,
     refused,
     announce(scope, kinds) {
       changed.add(scope, kinds)

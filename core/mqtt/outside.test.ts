@@ -47,6 +47,19 @@ async function core(url: string, options: Partial<BrokerOptions> = {}, lines: Li
 }
 
 describe.skipIf(!MOSQUITTO)('at a Mosquitto', () => {
+  test('what is told was taken; while it does not answer that is said, and nothing counts as told', async () => {
+    const { broker, url } = await outside()
+    const ours = await core(url)
+    const listener = client(await mqtt.connectAsync(url))
+    const heard: string[] = []
+    listener.on('message', (_, payload) => heard.push(String(payload)))
+    await listener.subscribeAsync('flow/seen', { qos: 1 })
+    await seconds(() => ours.tell('flow/seen', 'one', false).then(() => true, () => false)).toBe(true)
+    await seconds(() => heard).toEqual(['one'])
+    await broker.kill()
+    await seconds(() => ours.tell('flow/seen', 'two', false).then(() => '', (e: { code: string }) => e.code)).toBe('notify/failed')
+  })
+
   test.each([{ persistence: false }, { persistence: true }])('killed and started again ($persistence): every device is available again within seconds, all that Home Assistant knew is back', async ({ persistence }) => {
     const { broker, url } = await outside({ persistence })
     const yard = await openYard((records) => ({ port: null, outside: outsideAt(url), scopeOf: (id) => (records.get(id) ? SCOPE : null), onAnnounce: () => home.changed() }))

@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import mqtt from 'mqtt'
+import { Fault } from '../contract/fault.ts'
 import type { Log } from '../store/log.ts'
 import { CORE_TOPIC, DEVICE_KINDS, HOME_ASSISTANT_TOPIC } from './topics.ts'
 
@@ -36,6 +37,8 @@ export interface Outside {
   readonly connected: boolean
   /** Retained: until it is said otherwise, whatever becomes of the connection; an empty one takes it back. Others are lost while nobody answers. */
   say(topic: string, payload: string, retain: boolean): void
+  /** The same, and it was taken. Throws Fault `notify/failed`. */
+  tell(topic: string, payload: string, retain: boolean): Promise<void>
   /** Says goodbye; waits for it no longer than a second. */
   close(): Promise<void>
 }
@@ -55,6 +58,7 @@ export async function clientName(log: Pick<Log, 'get' | 'commit'>): Promise<stri
 const FILTERS = [...DEVICE_KINDS.map((kind) => `viewshed/+/${kind}`), HOME_ASSISTANT_TOPIC, 'homeassistant/device/+/config', 'viewshed/bridge/+/+/device/+']
 const RECONNECT_MS = 1_000
 const GOODBYE_MS = 1_000
+const TAKEN_MS = 10_000
 
 export function connectOutside({ url, username, password, ca, cert, key, requests, client: clientId, log, hear, onClose }: OutsideOptions): Outside {
   const kept = new Map<string, string>([[CORE_TOPIC, 'online']]) // topic → payload; empty: taken back, not told yet
@@ -104,6 +108,16 @@ export function connectOutside({ url, username, password, ca, cert, key, request
     say(topic, payload, retain) {
       if (retain) kept.set(topic, payload)
       if (client.connected) send(topic, payload, retain)
+    },
+    async tell(topic, payload, retain) {
+      if (retain) kept.set(topic, payload)
+      if (!client.connected) throw new Fault('notify/failed', `The MQTT broker at ${place(url)} does not answer.`)
+      const late = new Promise<never>((_, fail) => setTimeout(() => fail(new Error(`no answer in ${TAKEN_MS / 1000} s`)), TAKEN_MS).unref())
+      try {
+        await Promise.race([client.publishAsync(topic, payload, { qos: 1, retain }), late])
+      } catch (cause) {
+        throw new Fault('notify/failed', `The MQTT broker at ${place(url)} did not take it: ${(cause as Error).message}`, { cause })
+      }
     },
     async close() {
       closing = true

@@ -36,7 +36,7 @@ function start(): OwnWork {
   }) as never
   return startOwnWork({
     board: bench.board, home: HOME, clock: () => bench.clock.now_ms, warn: () => undefined,
-    given: () => ({ config: {}, look: null as never, say: () => undefined, edit: async () => undefined }),
+    given: () => ({ config: {}, look: null as never, say: async () => undefined, edit: async () => undefined }),
     stages: {
       'flow.wait': stage(({ asked_ms, now_ms }) => (now_ms >= asked_ms + HOUR_MS ? { output: {} } : { not_before_ms: asked_ms + HOUR_MS, what: 'an hour' })),
       'flow.hang': (async () => ({ run: ({ n }: { n: number }) => new Promise((done) => { asked.push(n); hanging.push(() => done({ output: {} })) }) })) as never,

@@ -5,6 +5,7 @@ import { createServer as createHttp } from 'node:http'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { createInterface } from 'node:readline'
 import { afterEach, expect, test } from 'vitest'
+import { Fault } from '../../core/contract/fault.ts'
 import type { OwnContext } from '../../core/contract/plugin.ts'
 import { run as mail } from './mail.ts'
 import { run as mqtt } from './mqtt.ts'
@@ -15,7 +16,7 @@ import { run as webhook } from './webhook.ts'
 const open: { close(): unknown }[] = []
 afterEach(() => { for (const server of open.splice(0)) server.close() })
 
-const ctx = <O>(options: O, config: NotifyConfig = { smtp: null }, say: OwnContext<NotifyConfig, O>['say'] = () => undefined) =>
+const ctx = <O>(options: O, config: NotifyConfig = { smtp: null }, say: OwnContext<NotifyConfig, O>['say'] = async () => undefined) =>
   ({ task: 'task1', options, config, now_ms: 5, say }) as OwnContext<NotifyConfig, O>
 
 const listening = async <S extends Pick<Server, 'listen' | 'address'> & { close(): unknown }>(server: S): Promise<number> => {
@@ -99,6 +100,8 @@ test('a computer is called by its network card, sixteen times over', async () =>
 
 test('MQTT: as core, under the topic of the node', async () => {
   const said: unknown[] = []
-  await mqtt({ name: 'a.mp4' }, ctx<MqttOptions>({ topic: 'seen', retain: true }, undefined, (...what) => said.push(what)))
+  await mqtt({ name: 'a.mp4' }, ctx<MqttOptions>({ topic: 'seen', retain: true }, undefined, async (...what) => void said.push(what)))
   expect(said).toEqual([['seen', '{"name":"a.mp4"}', true]])
+  const away = new Fault('notify/failed', 'The MQTT broker does not answer.')
+  await expect(mqtt({ name: 'a.mp4' }, ctx<MqttOptions>({ topic: 'seen', retain: false }, undefined, () => Promise.reject(away)))).rejects.toBe(away) // and is tried again
 })
