@@ -51,7 +51,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const file = readFile(join(folder, 'viewshed.yaml'))
   const inbox = resolve(env.VIEWSHED_INBOX ?? join(media, 'inbox'))
   const { folders, remotes } = readVolumes(file.volumes ?? {}, folder)
-  const archive = env.VIEWSHED_ARCHIVE ? resolve(folder, env.VIEWSHED_ARCHIVE) : folders.archive
+  const archive = env.VIEWSHED_ARCHIVE ? resolve(env.VIEWSHED_ARCHIVE) : folders.archive
   const far = remotes.filter(({ name }) => !(name === 'archive' && archive !== undefined))
   const folderConfig = file.plugins?.folder ?? {}
   return {
@@ -69,12 +69,31 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     flowsAt: file.flows?.elsewhere ?? null,
     plugins: {
       ...file.plugins,
-      folder: { inboxes: [{ path: inbox }], ...folderConfig },
+      folder: { ...folderConfig, inboxes: withInbox(folderConfig['inboxes'], inbox) },
+      clip: { timezone: Intl.DateTimeFormat().resolvedOptions().timeZone, ...file.plugins?.clip }, // the appliance's own: whichever device looks at a clip
+      notify: { ...file.plugins?.notify, ...mailIn(file.plugins?.notify, folder) },
       inference: { models: join(folder, 'models'), ...file.plugins?.inference },
       command: { scripts: join(folder, 'scripts'), ...file.plugins?.command },
       archive: { enabled: archive !== undefined || far.some(({ name }) => name === 'archive'), ...file.plugins?.archive },
     },
   }
+}
+
+/** The inbox that the pages speak of is watched beside those of `viewshed.yaml`; an empty list there is none at all. */
+function withInbox(given: unknown, inbox: string): unknown {
+  if (given === undefined) return [{ path: inbox }]
+  if (!Array.isArray(given) || given.length === 0) return given
+  const isThere = given.some((one: unknown) => typeof one === 'object' && one !== null && 'path' in one && typeof one.path === 'string' && resolve(one.path) === inbox)
+  return isThere ? given : [{ path: inbox }, ...given]
+}
+
+/** The file with the password of the mail server lies beside `viewshed.yaml`, as all others do. */
+function mailIn(notify: Readonly<Record<string, unknown>> | undefined, folder: string): object {
+  const smtp = notify?.['smtp']
+  if (typeof smtp !== 'object' || smtp === null || !('password_file' in smtp) || typeof smtp.password_file !== 'string') return {}
+  const password_file = resolve(folder, smtp.password_file)
+  if (!existsSync(password_file)) throw new Fault('config/invalid', `plugins.notify.smtp.password_file: there is no file ${password_file}`)
+  return { smtp: { ...smtp, password_file } }
 }
 
 function readFile(path: string): File {

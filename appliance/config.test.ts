@@ -22,6 +22,27 @@ test('without a broker of one’s own ours listens; with one it takes no TCP, un
   expect(await read('mqtt: { url: "mqtt://broker" }', { VIEWSHED_MQTT_PORT: '1884' })).toMatchObject({ mqttPort: 1884 })
 })
 
+test('the inbox of the pages is watched beside those that somebody names; an empty list is none', async () => {
+  const inboxes = async (lines: string) => (await read(lines)).plugins['folder']!['inboxes']
+  const own = { path: join(dir, 'media', 'inbox') }
+  expect(await inboxes('')).toEqual([own])
+  expect(await inboxes('plugins: { folder: { inboxes: [{ path: /mnt/nas, camera: Van }] } }')).toEqual([own, { path: '/mnt/nas', camera: 'Van' }])
+  expect(await inboxes(`plugins: { folder: { inboxes: [{ path: ${own.path}, camera: Van }] } }`)).toEqual([{ ...own, camera: 'Van' }])
+  expect(await inboxes('plugins: { folder: { inboxes: [] } }')).toEqual([])
+})
+
+test('cameras without GPS run by the clock of the appliance, on whichever machine they are looked at', async () => {
+  expect((await read('')).plugins['clip']).toEqual({ timezone: Intl.DateTimeFormat().resolvedOptions().timeZone })
+  expect((await read('plugins: { clip: { timezone: Asia/Tokyo } }')).plugins['clip']).toEqual({ timezone: 'Asia/Tokyo' })
+})
+
+test('files are looked for beside viewshed.yaml, folders of the environment where one stands', async () => {
+  await writeFile(join(dir, 'mail'), 'hush')
+  expect((await read('plugins: { notify: { smtp: { host: h, from: f, user: u, password_file: mail } } }')).plugins['notify']).toEqual({ smtp: { host: 'h', from: 'f', user: 'u', password_file: join(dir, 'mail') } })
+  await expect(read('plugins: { notify: { smtp: { host: h, from: f, password_file: nowhere } } }')).rejects.toThrow(/password_file: there is no file .*nowhere/)
+  expect((await read('', { VIEWSHED_ARCHIVE: 'here' })).volumes['archive']).toBe(join(process.cwd(), 'here'))
+})
+
 test('everything about the broker is read once, its files too', async () => {
   for (const [name, text] of [['ca.pem', 'CA'], ['core.pem', 'CERT'], ['core.key', 'KEY'], ['secret', 'hush\n'], ['other', 'quiet']] as const) await writeFile(join(dir, name), text)
   const { mqtt } = await read(`
