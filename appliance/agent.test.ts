@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,11 +26,11 @@ let core: Core
 const agents: ChildProcess[] = []
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'agent-'))
-  const config: Config = {
-    name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
-    plugins: { folder: { inboxes: [] }, command: { scripts: join(dir, 'scripts') } },
-  }
-  core = await openCore(config, plugins, pino({ level: 'silent' }))
+  core = await openCore(config(), plugins, pino({ level: 'silent' }))
+})
+const config = (): Config => ({
+  name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
+  plugins: { folder: { inboxes: [] }, command: { scripts: join(dir, 'scripts') } },
 })
 afterEach(async () => {
   for (const agent of agents.splice(0)) if (agent.exitCode === null && agent.signalCode === null) {
@@ -43,10 +43,10 @@ afterEach(async () => {
 })
 
 /** @param mounted whether it has the volumes as folders; otherwise everything comes and goes over HTTP */
-function start(device: string, mounted: boolean): ChildProcess {
+function start(device: string, mounted: boolean, watchers = false): ChildProcess {
   const order: AgentOrder = {
     device, ...HOME, core: { baseUrl: core.url, token: core.tokenFor('device', device, 'device') }, mqtt_url: `mqtt://127.0.0.1:${core.mqttPort}`,
-    scratch: join(dir, `scratch-${device}`), cache: { folder: join(dir, `cache-${device}`), most_bytes: 1e9 }, mounts: mounted ? core.volumes.specs : [], remotes: [], watchers: false,
+    scratch: join(dir, `scratch-${device}`), cache: { folder: join(dir, `cache-${device}`), most_bytes: 1e9 }, mounts: mounted ? core.volumes.specs : [], remotes: [], watchers,
   }
   const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'agent', '--order'], { stdio: ['pipe', 'inherit', 'inherit'], env: { ...process.env, VIEWSHED_LOG: 'silent' } })
   agent.stdin!.write(JSON.stringify(order) + '\n')
@@ -104,6 +104,23 @@ test('what core had given up for lost goes on where it was, once, when its devic
   await core.board.gone('gpu-pc') // its link was cut for a while; it is the only one, so it is offered the same work again
   expect(await done(task!.id)).toMatchObject({ interruptions: 1, attempts: 0, faults: [] })
   expect(await log()).toBe('begun\nended\n')
+})
+
+test('a folder that cannot be read has the watchers of the others begin again, and not a second time beside themselves', async () => {
+  await core.close()
+  for (const name of ['good', 'odd']) await mkdir(join(dir, name))
+  await rm(join(dir, 'odd'), { recursive: true })
+  await symlink(join(dir, 'odd'), join(dir, 'odd')) // round in a circle
+  core = await openCore({ ...config(), plugins: { folder: { inboxes: [{ path: join(dir, 'good') }, { path: join(dir, 'odd') }] } } }, plugins, pino({ level: 'silent' }))
+  start('nas', true, true)
+  await new Promise((resolve) => setTimeout(resolve, 12_000)) // it begins again after 1, 2 and 4 s
+  await sharp({ create: { width: 80, height: 60, channels: 3, background: '#345' } }).jpeg().toFile(join(dir, 'good', 'a.jpg'))
+  const puts = () => readdir(join(dir, 'media/raw'), { recursive: true }).then((names) => names.filter((name) => name.endsWith('.jpg')), () => [])
+  await vi.waitFor(async () => expect(await puts()).toHaveLength(1), { timeout: 40_000 })
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  const answer = await fetch(`${core.url}/api/events?type=folder.arrived`, { headers: { authorization: `Bearer ${core.tokenFor('person', 'ann', 'admin')}` } })
+  const { events } = (await answer.json()) as { events: unknown[] }
+  expect([await puts(), events.length]).toEqual([[expect.stringContaining('.jpg')], 1])
 })
 
 test('an agent whose parent is gone ends', async () => {

@@ -60,6 +60,7 @@ const HELLO_EVERY_MS = 60_000
 const TOKEN_EVERY_MS = 86_400_000
 const LOOK_EVERY_MS = 10_000
 const GOODBYE_MS = 6_000
+const WELL_MS = 600_000 // a watcher that went so long is not one that fails again and again
 
 /** Runs until `signal` aborts. Throws Fault `access/unauthenticated` when the appliance no longer knows it. */
 export async function runAgent(order: AgentOrder, { signal: told, keepToken }: AgentLife): Promise<void> {
@@ -219,20 +220,24 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
 
   async function watch(plugin: AnyPlugin): Promise<void> {
     const { run } = await plugin.watch!()
-    const ctx: WatchContext<Static<TObject>, Record<string, TSchema>> = {
-      config: configs[plugin.name] as Static<TObject>, media: watcherMedia(await openVolumes(mounts.good, null)), signal,
+    const context = async (own: AbortSignal): Promise<WatchContext<Static<TObject>, Record<string, TSchema>>> => ({
+      config: configs[plugin.name] as Static<TObject>, media: watcherMedia(await openVolumes(mounts.good, null)), signal: own, warn: (error, what) => log.warn(error, what),
       emit: (event, key, payload) => untilAnswered(() => core.emit(home, `${plugin.name}.${event}`, key, payload as Record<string, unknown>)).then(() => undefined),
       known: (event, key) => untilAnswered(() => core.known(home, `${plugin.name}.${event}`, key)),
       cameras: (names) => cameras.desks(plugin.name, names),
       archived: (event, key) => untilAnswered(() => askCore<Answer<'clipArchived'>>(address, 'POST', '/api/device/archived', { type: `${plugin.name}.${event}`, key }, signal)),
-    }
+    })
     for (let rest_ms = RETRY_MS; !signal.aborted; rest_ms = Math.min(60_000, rest_ms * 2)) {
+      const mine = new AbortController() // one inbox may fail while the others go on: they end before all begin again
+      const began_ms = performance.now()
       try {
-        await run(ctx)
+        await run(await context(AbortSignal.any([signal, mine.signal])))
         await untilAnswered(() => askCore(address, 'POST', '/api/plugins/watched', { plugin: plugin.name }, signal))
         return
       } catch (e) {
         if (signal.aborted) return
+        mine.abort(e)
+        if (performance.now() - began_ms > WELL_MS) rest_ms = RETRY_MS
         log.error(e, `watcher of ${plugin.name} stopped; it starts again in ${rest_ms / 1000} s`)
         await wait(rest_ms, undefined, { signal }).catch(ignoreAbort)
       }
@@ -240,13 +245,17 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
   }
 
   let configs: Record<string, unknown> = {}
+  const settings = () => askCore<Record<string, unknown>>(address, 'GET', '/api/plugins/config', undefined, signal)
   try {
     const first = await untilAnswered(hello)
     hear(first)
-    configs = await untilAnswered(() => askCore<Record<string, unknown>>(address, 'GET', '/api/plugins/config', undefined, signal))
+    configs = await untilAnswered(settings)
     link = joinBroker({ device: order.device, home, token: address.token, where: first.mqtt, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring, onCameras: order.watchers ? cameras.wake : null })
     await Promise.all([
-      claimLoop(), every(RENEW_EVERY_MS, renew), every(HELLO_EVERY_MS, async () => hear(await hello())),
+      claimLoop(), every(RENEW_EVERY_MS, renew), every(HELLO_EVERY_MS, async () => {
+        hear(await hello())
+        configs = await settings() // the appliance may have been started with others
+      }),
       ...(keepToken ? [renewToken().catch(laterToken).then(() => every(TOKEN_EVERY_MS, renewToken, laterToken))] : []),
       ...(order.watchers ? [cameras.run(signal), ...plugins.filter((p) => p.watch).map(watch)] : []),
     ])

@@ -41,7 +41,7 @@ export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: 
   const { run } = await declared.watch!()
   let arrived = (await all()).length
   const running = run({
-    config: createRegistry(plugins, { [plugin]: { cameras } }).config(plugin) as never, media: watcherMedia(volumes), signal: stop.signal, cameras: desks, archived: (_event: string, key: string) => verdict(key),
+    config: createRegistry(plugins, { [plugin]: { cameras } }).config(plugin) as never, media: watcherMedia(volumes), signal: stop.signal, warn: () => undefined, cameras: desks, archived: (_event: string, key: string) => verdict(key),
     known: (event: string, key: string) => events.known(HOME, `${plugin}.${event}`, key),
     emit: async (event: string, key: string, payload: unknown) => {
       await events.emit(HOME, `${plugin}.${event}`, key, payload as Record<string, unknown>)

@@ -16,7 +16,7 @@ import { settled, CHANGED_REST_MS, type Seen } from './settled.ts'
 import type { cameraEvents, CameraSettings } from './settings.ts'
 import { countsOf, listOf, type ClipStanding } from './standing.ts'
 
-export type CameraContext = Pick<WatchContext<unknown, typeof cameraEvents>, 'media' | 'signal' | 'emit' | 'known' | 'cameras' | 'archived'>
+export type CameraContext = Pick<WatchContext<unknown, typeof cameraEvents>, 'media' | 'signal' | 'warn' | 'emit' | 'known' | 'cameras' | 'archived'>
 
 /** It is listed again this often, also while clips are fetched: a locked one may have come. */
 const LOOK_EVERY_MS = 30_000

@@ -1,6 +1,7 @@
 /** The life of a watcher beside cameras: each is waited for, listed, and emptied in order, while it is there. Nothing of it is changed unless its settings say so. */
 import type { CameraDesk, CameraStanding } from '../../core/contract/camera.ts'
 import { Fault, type FaultCode } from '../../core/contract/fault.ts'
+import { apart } from '../folder/apart.ts'
 import { safeFolder } from '../folder/layout.ts'
 import { Card, MOST_REST_MS, REST_MS, type CameraContext } from './card.ts'
 import type { Driver } from './clip.ts'
@@ -22,7 +23,7 @@ export async function watchCameras(cameras: readonly CameraSettings[], driver: D
   const deletes = cameras.find((camera) => camera.delete !== 'never')
   if (deletes && !driver.remove) throw new Fault('config/invalid', `${deletes.name}: a ${driver.maker} cannot be told to delete a clip; say delete: never`)
   const desks = await ctx.cameras(cameras.map(({ name }) => name))
-  await Promise.all(cameras.map((camera, i) => keepWatch(camera, driver, ctx, desks[i]!)))
+  await Promise.all(cameras.map((camera, i) => apart(camera.name, () => keepWatch(camera, driver, ctx, desks[i]!), ctx)))
 }
 
 async function keepWatch(camera: CameraSettings, driver: Driver, ctx: CameraContext, desk: CameraDesk): Promise<void> {

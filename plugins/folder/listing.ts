@@ -96,9 +96,12 @@ async function linkOf(file: string, root: string): Promise<Odd | null> {
   return { path: file, code: 'media/outside', message: 'The link leads out of the folder, and is not followed. Put the file itself there.' }
 }
 
+/** What Linux says of a share whose machine is off, and of a card that was pulled. */
+const AWAY: ReadonlySet<string> = new Set(['EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTCONN', 'ETIMEDOUT', 'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ENODEV', 'ENOMEDIUM', 'EREMOTEIO'])
+
 function missing(path: string, cause: unknown): Odd {
   const { code } = cause as NodeJS.ErrnoException
-  if (code === 'ENOENT' || code === 'ENOTDIR') return { path, code: 'media/missing', message: 'There is no such file or folder. Check the path, and whether the share or card is mounted.' }
+  if (code === 'ENOENT' || code === 'ENOTDIR' || AWAY.has(code ?? '')) return { path, code: 'media/missing', message: 'There is no such file or folder. Check the path, and whether the share or card is mounted.' }
   const found = unreadable(path, cause)
   if (found) return found
   throw cause
@@ -109,6 +112,7 @@ function unreadable(path: string, cause: unknown): Odd | null {
   const { code } = cause as NodeJS.ErrnoException
   if (code === 'ENOENT') return null
   if (code === 'EACCES' || code === 'EPERM') return { path, code: 'media/unreadable', message: 'It may not be read. Give the appliance permission to read it.' }
+  if (AWAY.has(code ?? '')) return { path, code: 'media/missing', message: `The share or card that it lies on went away (${code}). Check whether it is on, and mounted.` }
   if (code === 'EIO' || code === 'ESTALE' || code === 'ENXIO' || code === 'EBADMSG') return { path, code: 'media/unreadable', message: `The disk or card cannot read it (${code}). Try another reader; the card may be failing.` }
   throw cause
 }

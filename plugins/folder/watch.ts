@@ -1,4 +1,5 @@
 import { watch as chokidar } from 'chokidar'
+import { apart } from './apart.ts'
 import { keepReadingCards } from './cards.ts'
 import { Look, LOOK_MS, takeAll, type Ctx } from './look.ts'
 import { isOnNetwork } from './mounts.ts'
@@ -15,8 +16,8 @@ const SETTLE_LOOKS = 4
 export async function run(ctx: Ctx): Promise<void> {
   const { inboxes, cards } = ctx.config
   await Promise.all([
-    ...inboxes.map((inbox) => (inbox.once ? takeAll(new Look({ ...inbox, atRest: true, waits: false }, ctx), ctx.signal) : keepWatch(inbox, ctx))),
-    ...cards.map((folder) => keepReadingCards(folder, ctx)),
+    ...inboxes.map((inbox) => (inbox.once ? takeAll(new Look({ ...inbox, atRest: true, waits: false }, ctx), ctx.signal) : apart(inbox.path, () => keepWatch(inbox, ctx), ctx))),
+    ...cards.map((folder) => apart(folder, () => keepReadingCards(folder, ctx), ctx)),
   ])
 }
 

@@ -38,6 +38,7 @@ export class World {
         },
       },
       cameras: () => Promise.resolve([]),
+      warn: (error: unknown) => { throw error }, // nothing is to fail
       archived: () => Promise.resolve({ media: null, original: null, why: 'nothing is archived here' } as const),
       known: (event: string, key: string) => {
         this.asked.push([event, key])
