@@ -22,7 +22,7 @@ const EVERY_MS = 15 * 60_000
 const MOST_A_ROUND = 500
 
 /** Resolves to how many things were said to be lacking. What is on its way already is asked for again once a month at most. */
-export async function archiveRound({ scope, catalogue, events, plugins, registry, clock }: Omit<ArchiveParts, 'warn'>): Promise<number> {
+async function archiveRound({ scope, catalogue, events, plugins, registry, clock }: Omit<ArchiveParts, 'warn'>): Promise<number> {
   const missing = plugins.find(({ name }) => name === 'archive')?.calls?.['missing']
   if (!missing) return 0
   const { run } = await missing.load()

@@ -24,7 +24,7 @@ export async function join({ address, name, capability, say, signal }: JoinParts
   const ask = patient(address, say, signal)
   for (;;) {
     const { code, secret, ends_s } = await ask<Answer<'join'>>('/api/join', { name, capability })
-    say(`\n      ${code.split('').join(' ')}\n\n  ${name} wants to join ${address}. Compare this code there and accept it:\n\n    ${address}/devices      or, on the appliance,      viewshed devices accept ${code}\n\n  It holds for ${Math.round(ends_s / 60)} minutes.\n`)
+    say(`\n      ${code.split('').join(' ')}\n\n  ${name} wants to join ${address}. Compare this code there and accept it:\n\n    ${address}/devices      or, on the appliance,      npx viewshed devices accept ${code}\n\n  It holds for ${Math.round(ends_s / 60)} minutes.\n`)
     const answer = await decided(() => ask<Answer<'joinState'>>('/api/join/state', { secret }), signal)
     if (answer.state === 'accepted') return { address, device: answer.device, token: answer.token, org: answer.org, site: answer.site }
     if (answer.state === 'refused') throw new Fault('access/denied', `${address} refused ${name}. If that was a mistake, start this again for a new code.`)

@@ -84,7 +84,7 @@ function settingsAgainst(of: PaletteNode, entry: FlowEntry): string[] {
   }
 }
 
-export function fieldAgainst(field: Field, value: unknown): string | null {
+function fieldAgainst(field: Field, value: unknown): string | null {
   if (value === undefined || value === null || value === '') return field.required && field.default === null ? `${field.label} is needed.` : null
   switch (field.kind) {
     case 'number': case 'integer': {

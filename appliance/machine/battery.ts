@@ -26,7 +26,7 @@ function ofLinux(sys: string): Battery | null {
 }
 
 /** `Now drawing from 'Battery Power'` and ` -InternalBattery-0 (id=…)	84%; discharging; …` */
-export function ofMac(said: string): Battery | null {
+function ofMac(said: string): Battery | null {
   if (!said.includes('InternalBattery')) return null
   const level = /(\d{1,3})%/.exec(said)
   return { discharging: said.includes("'Battery Power'"), percent: level ? Math.min(100, Number(level[1])) : null }

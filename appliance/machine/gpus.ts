@@ -16,7 +16,7 @@ export async function gpus({ sys, patience_ms }: Here): Promise<{ nvidia: Gpu[];
 }
 
 /** Its lines are `NVIDIA GeForce RTX 3060, 12288, 550.54.15`; a driver that does not answer says so in words, which are no line of ours. */
-export function ofNvidia(csv: string): Gpu[] {
+function ofNvidia(csv: string): Gpu[] {
   return csv.split('\n').map((line) => line.split(',').map((field) => field.trim())).flatMap(([name, memory, driver, more]) =>
     name && driver && more === undefined && /^(\d+|\[.*\])$/.test(memory ?? '') ? [{ name: name.slice(0, 200), memory_mib: Number(memory) || 0, driver: driver.slice(0, 200) }] : [])
 }

@@ -13,7 +13,7 @@ const FPS = 20
 const CRF = 33
 
 /** Writes one clip with its track into `folder` and returns its path. */
-export async function renderClip(clip: Clip, folder: string, parts: readonly Clip[] = [clip]): Promise<string> {
+async function renderClip(clip: Clip, folder: string, parts: readonly Clip[] = [clip]): Promise<string> {
   await mkdir(folder, { recursive: true })
   const path = join(folder, clip.name)
   const bare = `${path}.part`

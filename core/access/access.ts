@@ -44,7 +44,7 @@ export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBea
   principalOfMqtt(username: string, password: string): Promise<MqttClient | null>
 }
 
-export const PASSWORD_MIN = 12
+const PASSWORD_MIN = 12
 const SETUP_TTL_MS = 3_600_000
 
 interface Person { readonly id: string; readonly name: string; readonly hash: string; readonly scope: Scope; readonly created_ms: number }

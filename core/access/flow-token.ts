@@ -11,7 +11,7 @@ export interface FlowUser {
 }
 
 /** Long enough for a slow page, short enough that a leaked one is worthless by the time it is found. */
-export const FLOW_TOKEN_TTL_MS = 60_000
+const FLOW_TOKEN_TTL_MS = 60_000
 
 /** The header it travels in; whatever a client sends under this name is dropped by the proxy. */
 export const FLOW_TOKEN_HEADER = 'x-viewshed-flow'

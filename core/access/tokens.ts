@@ -16,7 +16,7 @@ export interface Tokens {
 }
 
 /** A page asks again before it reconnects; a page that stays connected never needs to. */
-export const MQTT_TTL_MS = 3_600_000
+const MQTT_TTL_MS = 3_600_000
 
 /** @param clock Epoch, ms. */
 export function tokens(clock: () => number): Tokens {

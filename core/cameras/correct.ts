@@ -15,7 +15,7 @@ export interface Correction {
 export type Found = Pick<AssetDoc, 'start_ms' | 'clock'>
 export type Timed = Found & { readonly clock_found?: Found }
 
-export const foundOf = (asset: Timed): Found => asset.clock_found ?? { start_ms: asset.start_ms, clock: asset.clock }
+const foundOf = (asset: Timed): Found => asset.clock_found ?? { start_ms: asset.start_ms, clock: asset.clock }
 
 /** What the camera's clock showed at the first frame, as if it were UTC; null: nothing told when that was. */
 export function cameraTime_ms(asset: Timed): number | null {

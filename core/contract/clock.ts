@@ -10,7 +10,7 @@ const HORIZON_DEG = -0.833
 const STEP_MS = 600_000
 
 /** Minutes since midnight of `HH:MM`. */
-export function minuteOf(text: string): number {
+function minuteOf(text: string): number {
   const [hours, minutes] = text.split(':').map(Number) as [number, number]
   return 60 * hours + minutes
 }
@@ -50,7 +50,7 @@ export function dayOf(at_ms: number): string {
  * How high the sun stands, in degrees; good to a tenth of one for this century.
  * Source: the low-precision formulas of the Astronomical Almanac, page C5.
  */
-export function sunHeight_deg(at_ms: number, { lat_deg, lon_deg }: Spot): number {
+function sunHeight_deg(at_ms: number, { lat_deg, lon_deg }: Spot): number {
   const days = at_ms / DAY_MS - 10_957.5 // since J2000.0
   const mean = rad(280.46 + 0.985_647_4 * days)
   const anomaly = rad(357.528 + 0.985_600_3 * days)

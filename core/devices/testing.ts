@@ -43,7 +43,7 @@ export interface Yard {
 }
 
 /** What the stages of the board's tests need here. */
-export const NEEDS: Readonly<Record<string, Needs>> = { 'plate.read': { gpu_mib: 4_096 } }
+const NEEDS: Readonly<Record<string, Needs>> = { 'plate.read': { gpu_mib: 4_096 } }
 
 /** @param more What else the broker is given. */
 export async function openYard(more: (records: Records) => Partial<BrokerOptions> = () => ({})): Promise<Yard> {

@@ -29,4 +29,4 @@ function policy(host: string, tileUrl: string | null): string {
 }
 
 /** `https://{s}.tile.example.org/…` → `https://*.tile.example.org`. */
-export const originOf = (template: string): string => new URL(template.replace(/\{s\}/g, 'wildcard')).origin.replace('//wildcard.', '//*.')
+const originOf = (template: string): string => new URL(template.replace(/\{s\}/g, 'wildcard')).origin.replace('//wildcard.', '//*.')

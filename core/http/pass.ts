@@ -46,7 +46,7 @@ export function isOwnOrigin(headers: IncomingMessage['headers'], host: string): 
 }
 
 /** The cookie's value; null when it is not there. */
-export function cookieOf(header: string | undefined, name: string): string | null {
+function cookieOf(header: string | undefined, name: string): string | null {
   for (const part of header?.split(';') ?? []) {
     const at = part.indexOf('=')
     if (at > 0 && part.slice(0, at).trim() === name) return part.slice(at + 1).trim()

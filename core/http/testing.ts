@@ -12,7 +12,7 @@ import { makeHandlers, type Rooms } from './handlers.ts'
 import { startHttp, type Door, type OpenDoor } from './server.ts'
 import type { Handlers } from './table.ts'
 
-export const SITE = { org: 'home', site: 'home' } as const
+const SITE = { org: 'home', site: 'home' } as const
 export const PASSWORD = 'correct horse battery'
 
 export interface TestDoor extends OpenDoor {

@@ -20,7 +20,7 @@ export const EVERY_MS = 3_000
 /** Disks fill and rates change without anybody saying so. */
 const LOOK_MS = 30_000
 /** All that a Home Assistant knows asks for attention when it starts: we come somewhere within this time. */
-export const BIRTH_SPREAD_MS = 2_000
+const BIRTH_SPREAD_MS = 2_000
 
 export function openHomeAssistant({ scope, look, say, log, birthSpread_ms = BIRTH_SPREAD_MS, every_ms = EVERY_MS }: {
   readonly scope: Home

@@ -43,7 +43,7 @@ export interface Outside {
   close(): Promise<void>
 }
 
-export const REQUESTS = 'viewshed/bridge/+/+/request'
+const REQUESTS = 'viewshed/bridge/+/+/request'
 const CLIENT = 'mqtt!client'
 
 /** Our name at the broker outside: made once, and nobody else's. */

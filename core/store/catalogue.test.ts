@@ -9,7 +9,7 @@ import type { MediaRef } from '../contract/media.ts'
 import type { AssetDoc, Doc, DriveDoc } from '../contract/records.ts'
 import { openCatalogue, type OpenCatalogue } from './catalogue.ts'
 import type { Rule } from './derive-drives.ts'
-import { asset, media, sha, sighting, sightings, track } from './index/sample.ts'
+import { asset, media, sha, sighting, sightings, track } from './index/testing/sample.ts'
 import type { Projection } from './port.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'viewshed-catalogue-'))

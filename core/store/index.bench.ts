@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import type { Doc, DriveDoc } from '../contract/records.ts'
 import type { Change } from './org-database.ts'
 import { openIndexes } from './index/index.ts'
-import { naiveIndex } from './index/naive.ts'
-import { asset, sighting, sightings, track } from './index/sample.ts'
+import { naiveIndex } from './index/testing/naive.ts'
+import { asset, sighting, sightings, track } from './index/testing/sample.ts'
 import type { Index } from './port.ts'
 
 export interface Figure { readonly name: string; readonly value: number; readonly unit: string; readonly peer: string | null; readonly peer_value: number | null; readonly ratio: number | null }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { complete, fault, hold, interrupt, isOffered, MAX_ATTEMPTS, MAX_INTERRUPTIONS, retry, type Task } from './machine.ts'
+import { complete, fault, hold, interrupt, MAX_ATTEMPTS, MAX_INTERRUPTIONS, retry, wait_ms, type Task } from './machine.ts'
 
 const fresh: Task = { state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [], interrupted: [] }
 const note = { code: 'media/missing', message: 'raw/front/a.mp4 is not there', device: 'gpu-pc', at_ms: 1_000 }
@@ -87,5 +87,5 @@ describe.each([
   ['complete', done, 0, false],
   ['parked', parked, 1e12, false],
 ] as const)('%s', (_, task, now_ms, offered) => {
-  test(offered ? 'is offered' : 'is not offered', () => expect(isOffered(task, now_ms)).toBe(offered))
+  test(offered ? 'is offered' : 'is not offered', () => expect(task.state === 'pending' && wait_ms(task, now_ms) === 0).toBe(offered))
 })

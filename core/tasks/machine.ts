@@ -40,8 +40,6 @@ const MENDED_MAX_MS = 600_000
 const UNLUCKY = 3
 const INTERRUPTED_MAX_MS = 60_000
 
-export const isOffered = (task: Task, now_ms: number): boolean => task.state === 'pending' && wait_ms(task, now_ms) === 0
-
 /** How long a pending task is not offered yet. Its moment was told by a clock that may have been set back since: when it is further
  *  away than so many faults ever cost, it has come. */
 export function wait_ms({ faults, interrupted, not_before_ms }: Task, now_ms: number): number {

@@ -20,7 +20,7 @@ export function staysFor({ event, mayBeLocked }: Pick<Clip, 'event' | 'mayBeLock
 }
 
 /** Why it stays by what the archive, the listing and the camera's own answer say; null: it may go. Pure. */
-export function staysBy(verdict: Verdict, { bytes: listed_bytes }: Pick<Clip, 'bytes'>, total_bytes: number | null): string | null {
+function staysBy(verdict: Verdict, { bytes: listed_bytes }: Pick<Clip, 'bytes'>, total_bytes: number | null): string | null {
   if (verdict.media === null) return verdict.why
   const { bytes, sha256 } = verdict.original
   if (verdict.media.sha256 !== sha256 || verdict.media.bytes !== bytes) return 'what is archived is not what came in'

@@ -35,7 +35,7 @@ async function against({ sha256, start_ms }: WhenInput, { config, options, asked
 
 const platesOf = async ({ plates, watch_list }: WhenOptions, sha256: string, look: OwnLook) => (plates === undefined && watch_list !== true ? [] : look.plates(sha256))
 
-export function platesAgainst({ plates, watch_list }: Pick<WhenOptions, 'plates' | 'watch_list'>, config: Pick<FlowConfig, 'watch_list'>, read: readonly string[]): string | null {
+function platesAgainst({ plates, watch_list }: Pick<WhenOptions, 'plates' | 'watch_list'>, config: Pick<FlowConfig, 'watch_list'>, read: readonly string[]): string | null {
   if (plates === undefined && watch_list !== true) return null
   const wanted = new Set([...(plates ?? []), ...(watch_list === true ? config.watch_list : [])].map(bare))
   return read.some((plate) => wanted.has(bare(plate))) ? null : 'none of the plates was read'

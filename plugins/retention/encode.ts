@@ -78,7 +78,7 @@ async function hasSamples(e: Encoding, from: number, to: number): Promise<boolea
   return true
 }
 
-export const sampleBytes = ({ width_px, height_px }: Encoding['size']): number => (width_px * height_px * 3) / 2
+const sampleBytes = ({ width_px, height_px }: Encoding['size']): number => (width_px * height_px * 3) / 2
 
 async function cut(e: Encoding, whole: number, signal: AbortSignal, progress: (frames: number) => void): Promise<void> {
   const per = e.rhythm.segment

@@ -61,7 +61,7 @@ function placeOnLadder(item: LibraryItem, now_ms: number, settings: Settings, ea
 }
 
 /** Whether the volume, and the file on it, are what the catalogue says. */
-export function oddVolume(sight: VolumeSight | undefined, file: LibraryFile, settings: Settings): Stays | null {
+function oddVolume(sight: VolumeSight | undefined, file: LibraryFile, settings: Settings): Stays | null {
   const { volume } = file.media
   if (!sight) return { reason: 'volume', why: `there is no volume ${volume} here` }
   if (!sight.mounted) return { reason: 'volume', why: `${volume} is not mounted` }
@@ -150,7 +150,7 @@ function capped(lines: readonly PlanLine[], library: Library, settings: Settings
 }
 
 /** Places that more than one file of the catalogue claims. */
-export function sharedPlaces({ items }: Library): ReadonlySet<string> {
+function sharedPlaces({ items }: Library): ReadonlySet<string> {
   const seen = new Set<string>()
   const shared = new Set<string>()
   for (const { files } of items) for (const file of files) (seen.has(placeOf(file)) ? shared : seen).add(placeOf(file))

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Doc } from '../../contract/records.ts'
 import type { Index, Period } from '../port.ts'
-import { asset, copy, media, pictures, refusal, removal, sha, sighting, sightings, track } from './sample.ts'
+import { asset, copy, media, pictures, refusal, removal, sha, sighting, sightings, track } from './testing/sample.ts'
 
 export interface Edited { readonly target: string; readonly set: Record<string, unknown> }
 export type OpenIndex = (docs: readonly Doc[], edits: readonly Edited[]) => Promise<{ index: Index; close: () => Promise<void> }>

@@ -11,8 +11,8 @@ import type { Rule } from '../derive-drives.ts'
 import type { Index } from '../port.ts'
 import { indexContract, type Edited } from './index.contract.ts'
 import { openIndexes } from './index.ts'
-import { naiveIndex } from './naive.ts'
-import { asset, copy, media, pictures, refusal, sha, sighting, sightings, track } from './sample.ts'
+import { naiveIndex } from './testing/naive.ts'
+import { asset, copy, media, pictures, refusal, sha, sighting, sightings, track } from './testing/sample.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'viewshed-index-'))
 afterAll(() => rm(root, { recursive: true }))

@@ -25,8 +25,6 @@ export interface Ask {
 
 const NOTHING = createHash('sha256').digest('hex')
 
-export type Bucket = ReturnType<typeof openBucket>
-
 export function openBucket({ endpoint, bucket, prefix, region, access_key_id, secret_key }: S3Place) {
   const client = new AwsClient({ accessKeyId: access_key_id, secretAccessKey: secret_key, region, service: 's3', retries: 0 })
   const where = `${endpoint}/${bucket}`

@@ -132,7 +132,7 @@ function connect(place: SftpPlace, where: string, pin: HostPin): Promise<Session
 }
 
 /** As `ssh-keygen -l` shows it. */
-export const fingerprintOf = (key: Buffer): string => `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
+const fingerprintOf = (key: Buffer): string => `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 
 function reason(e: unknown, place: SftpPlace, where: string): Error {
   if (e instanceof Fault || e instanceof LinkLost) return e

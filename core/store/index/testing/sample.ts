@@ -1,5 +1,5 @@
 /** Documents for tests and benches, with what a test does not care about filled in. */
-import type { AssetDoc, CopyDoc, Doc, PicturesDoc, RefusalDoc, RemovalDoc, Sighting, SightingsDoc, TrackDoc } from '../../contract/records.ts'
+import type { AssetDoc, CopyDoc, Doc, PicturesDoc, RefusalDoc, RemovalDoc, Sighting, SightingsDoc, TrackDoc } from '../../../contract/records.ts'
 
 const HEX = '0123456789abcdef'
 /** A digest that can be told from others by its first letters. */

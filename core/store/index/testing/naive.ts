@@ -2,9 +2,9 @@
  * The index without an index: every question goes through every document. It says what the answers are, in the plainest
  * way there is; the level index must give the same. Tests and the bench compare with it.
  */
-import { placeAt } from '../../contract/place.ts'
-import type { AssetDoc, CopyDoc, Doc, DriveDoc, EditDoc, PicturesDoc, RefusalDoc, RemovalDoc, SightingsDoc, TrackDoc } from '../../contract/records.ts'
-import type { AssetView, Bounds, DriveView, Index, PlateHit, SightingHit } from '../port.ts'
+import { placeAt } from '../../../contract/place.ts'
+import type { AssetDoc, CopyDoc, Doc, DriveDoc, EditDoc, PicturesDoc, RefusalDoc, RemovalDoc, SightingsDoc, TrackDoc } from '../../../contract/records.ts'
+import type { AssetView, Bounds, DriveView, Index, PlateHit, SightingHit } from '../../port.ts'
 
 /** @param documents Those of one site, edits among them, as they lie in the catalogue. */
 export function naiveIndex(documents: () => Iterable<Doc>): Index {
