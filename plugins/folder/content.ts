@@ -2,15 +2,18 @@
 export type Content = 'media' | 'nmea' | 'gpx' | '70mai' | 'kaiserbaas' | 'unknown' | 'ignored'
 
 const MEDIA = /\.(mp4|mov|m4v|ts|m2ts|mts|avi|mkv|webm|3gp|360|insv|jpe?g|png|webp|heic|heif|hif|avif|tiff?)$/i
-/** What cameras and people put beside recordings, and what systems leave behind. */
-const IGNORED = /(^|\/)(\.|@eaDir\/|\$RECYCLE\.BIN\/|System Volume Information\/|lost\+found\/|Thumbs\.db$|desktop\.ini$|README|LICEN[SC]E|[^/]*thumb[^/]*\/)|\.(xml|html?|css|js|thm|3gf|lrv|glv|sav|md|pdf|tmp|part|crdownload|ini|cfg|json|ya?ml|tsv|sha256|md5)$/i
+/** What cameras put beside recordings (`DCIM/103thumb`), and what systems leave behind. Folders by their whole name: recordings lie on a thumb drive too. */
+const IGNORED = /(^|\/)(\.|@eaDir\/|\$RECYCLE\.BIN\/|System Volume Information\/|lost\+found\/|Thumbs\.db$|desktop\.ini$|(\d{3})?thumb(s|nails?)?\/)|\.(xml|html?|css|js|thm|3gf|lrv|glv|sav|md|pdf|tmp|part|crdownload|ini|cfg|json|ya?ml|tsv|sha256|md5)$/i
+/** What people put beside recordings; one that is named as media is media. */
+const NOTES = /(^|\/)(README|LICEN[SC]E)[^/]*$/i
 /** Text that is a log or nothing that concerns us. */
 const TEXT = /\.(txt|dat|log|csv|nmea|gps|gpx|map)$/i
 
 /** By name alone, as far as that goes. `look`: the content decides. @param path Relative to the inbox. */
 export function contentByName(path: string): 'media' | 'ignored' | 'look' {
   if (IGNORED.test(path)) return 'ignored'
-  return MEDIA.test(path) ? 'media' : 'look'
+  if (MEDIA.test(path)) return 'media'
+  return NOTES.test(path) ? 'ignored' : 'look'
 }
 
 /** By the first kilobytes. @param head Up to 4 kB. */

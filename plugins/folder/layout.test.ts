@@ -43,10 +43,10 @@ test.each([['A119 Mini', 'A119 Mini'], ['../../etc', '_.._etc'], ['a/b\\c:d', 'a
 })
 
 describe('what a file may be', () => {
-  test.each(['listing/index.html', 'a/list.xml', 'README.md', 'x/README', 'LICENSE', 'Record/x.thm', 'Record/x.3gf', '.DS_Store', 'a/._clip.mp4', '.Trash/a.mp4', 'DCIM/103thumb/20240112.JPG', '@eaDir/a.mp4', 'GL010042.LRV', 'a.json', 'a.tsv', 'clip.mp4.part'])('%s is passed over', (path) => {
+  test.each(['listing/index.html', 'a/list.xml', 'README.md', 'x/README', 'LICENSE', 'LICENCE-MIT.txt', 'Record/x.thm', 'Record/x.3gf', '.DS_Store', 'a/._clip.mp4', '.Trash/a.mp4', 'DCIM/103thumb/20240112.JPG', 'Thumbs/a.jpg', 'DCIM/thumbnail/a.jpg', '@eaDir/a.mp4', 'GL010042.LRV', 'a.json', 'a.tsv', 'clip.mp4.part'])('%s is passed over', (path) => {
     expect(contentByName(path)).toBe('ignored')
   })
-  test.each(['a.mp4', 'A.MOV', 'x/y.TS', ';whoami;#.mp4', 'p.JPG', 'p.hif'])('%s is taken', (path) => expect(contentByName(path)).toBe('media'))
+  test.each(['a.mp4', 'A.MOV', 'x/y.TS', ';whoami;#.mp4', 'p.JPG', 'p.hif', 'Thumb drive/DCIM/Movie/x.MP4', 'Thumbdrive backup/x.mp4', 'my thumbs/x.mp4', 'readme-trip/x.mp4', 'Licence plates/x.mp4', 'License plates.mp4'])('%s is taken', (path) => expect(contentByName(path)).toBe('media'))
   test.each(['GPSData.txt', '20240112.dat', 'a.gps', 'a.nmea', 'a.gpx', 'noextension', 'a.bin'])('%s is looked into', (path) => expect(contentByName(path)).toBe('look'))
   test.each([
     ['GPSData.txt', '$V02\n176', '70mai'], ['a.txt', 'PJY5472', 'ignored'], ['a.dat', '#\n20240112180000,3612.42986,S,14452.10341,E,28.709,117.4', 'kaiserbaas'], ['a.gps', '[1784358211371]$GPRMC,060329', 'nmea'],
