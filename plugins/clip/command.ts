@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process'
 import { Fault } from '../../core/contract/fault.ts'
 
 export interface Ended {
-  readonly code: number | null // null: killed, by the limit or a signal
-  readonly timedOut: boolean
+  readonly code: number | null // null: ended by a signal
   readonly stdout: Buffer
   readonly stderr: string // its last 16 kB
 }
@@ -13,7 +12,8 @@ const MOST_STDERR_CHARS = 16_384
 
 /**
  * Runs a tool to its end. What it says of its input is for the caller to judge; what says nothing of it is thrown: Faults `tool/missing`,
- * `media/full` when it could not write, `stage/killed` when somebody else ended it, and the signal's reason when the task was given up. It is killed at the limit: a malformed file must hold nobody up.
+ * `media/full` when it could not write, `stage/killed` when somebody else ended it, and the signal's reason when the task was given up. It is killed at the limit, for a malformed
+ * file must hold nobody up; that is Fault `tool/failed`, for a machine that swaps or a share that stalls is as slow with a good one.
  */
 export async function command(tool: string, args: readonly string[], limits: { limit_ms: number; signal: AbortSignal; onStderr?: (text: string) => void }): Promise<Ended> {
   const { limit_ms, signal, onStderr } = limits
@@ -52,9 +52,10 @@ export async function command(tool: string, args: readonly string[], limits: { l
     child.on('close', (code, by) => {
       settle()
       if (signal.aborted) reject(signal.reason as Error)
+      else if (timedOut) reject(new Fault('tool/failed', `${tool} was not done after ${Math.round(limit_ms / 1000)} s: the machine or the disk that the file lies on is too slow just now, or the file is damaged`))
       else if (/No space left on device/.test(stderr)) reject(new Fault('media/full', `no room left for what ${tool} writes: free some space, the work goes on by itself`))
       else if ((by === 'SIGKILL' || by === 'SIGTERM') && !killed) reject(new Fault('stage/killed', `${tool} was killed from outside`))
-      else resolve({ code, timedOut, stdout: Buffer.concat(out), stderr })
+      else resolve({ code, stdout: Buffer.concat(out), stderr })
     })
   })
 }

@@ -33,7 +33,7 @@ type Stream = NonNullable<Static<typeof Answer>['streams']>[number]
 const LIMIT_MS = 15_000
 const NO_FACTS = { duration_s: null, width_px: null, height_px: null, fps: null, codec: null, audio: false, playable: false, picture: false }
 
-/** What a video is and whether its picture can be had. One ffprobe reads the header, one decodes the first frames. */
+/** What a video is and whether its picture can be had. One ffprobe reads the header, one decodes the first frames. Throws Fault `tool/failed` when one is too slow. */
 export async function videoFacts(path: string, isMp4: boolean, signal: AbortSignal): Promise<VideoFacts> {
   const whole = isMp4 ? await wholenessOf(path) : 'whole'
   const ffprobe = (...args: string[]) => command('ffprobe', ['-v', 'error', '-hide_banner', '-threads', '2', '-of', 'json', ...args, fileUrl(path)], { limit_ms: LIMIT_MS, signal })
@@ -41,7 +41,7 @@ export async function videoFacts(path: string, isMp4: boolean, signal: AbortSign
     ffprobe('-show_format', '-show_streams'),
     ffprobe('-select_streams', 'V:0', '-read_intervals', '%+#8', '-show_entries', 'frame=media_type'),
   ])
-  const why = ended.timedOut ? 'it took too long to read' : lastWord(ended.stderr).replace(`${fileUrl(path)}: `, '')
+  const why = lastWord(ended.stderr).replace(`${fileUrl(path)}: `, '')
   const answer = parse(ended.stdout)
   const picture = (parse(decoded.stdout)?.frames ?? []).length > 0
   if (!answer) return { ...NO_FACTS, wholeness: whole, why }
