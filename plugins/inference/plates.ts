@@ -3,12 +3,13 @@ import type { Sighting } from '../../core/contract/records.ts'
 import { upright } from './boxes.ts'
 import { certainty, characters } from './certainty.ts'
 import { loadDetector } from './detector.ts'
-import { frames, interval_s } from './frames.ts'
+import { frames, interval_s, type Frame } from './frames.ts'
 import { findObjectDetector, type Thing } from './objects.ts'
 import { readPicture, type Picture } from './picture.ts'
 import type { Config, PlatesInput, PlatesOptions, PlatesOutput } from './plugin.ts'
 import { readPlates } from './reading.ts'
 import { loadRecogniser } from './recogniser.ts'
+import { withPictures, type Shown } from './shown.ts'
 import { Stillness } from './stillness.ts'
 import { Stills } from './stills.ts'
 import { photoPlates, plates, type Look, type Plate } from './tracks.ts'
@@ -24,7 +25,9 @@ interface Seen {
 }
 
 /** A reading below this is never the best of a plate that is believed, so its frame need not be kept. */
-const KEEP_SCORE = -4.5
+const KEEP_SCORE = -4.6
+/** How much is done when all of a clip was looked at; the rest is pictures. */
+const LOOKED = 0.99
 
 /** Reads the plates in a clip or photo, and notes vehicles when the models folder has a detector for them.
  *  A clip whose decoding breaks off gives what was read until then.
@@ -38,11 +41,16 @@ export async function run(input: PlatesInput, ctx: Context): Promise<PlatesOutpu
     objects: ctx.options.vehicles ? await findObjectDetector(ctx.config.models, threads) : null,
   }
   const stills = new Stills(ctx.scratch, ctx.media, input.sha256)
-  const seen = await look(input, ctx, models, stills)
+  const path = await ctx.media.read(input.media)
+  const duration_s = input.duration_s ?? null
+  const sampled = () => (input.media_kind === 'image' ? photo(path) : frames(path, interval_s(duration_s, ctx.options.frames_per_s), ctx.signal))
+  const seen = await look(sampled(), duration_s, ctx, models, stills)
   const found = input.media_kind === 'image' ? photoPlates(seen.looks[0]!) : plates(seen.looks)
-  const sightings: Sighting[] = []
-  for (const plate of found) sightings.push(await plateSighting(plate, stills, ctx.signal))
-  for (const vehicle of vehicles(seen.vehicleLooks)) sightings.push(await vehicleSighting(vehicle, stills, ctx.signal))
+  const shown: Shown[] = [
+    ...found.map((plate) => ({ frame: plate.best.look.frame, sighting: () => plateSighting(plate, stills, ctx.signal) })),
+    ...vehicles(seen.vehicleLooks).map((vehicle) => ({ frame: vehicle.best.look.frame, sighting: () => vehicleSighting(vehicle, stills, ctx.signal) })),
+  ]
+  const sightings = await withPictures(shown, stills, () => told(sampled(), ctx))
   ctx.progress(1)
   const model = [models.text, models.characters, models.objects].flatMap((one) => (one === null ? [] : [one.model])).join(', ')
   return { plates: found.length, frames: seen.frames, model, sightings }
@@ -54,7 +62,7 @@ type Models = {
   readonly objects: Awaited<ReturnType<typeof findObjectDetector>>
 }
 
-async function look(input: PlatesInput, ctx: Context, models: Models, stills: Stills): Promise<Seen> {
+async function look(sampled: AsyncIterable<Frame>, duration_s: number | null, ctx: Context, models: Models, stills: Stills): Promise<Seen> {
   const looks: Look[] = []
   const vehicleLooks: VehicleLook[] = []
   const lookAt = async (picture: Picture, frame: number, at_s: number) => {
@@ -69,20 +77,26 @@ async function look(input: PlatesInput, ctx: Context, models: Models, stills: St
     if (shown) await stills.keep(frame, picture)
   }
 
-  const path = await ctx.media.read(input.media)
-  if (input.media_kind === 'image') {
-    await lookAt(await readPicture(path), 0, 0)
-    return { frames: 1, looks, vehicleLooks }
-  }
-  const duration_s = input.duration_s ?? null
   const stillness = new Stillness()
   let count = 0
-  for await (const { at_s, picture } of frames(path, interval_s(duration_s, ctx.options.frames_per_s), ctx.signal)) {
+  for await (const { at_s, picture } of sampled) {
     if (!stillness.isStill(picture)) await lookAt(picture, count, at_s)
     count++
-    if (duration_s !== null && duration_s > 0) ctx.progress(Math.min(1, at_s / duration_s), `${Math.floor(at_s)} of ${Math.ceil(duration_s)} s`)
+    if (duration_s !== null && duration_s > 0) ctx.progress(Math.min(LOOKED, at_s / duration_s), `${Math.floor(at_s)} of ${Math.ceil(duration_s)} s`)
   }
   return { frames: count, looks, vehicleLooks }
+}
+
+async function* photo(path: string): AsyncGenerator<Frame> {
+  yield { at_s: 0, picture: await readPicture(path) }
+}
+
+/** The second time through a long clip takes a while, too. */
+async function* told(sampled: AsyncIterable<Frame>, ctx: Context): AsyncGenerator<Frame> {
+  for await (const frame of sampled) {
+    yield frame
+    ctx.progress(LOOKED, `pictures, at ${Math.floor(frame.at_s)} s`)
+  }
 }
 
 async function plateSighting(plate: Plate, stills: Stills, signal: AbortSignal): Promise<Sighting> {
