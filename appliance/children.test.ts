@@ -40,6 +40,13 @@ test('a stage keeps its process from one task to the next', async () => {
   expect(second.output).toEqual(first.output)
 })
 
+test.runIf(linux)('the cap binds a stage and what it starts, but not what lifts it for itself', async () => {
+  const { output } = await run('limits').result
+  const limitsIn = (text: string) => /^Max data size +(\S+) +(\S+)/m.exec(text)!.slice(1)
+  const [, hard] = limitsIn(readFileSync('/proc/self/limits', 'latin1'))
+  expect(limitsIn(output.text as string)).toEqual([String((128 + 600) * 2 ** 20), hard])
+})
+
 test('a stage that was told to stop, and did, is not killed for it when its task comes again', async () => {
   const again = (stage: string) => children.run('rogue', 128, {
     kind: 'run', task: 'same', token: 'lease', stage: `rogue.${stage}`, input: { text: 'hello' }, options: {}, config: {}, attempt: 1,

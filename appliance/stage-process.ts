@@ -159,10 +159,13 @@ function permissions(folders: readonly string[]): string[] {
   return ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning', '--permission', '--allow-fs-read=*', ...writes.map((path) => `--allow-fs-write=${path}`), '--allow-child-process', '--allow-addons', '--allow-worker']
 }
 
-/** On Linux: dies with its parent; the kernel refuses native allocations beyond the cap, and to a user other than root processes beyond its number. */
+/**
+ * On Linux: dies with its parent; the kernel refuses native allocations beyond the cap, and to a user other than root processes beyond its number.
+ * The cap is a soft limit: what a person allows a script of their own goes above it.
+ */
 function contained(command: readonly string[], cap_mib: number, most_tasks: number): string[] {
   if (process.platform !== 'linux' || !existsSync(SETPRIV) || !existsSync(PRLIMIT)) return [...command]
-  const limits = [`--data=${(cap_mib + DATA_HEADROOM_MIB) * 2 ** 20}`, '--core=0', ...(Number.isFinite(most_tasks) ? [`--nproc=${most_tasks}`] : [])]
+  const limits = [`--data=${(cap_mib + DATA_HEADROOM_MIB) * 2 ** 20}:`, '--core=0', ...(Number.isFinite(most_tasks) ? [`--nproc=${most_tasks}`] : [])]
   return [SETPRIV, '--pdeathsig', 'KILL', PRLIMIT, ...limits, ...command]
 }
 

@@ -1,7 +1,7 @@
 /** Stages that misbehave, for the tests of what contains them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { symlink, writeFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Type } from 'typebox'
@@ -19,6 +19,7 @@ const kept: unknown[] = []
 const plugins: readonly AnyPlugin[] = [plugin({
   name: 'rogue', title: 'Rogue', config: Type.Object({}),
   stages: {
+    limits: rogue(async () => ({ text: readFileSync('/proc/self/limits', 'latin1') })),
     echo: rogue(async ({ text }) => ({ text: `${text} by ${process.pid}` })),
     heap: rogue(async () => { for (;;) kept.push(Array.from({ length: 1e5 }, (_, i) => ({ i }))) }),
     native: rogue(async () => { for (;;) { kept.push(Buffer.alloc(64 << 20, 1)); await new Promise((next) => setTimeout(next, 20)) } }),

@@ -25,7 +25,7 @@ export const CommandOptions = Type.Object({
   script: Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$', title: 'Script', description: 'Its name in the scripts folder; it must be executable' }),
   args: Type.Array(Type.String({ maxLength: 1_000 }), { default: [], maxItems: 50, title: 'Arguments', description: '["--fast"]' }),
   most_s: Type.Number({ default: 600, minimum: 1, maximum: 86_400, title: 'At most (s)' }),
-  memory_mib: Type.Integer({ default: 1024, minimum: 16, maximum: 65_536, title: 'Memory (MiB)', description: 'Of address space; it is refused more' }),
+  memory_mib: Type.Integer({ default: 1024, minimum: 16, maximum: 65_536, title: 'Memory (MiB)', description: 'Of address space; it is refused more. A device reckons with 1024 when it decides what else runs' }),
 })
 export type CommandOptions = Static<typeof CommandOptions>
 

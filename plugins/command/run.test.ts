@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { StageContext } from '../../core/contract/plugin.ts'
 import type { CommandConfig, CommandInput, CommandOptions } from './plugin.ts'
@@ -52,6 +54,16 @@ test('another end than 0, too late, too much: a fault that says so', async () =>
   await expect(script('yes')).rejects.toMatchObject({ code: 'command/failed', message: expect.stringContaining('printed more than') })
   await expect(script('tail /dev/zero', { memory_mib: 32 })).rejects.toMatchObject({ code: 'command/failed' })
   await expect(script('', { script: 'other.sh' })).rejects.toMatchObject({ code: 'tool/missing' })
+})
+
+test.runIf(process.platform === 'linux')("the script's own limit counts, not the cap of the process that runs it", async () => {
+  const capped = (data: string) => promisify(execFile)('prlimit', ['--pid', String(process.pid), `--data=${data}`])
+  await capped(`${64 * 2 ** 30}:`)
+  try {
+    expect((await script('echo "$(ulimit -S -d) $(ulimit -v)"', { memory_mib: 2048 })).result).toEqual({ said: `unlimited ${2 * 2 ** 20}` })
+  } finally {
+    await capped('unlimited:')
+  }
 })
 
 test('given up, it ends with all that it started', async () => {

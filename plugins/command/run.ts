@@ -37,8 +37,8 @@ async function place({ sha256 }: CommandInput, script: string, folder: string, n
 async function spoken(script: string, input: CommandInput, places: { MEDIA: string; OUT: string }, { options, scratch, signal, progress }: StageContext<CommandConfig, CommandOptions>): Promise<string> {
   signal.throwIfAborted()
   const { PATH, HOME, LANG, TZ } = process.env
-  // `ulimit` binds all that the script starts, too.
-  const child = spawn('/bin/sh', ['-c', `ulimit -v ${options.memory_mib * 1024}; exec "$0" "$@"`, script, ...options.args], {
+  // `ulimit` binds all that the script starts, too. The stage's own process has a cap of data, which would go on to the script: the script has its own limit instead.
+  const child = spawn('/bin/sh', ['-c', `ulimit -S -d "$(ulimit -H -d)"; ulimit -v ${options.memory_mib * 1024}; exec "$0" "$@"`, script, ...options.args], {
     cwd: scratch, env: { PATH, HOME, LANG, TZ, ...places }, stdio: ['pipe', 'pipe', 'pipe'], detached: true,
   })
   let late = false
