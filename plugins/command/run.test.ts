@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -29,7 +29,7 @@ async function script(text: string, options: Partial<CommandOptions> = {}, input
     media: {
       read: async () => join(folder, 'clip'), reread: async () => { throw new Error('never') },
       write: async (volume: string, path: string, local: string) => {
-        written.push([path, await readFile(local, 'utf8')])
+        written.push([path, (await stat(local)).size > 1_000 ? '(large)' : await readFile(local, 'utf8')])
         return { ...MEDIA, volume, path }
       },
     },
@@ -54,6 +54,16 @@ test('another end than 0, too late, too much: a fault that says so', async () =>
   await expect(script('yes')).rejects.toMatchObject({ code: 'command/failed', message: expect.stringContaining('printed more than') })
   await expect(script('tail /dev/zero', { memory_mib: 32 })).rejects.toMatchObject({ code: 'command/failed' })
   await expect(script('', { script: 'other.sh' })).rejects.toMatchObject({ code: 'tool/missing' })
+})
+
+test('a file of more than fits into memory is kept', { timeout: 60_000 }, async () => {
+  await script('truncate -s 2200M "$OUT/large"')
+  expect(written.map(([path, text]) => [basename(path).replace(/^[0-9a-f]{8}-/, ''), text])).toEqual([['large', '(large)']])
+})
+
+test.each([['a folder', 'mkdir "$OUT/frames"', 'left frames in $OUT, which is a folder'], ['a link', 'ln -s /etc/passwd "$OUT/frames"', 'left frames in $OUT, which is no plain file']])('%s in $OUT is refused with a sentence, and the script is not run again for it', async (_, text, sentence) => {
+  await expect(script(text)).rejects.toMatchObject({ code: 'output/invalid', message: expect.stringContaining(sentence) })
+  expect(written).toEqual([])
 })
 
 test.runIf(process.platform === 'linux')("the script's own limit counts, not the cap of the process that runs it", async () => {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
-import { access, mkdir, readdir, readFile } from 'node:fs/promises'
+import { constants, createReadStream } from 'node:fs'
+import { access, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { Fault } from '../../core/contract/fault.ts'
 import type { MediaRef } from '../../core/contract/media.ts'
 import type { StageContext } from '../../core/contract/plugin.ts'
@@ -12,7 +13,8 @@ const MOST_SAID_BYTES = 1 << 20
 const MOST_FILES = 1_000
 const ALIVE_EVERY_MS = 30_000
 
-/** Exit 0: done. Anything else, and too late: a fault with the last that it wrote on standard error; it is tried again like any other work. */
+/** Exit 0: done. Anything else, and too late: a fault with the last that it wrote on standard error; it is tried again like any other work.
+ *  What it leaves in $OUT besides plain files is not: it would leave the same again. */
 export async function run(input: CommandInput, ctx: StageContext<CommandConfig, CommandOptions>): Promise<CommandOutput> {
   const { config, options, media, scratch } = ctx
   const script = join(config.scripts, options.script)
@@ -24,13 +26,22 @@ export async function run(input: CommandInput, ctx: StageContext<CommandConfig, 
   const path = input.media === undefined ? '' : await media.read(input.media)
   const said = await spoken(script, input, { MEDIA: path, OUT: out }, ctx)
   const made: MediaRef[] = []
-  for (const name of (await readdir(out)).sort()) made.push(await media.write('media', await place(input, options.script, out, name), join(out, name)))
+  for (const name of await filesIn(out, options.script)) made.push(await media.write('media', await place(input, options.script, out, name), join(out, name)))
   return { result: resultOf(said), made }
+}
+
+async function filesIn(out: string, script: string): Promise<string[]> {
+  const entries = await readdir(out, { withFileTypes: true })
+  const odd = entries.find((entry) => !entry.isFile())
+  if (odd) throw new Fault('output/invalid', `${script} left ${odd.name} in $OUT, which is ${odd.isDirectory() ? 'a folder' : 'no plain file'}: only files that lie in $OUT itself are kept. Pack a folder into one file, or put its files there.`)
+  return entries.map(({ name }) => name).sort()
 }
 
 /** Another run may make other bytes, and nothing is written over: the digest is part of the name. */
 async function place({ sha256 }: CommandInput, script: string, folder: string, name: string): Promise<string> {
-  const digest = createHash('sha256').update(await readFile(join(folder, name))).digest('hex').slice(0, 8)
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(join(folder, name)), hash)
+  const digest = hash.digest('hex').slice(0, 8)
   return sha256 === undefined ? `derived/command/${script}/${digest}-${name}` : `derived/${sha256.slice(0, 2)}/${sha256}/${script}/${digest}-${name}`
 }
 
