@@ -4,7 +4,7 @@ import { MediaRef } from '../../core/contract/media.ts'
 import { plugin, stage } from '../../core/contract/plugin.ts'
 
 export const CommandConfig = Type.Object({
-  scripts: Type.String({ default: '/config/scripts', title: 'Scripts folder', description: 'Only what lies here may be run, on each machine its own' }),
+  scripts: Type.String({ default: '/config/scripts', title: 'Scripts folder', description: 'Left out: `scripts` beside viewshed.yaml. Only what lies here may be run, on each machine its own' }),
 })
 export type CommandConfig = Static<typeof CommandConfig>
 

@@ -4,7 +4,7 @@ import { plugin, stage } from '../../core/contract/plugin.ts'
 import { Sighting, type SightingsDoc } from '../../core/contract/records.ts'
 
 export const Config = Type.Object({
-  models: Type.String({ default: '/config/models', title: 'Models folder', description: 'An object detector of the YOLO family (.onnx, its labels beside it as .txt) that lies here is used as well' }),
+  models: Type.String({ default: '/config/models', title: 'Models folder', description: 'Left out: `models` beside viewshed.yaml. An object detector of the YOLO family (.onnx, its labels beside it as .txt) that lies here is used as well. Each device looks at this very path of its own: put it on all that read plates, for one without it finds no vehicles' }),
 })
 export type Config = Static<typeof Config>
 
@@ -28,7 +28,7 @@ export const PlatesOptions = Type.Object({
   region: Type.Union([Type.Literal('eu'), Type.Literal('us'), Type.Literal('br'), Type.Literal('all')], { default: 'all', title: 'Region', description: 'Whose plates are expected: knowing it settles what looks alike' }),
   frames_per_s: Type.Number({ default: 2, minimum: 0.2, maximum: 30, title: 'Frames a second', description: 'Looked at in a clip of up to five minutes; fewer in longer ones' }),
   threads: Type.Integer({ default: 0, minimum: 0, maximum: 64, title: 'Threads', description: '0: as many as the machine has, at most 4' }),
-  vehicles: Type.Boolean({ default: true, title: 'Vehicles', description: 'Also note vehicles when the models folder has a detector' }),
+  vehicles: Type.Boolean({ default: true, title: 'Vehicles', description: 'Also note vehicles, on devices whose models folder has a detector' }),
 })
 export type PlatesOptions = Static<typeof PlatesOptions>
 
@@ -39,7 +39,7 @@ export default plugin({
   stages: {
     plates: stage<Config, typeof PlatesInput, typeof PlatesOutput, typeof PlatesOptions>({
       title: 'Read plates',
-      help: 'Reads the number plates in a clip or photo, and notes vehicles when the models folder has a detector. Each time a plate is in view becomes one sighting.',
+      help: 'Reads the number plates in a clip or photo, and notes vehicles when the device that does it has a detector in its models folder. Each time a plate is in view becomes one sighting.',
       version: 1,
       input: PlatesInput,
       output: PlatesOutput,
