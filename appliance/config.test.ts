@@ -39,6 +39,8 @@ test('cameras without GPS run by the clock of the appliance, on whichever machin
 test('files are looked for beside viewshed.yaml, folders of the environment where one stands', async () => {
   await writeFile(join(dir, 'mail'), 'hush')
   expect((await read('plugins: { notify: { smtp: { host: h, from: f, user: u, password_file: mail } } }')).plugins['notify']).toEqual({ smtp: { host: 'h', from: 'f', user: 'u', password_file: join(dir, 'mail') } })
+  expect((await read('plugins: { inference: { models: mine }, command: { scripts: /opt/mine } }')).plugins).toMatchObject({ inference: { models: join(dir, 'mine') }, command: { scripts: '/opt/mine' } })
+  expect((await read('')).plugins).toMatchObject({ inference: { models: join(dir, 'models') }, command: { scripts: join(dir, 'scripts') } })
   await expect(read('plugins: { notify: { smtp: { host: h, from: f, password_file: nowhere } } }')).rejects.toThrow(/password_file: there is no file .*nowhere/)
   expect((await read('', { VIEWSHED_ARCHIVE: 'here' })).volumes['archive']).toBe(join(process.cwd(), 'here'))
 })

@@ -72,8 +72,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       folder: { ...folderConfig, inboxes: withInbox(folderConfig['inboxes'], inbox) },
       clip: { timezone: Intl.DateTimeFormat().resolvedOptions().timeZone, ...file.plugins?.clip }, // the appliance's own: whichever device looks at a clip
       notify: { ...file.plugins?.notify, ...mailIn(file.plugins?.notify, folder) },
-      inference: { models: join(folder, 'models'), ...file.plugins?.inference },
-      command: { scripts: join(folder, 'scripts'), ...file.plugins?.command },
+      inference: beside(folder, 'models', file.plugins?.inference),
+      command: beside(folder, 'scripts', file.plugins?.command),
       archive: { enabled: archive !== undefined || far.some(({ name }) => name === 'archive'), ...file.plugins?.archive },
     },
   }
@@ -85,6 +85,12 @@ function withInbox(given: unknown, inbox: string): unknown {
   if (!Array.isArray(given) || given.length === 0) return given
   const isThere = given.some((one: unknown) => typeof one === 'object' && one !== null && 'path' in one && typeof one.path === 'string' && resolve(one.path) === inbox)
   return isThere ? given : [{ path: inbox }, ...given]
+}
+
+/** A folder that a plugin names is looked for beside `viewshed.yaml`, where one of that name is the default. */
+function beside(folder: string, name: string, given: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  const at = given[name] ?? name
+  return { ...given, [name]: typeof at === 'string' ? resolve(folder, at) : at }
 }
 
 /** The file with the password of the mail server lies beside `viewshed.yaml`, as all others do. */
