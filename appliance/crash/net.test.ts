@@ -62,7 +62,7 @@ describe.skipIf(why !== null)(`hosts of our own making${why === null ? '' : ` (n
   test('nothing of a closed net is left, and what a killed run left is swept', async () => {
     const child = await server()
     net.close()
-    expect(await isAlive(child.pid!)).toBe(false)
+    await expect.poll(() => isAlive(child.pid!), { timeout: 10_000 }).toBe(false) // it was killed, and may yet have to notice
     expect(readdirSync('/run/netns').filter((name) => name.startsWith(`vsc-${process.pid}-`))).toEqual([])
 
     const dead = spawnSync('true').pid
