@@ -14,7 +14,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['{core,plugins,flows,appliance,ui}/**/*.test.ts'],
-    testTimeout: 30_000,
+    testTimeout: 60_000, // a disk that others fill may hold a sync for half a minute
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } }, // whatever is waited for comes at last; a busy machine takes its time
     maxWorkers: 3, // on two cores: some always wait for a timer or a disk
