@@ -17,7 +17,8 @@ afterAll(() => rm(base, { recursive: true, force: true }))
 const fresh = () => join(base, String(++count))
 
 async function run(dir: string, env: NodeJS.ProcessEnv = {}): Promise<{ killed: boolean; state: Record<string, unknown> | null }> {
-  const driver = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', DRIVER, dir], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  // Compiling beside the main thread may stand still for ever with it as a process ends (nodejs/node#54918), and these end by the dozen.
+  const driver = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--no-concurrent-recompilation', DRIVER, dir], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   let out = ''
   let said = ''
   driver.stderr.on('data', (data: Buffer) => { said += data.toString() })
