@@ -26,6 +26,7 @@ export interface ProbeContext {
   readonly name_ms: number | null // the time in the name as if it were UTC
   readonly zone_ms: (wall_ms: number) => number
   readonly signal: AbortSignal
+  readonly again: boolean // whether there will be another try when a tool gives no answer in time
 }
 
 export interface SideCar { readonly format: string; readonly text: string }

@@ -11,7 +11,7 @@ const QUARTER_MS = 900_000
 /** Throws Fault `image/unreadable`, `image/bomb`. Bad metadata is dropped with a note; the picture stays. */
 export async function probeImage(ctx: ProbeContext, heif: boolean): Promise<Found> {
   const facts = await imageFacts(ctx.path, heif)
-  const tags = await readTags(ctx.path, EXIFTOOL_ARGS)
+  const tags = await readTags(ctx.path, EXIFTOOL_ARGS, ctx.again)
   const complaint = tags === null ? 'metadata could not be read' : complaintOf(tags)
   const place = tags && {
     at_ms: null, t_s: 0, fixed: tags['GPS:GPSStatus'] !== 'V',

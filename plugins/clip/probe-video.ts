@@ -22,7 +22,7 @@ const depth = (container: string, bytes: number) => (container === 'mp4' && byte
 /** Throws Fault `clip/truncated`, `clip/unreadable` when neither picture nor telemetry can be had. */
 export async function probeVideo(ctx: ProbeContext, container: 'mp4' | 'ts' | 'other', sidecars: readonly SideCar[]): Promise<Found> {
   const { size } = await stat(ctx.path)
-  const [facts, tags] = await Promise.all([videoFacts(ctx.path, container === 'mp4', ctx.signal), readTags(ctx.path, [depth(container, size), ...EXIFTOOL_ARGS])])
+  const [facts, tags] = await Promise.all([videoFacts(ctx.path, container === 'mp4', ctx.signal), readTags(ctx.path, [depth(container, size), ...EXIFTOOL_ARGS], ctx.again)])
   const inside = embedded(tags ?? {})
   const camera: CameraClock = { name_ms: ctx.name_ms, container_ms: inside.created_ms, zone_ms: ctx.zone_ms }
   const reading = await bestReading(ctx, inside.reading)

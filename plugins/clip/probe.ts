@@ -30,6 +30,9 @@ export async function run(input: ProbeInput, ctx: Ctx): Promise<ProbeOutput> {
   }
 }
 
+/** So often a tool that gives no answer in time is asked again; then what can be had without it is taken. */
+const PATIENT_ATTEMPTS = 3
+
 async function look(input: ProbeInput, ctx: Ctx): Promise<Found> {
   if (input.media.bytes === 0) throw new Fault('clip/empty', 'The file is empty. The camera or the copy broke off before anything was written.')
   const path = await ctx.media.read(input.media)
@@ -42,6 +45,7 @@ async function look(input: ProbeInput, ctx: Ctx): Promise<Found> {
     name_ms: named?.wall_ms ?? null,
     zone_ms: (wall_ms) => (named?.utc ? 0 : zoneOffset_ms(wall_ms, ctx.config.timezone)),
     signal: ctx.signal,
+    again: ctx.attempt < PATIENT_ATTEMPTS,
   }
   if (kind.kind === 'image') return probeImage(context, kind.format === 'heif')
   if (kind.kind === 'track') return probeTrack(context)

@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000
 function besides(text: string, name: string, duration_s: number | null, zone_h = 0) {
   const name_ms = timeOfName(name)?.wall_ms ?? null
   const zone_ms = () => zone_h * HOUR_MS
-  const ctx: ProbeContext = { path: '', name, moment: momentOfName(name), name_ms, zone_ms, signal: new AbortController().signal }
+  const ctx: ProbeContext = { path: '', name, moment: momentOfName(name), name_ms, zone_ms, signal: new AbortController().signal, again: false }
   const found = readSidecar({ format: 'log', text }, ctx, duration_s, { name_ms, container_ms: null, zone_ms })
   return found && { start: found.start_ms === null ? null : new Date(found.start_ms).toISOString(), t_s: found.cleaned.fixes.map((f) => f.t_s), source: found.source }
 }
