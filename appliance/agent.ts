@@ -16,6 +16,7 @@ import type { RemoteSpec } from '../core/store/volume/remotes.ts'
 import { openVolumes, STAGING } from '../core/store/volumes.ts'
 import { boardClient } from '../core/tasks/board-client.ts'
 import type { Claim } from '../core/tasks/port.ts'
+import { apart } from '../plugins/folder/apart.ts'
 import plugins from '../plugins/index.ts'
 import { abilities } from './abilities.ts'
 import { openBell } from './bell.ts'
@@ -60,7 +61,6 @@ const HELLO_EVERY_MS = 60_000
 const TOKEN_EVERY_MS = 86_400_000
 const LOOK_EVERY_MS = 10_000
 const GOODBYE_MS = 6_000
-const WELL_MS = 600_000 // a watcher that went so long is not one that fails again and again
 
 /** Runs until `signal` aborts. Throws Fault `access/unauthenticated` when the appliance no longer knows it. */
 export async function runAgent(order: AgentOrder, { signal: told, keepToken }: AgentLife): Promise<void> {
@@ -227,21 +227,15 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
       cameras: (names) => cameras.desks(plugin.name, names),
       archived: (event, key) => untilAnswered(() => askCore<Answer<'clipArchived'>>(address, 'POST', '/api/device/archived', { type: `${plugin.name}.${event}`, key }, signal)),
     })
-    for (let rest_ms = RETRY_MS; !signal.aborted; rest_ms = Math.min(60_000, rest_ms * 2)) {
-      const mine = new AbortController() // one inbox may fail while the others go on: they end before all begin again
-      const began_ms = performance.now()
+    await apart(`the watcher of ${plugin.name}`, async () => {
+      const mine = new AbortController() // whatever of it still goes on ends before it begins again
       try {
         await run(await context(AbortSignal.any([signal, mine.signal])))
         await untilAnswered(() => askCore(address, 'POST', '/api/plugins/watched', { plugin: plugin.name }, signal))
-        return
-      } catch (e) {
-        if (signal.aborted) return
-        mine.abort(e)
-        if (performance.now() - began_ms > WELL_MS) rest_ms = RETRY_MS
-        log.error(e, `watcher of ${plugin.name} stopped; it starts again in ${rest_ms / 1000} s`)
-        await wait(rest_ms, undefined, { signal }).catch(ignoreAbort)
+      } finally {
+        mine.abort()
       }
-    }
+    }, { signal, warn: (error, what) => log.error(error, what) })
   }
 
   let configs: Record<string, unknown> = {}

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Query } from '../contract/plugin.ts'
 import type { AssetDoc, Doc, EditDoc } from '../contract/records.ts'
@@ -8,6 +7,7 @@ import { again, type Lies } from './again.ts'
 import { AssetEdits } from './asset-edits.ts'
 import type { Drive, Rule } from './derive-drives.ts'
 import { checkEdit, editsByTarget, overlay } from './edits.ts'
+import { checkRoom, diskFull, isDiskFull } from './mend-room.ts'
 import { openOrgDatabase, past, type Change, type Held, type OrgDatabase, type Write } from './org-database.ts'
 import type { Catalogue, Edited, Projection } from './port.ts'
 import { checkPlace } from './site-name.ts'
@@ -26,8 +26,6 @@ export interface OpenCatalogue extends Catalogue {
 
 /** Documents read at a time by whoever goes through many. */
 const PAGE = 256
-/** LevelDB needs this much to open again. */
-const MEND_BYTES = 64 << 20
 
 /**
  * @param dir A folder per org is made in it.
@@ -57,8 +55,7 @@ export async function openCatalogue({ dir, groupings, clock, lies = async () => 
     const open = orgOf(name)
     const org = await open
     if (!org.torn) return org
-    const { bavail, bsize } = await statfs(dir)
-    if (bavail * bsize < MEND_BYTES) throw full(dir)
+    await checkRoom('catalogue', dir)
     if (orgs.get(name) === open) void kept(name, org.close().then(() => openOrg(name)))
     return orgOf(name)
   }
@@ -214,7 +211,7 @@ class OrgCatalogue {
       await this.db.write(writes)
     } catch (error) {
       this.torn = true
-      throw error instanceof Error && /no space left|disk quota/i.test(error.message) ? full(this.#org, error) : error
+      throw error instanceof Error && isDiskFull(error.message) ? diskFull('catalogue', this.#org, error) : error
     }
     for (const { site, id, doc } of writes) {
       this.#recent.put(site, id, doc)
@@ -268,5 +265,3 @@ interface SiteChange { readonly writes: readonly Write[]; readonly settle: () =>
 
 /** A document as JSON has it: no `undefined`, no -0, so that comparing with what was stored says whether it changed. */
 const plain = (doc: Doc): Doc => JSON.parse(JSON.stringify(doc)) as Doc
-
-const full = (where: string, cause?: unknown) => new Fault('media/full', `The disk that holds the catalogue of ${where} is full; free some space and it goes on by itself`, { cause })

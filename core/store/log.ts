@@ -1,8 +1,9 @@
-import { mkdir, open, statfs } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { Level } from 'level'
 import { Fault } from '../contract/fault.ts'
 import { crashPoint, isBroken } from './crash.ts'
+import { checkRoom, diskFull, isDiskFull } from './mend-room.ts'
 import { Misses } from './misses.ts'
 
 export type LogOp =
@@ -28,9 +29,6 @@ export interface Log {
 
 /** Above every key that starts with `prefix`. */
 export const past = (prefix: string): string => `${prefix}\uffff`
-
-/** LevelDB needs this much to open again: a new journal, a table of the old one, a manifest. */
-const MEND_BYTES = 64 << 20
 
 /**
  * @param dir Made when it is not there. One process at a time: Fault `log/held` when another one has it.
@@ -136,8 +134,7 @@ class SyncedLog implements Log {
   // Where only the sync failed the record may be whole, and is there now, though its callers were told that it is not:
   // what they keep in memory is not what the log says any more, so nothing more is written until all of it is read again.
   async #mend(torn: readonly Written[]): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#dir)
-    if (bavail * bsize < MEND_BYTES) throw full(this.#dir)
+    await checkRoom('log', this.#dir)
     if (this.#db.status === 'open') await this.#db.close()
     await openDb(this.#db, this.#dir)
     this.#torn = null
@@ -179,9 +176,7 @@ function failure(error: unknown, dir: string): unknown {
   const codes = [outer?.code, inner?.code]
   const words = `${outer?.message} ${inner?.message}`
   if (codes.includes('LEVEL_LOCKED')) return new Fault('log/held', `The log in ${dir} is in use by another process; stop that one first`, { cause: error })
-  if (/no space left|disk quota/i.test(words)) return full(dir, error)
+  if (isDiskFull(words)) return diskFull('log', dir, error)
   if (codes.includes('LEVEL_IO_ERROR') || codes.includes('LEVEL_CORRUPTION')) return new Fault('log/failed', `The log in ${dir} could not be written: ${inner?.message || outer?.message}`, { cause: error })
   return error
 }
-
-const full = (dir: string, cause?: unknown) => new Fault('media/full', `The disk that holds the log in ${dir} is full; free some space and it goes on by itself`, { cause })
