@@ -33,8 +33,8 @@ export interface Visit {
   look(page: Page, size: Size, theme: Theme): (name: string, path: string, ready: string, whole: boolean, before?: () => Promise<void>) => Promise<void>
   /** What was asked of a route so far. */
   asked(route: string): readonly Record<string, unknown>[]
-  /** The box as it was, whatever a test made of it. */
-  mend(): void
+  /** The box as it was, whatever a test made of it; no page of a test before goes on asking. */
+  mend(): Promise<void>
   /** Kept to be looked at beside the design. */
   shot(page: Page, name: string, whole?: boolean): Promise<void>
   end(): Promise<void>
@@ -80,7 +80,11 @@ export async function visit(name: string): Promise<Visit> {
       expect(await sideways(page), `${picture} scrolls sideways`).toBeLessThanOrEqual(0)
     },
     asked: (route) => box.asked.filter((one) => one.route === route).map((one) => one.query),
-    mend() {
+    async mend() {
+      const desk = kept?.context()
+      for (const context of contexts.filter((one) => one !== desk)) await context.close()
+      contexts.splice(0, Infinity, ...(desk ? [desk] : []))
+      await kept?.goto('about:blank')
       Object.assign(box.state, { empty: false, down: false, role: 'admin', refuse: {} })
       complaints.length = 0
     },

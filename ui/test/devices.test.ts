@@ -7,9 +7,9 @@ describe.skipIf(!installed)(`devices in chromium${skipped}`, { timeout: 120_000 
   let v: Visit
   beforeAll(async () => { v = await visit('devices') }, 240_000)
   afterAll(async () => { await v?.end() })
-  beforeEach(() => {
+  beforeEach(async () => {
+    await v.mend()
     v.box.yard.set('full')
-    v.mend()
   })
   const card = (page: Page, id: string) => page.getByRole('article', { name: id, exact: true })
   const asked = (route: string) => v.asked(route)

@@ -7,9 +7,9 @@ describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000
   let v: Visit
   beforeAll(async () => { v = await visit('settings') }, 240_000)
   afterAll(async () => { await v?.end() })
-  beforeEach(() => {
+  beforeEach(async () => {
+    await v.mend()
     v.box.engine.set('runs')
-    v.mend()
   })
   const region = (page: Page, name: string) => page.getByRole('region', { name, exact: true })
   const said = (page: Page) => region(page, 'What Node-RED says').getByRole('listitem')
@@ -32,12 +32,13 @@ describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000
       v.box.engine.set('elsewhere')
       await look('settings-elsewhere', '/settings', '.facts', true)
       v.box.engine.set('runs')
-      await page.goto('about:blank') // an administrator's page goes on asking
+      await page.close() // an administrator's page goes on asking
       v.box.state.role = 'viewer'
-      await look('settings-viewer', '/settings', '.facts', true)
+      const viewer = await v.open(await v.context(size, theme), '/settings')
+      await v.look(viewer, size, theme)('settings-viewer', '/settings', '.facts', true)
       v.box.state.role = 'admin'
       v.box.state.refuse = { flows: { code: 'log/failed', message: 'The log does not answer.' } }
-      await look('settings-error', '/settings', '.page .empty', true)
+      await v.look(viewer, size, theme)('settings-error', '/settings', '.page .empty', true)
       expect(v.complaints).toEqual([])
     }, 600_000)
   }

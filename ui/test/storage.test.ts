@@ -7,9 +7,9 @@ describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 
   let v: Visit
   beforeAll(async () => { v = await visit('storage') }, 240_000)
   afterAll(async () => { await v?.end() })
-  beforeEach(() => {
+  beforeEach(async () => {
+    await v.mend()
     v.box.shelf.set('report')
-    v.mend()
   })
   const asked = (route: string) => v.asked(route)
   const lead = async (page: Page) => plain(await page.locator('.lead').innerText())
