@@ -1,4 +1,5 @@
 /** Retention of this appliance: the plugin that plans, core that acts, and the hour at which it does. */
+import type { Home } from '../core/access/scope.ts'
 import type { AnyPlugin } from '../core/contract/plugin.ts'
 import type { Planner } from '../core/contract/retention.ts'
 import type { Registry } from '../core/plugins/registry.ts'
@@ -7,7 +8,6 @@ import type { Catalogue } from '../core/store/port.ts'
 import type { Log } from '../core/store/log.ts'
 import type { Volumes } from '../core/store/volumes.ts'
 import type { Events } from '../core/tasks/events.ts'
-import type { Home } from '../core/tasks/keys.ts'
 import type { Outcomes } from '../core/tasks/outcomes.ts'
 
 export interface RetentionParts {

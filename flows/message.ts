@@ -1,6 +1,6 @@
 /** A message between Node-RED, which keeps it in memory, and core, which keeps it in the log. */
+import type { Home } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
-import type { Home } from './router.ts'
 import type { Message } from './red.ts'
 import { ROOTS } from './tracker.ts'
 

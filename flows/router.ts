@@ -6,7 +6,7 @@
  * message asks for the same work by the same name, so nothing doubles.
  */
 import { randomUUID } from 'node:crypto'
-import { HOME, type Scope } from '../core/access/scope.ts'
+import { HOME } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import { isBroken } from '../core/store/crash.ts'
 import type { Outcome, OutcomeLog } from '../core/tasks/port.ts'
@@ -19,8 +19,6 @@ import type { FlowEntry, Message, RedNode } from './red.ts'
 import { SETTINGS } from './rules.ts'
 import { partOf } from './split.ts'
 import type { Tracker } from './tracker.ts'
-
-export type Home = Pick<Scope, 'org' | 'site'>
 
 export interface Router {
   readonly ask: Ask

@@ -7,6 +7,9 @@ export interface Scope {
   readonly role: Role
 }
 
+/** Where things are at home, whoever asks. */
+export type Home = Pick<Scope, 'org' | 'site'>
+
 /** Who asks. */
 export interface Principal {
   readonly kind: 'person' | 'device' | 'flows' | 'key'

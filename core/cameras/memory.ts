@@ -1,9 +1,9 @@
 /** How cameras stood when they were last heard of: kept over a restart, for the page of a car that is away. Never worth a sync of its own. */
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
+import type { Home } from '../access/scope.ts'
 import { CameraClips, CameraStanding } from '../contract/camera.ts'
 import { past, type Log, type LogOp } from '../store/log.ts'
-import type { Home } from '../tasks/keys.ts'
 
 const Saved = Type.Object({ plugin: Type.String(), device: Type.String(), standing: CameraStanding, clips: CameraClips })
 

@@ -1,10 +1,10 @@
 /** What people decided about cameras: one synced record each, with the audit's event in the same batch. */
 import { Value } from 'typebox/value'
+import type { Home } from '../access/scope.ts'
 import { CameraOrder, NO_ORDER } from '../contract/camera.ts'
 import { past, type Log } from '../store/log.ts'
 import { Batch } from '../tasks/batch.ts'
 import { noteEvent } from '../tasks/event-record.ts'
-import type { Home } from '../tasks/keys.ts'
 import { Lanes } from '../tasks/lanes.ts'
 import type { Sequence } from '../tasks/sequence.ts'
 

@@ -3,7 +3,7 @@
  * board's routes and the board; tells devices what people decided.
  */
 import type { Access } from '../access/access.ts'
-import type { Principal, Scope } from '../access/scope.ts'
+import type { Home, Principal, Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import type { Needs } from '../contract/plugin.ts'
 import type { Answer, Ask, DeviceDetail, DeviceView, HelloAnswer, JoiningView } from '../http/api.ts'
@@ -12,7 +12,6 @@ import { unmet } from '../plugins/registry.ts'
 import type { Log } from '../store/log.ts'
 import { OWN, type OpenBoard } from '../tasks/board.ts'
 import type { DeviceGate, TaskEnd } from '../tasks/gate.ts'
-import type { Home } from '../tasks/keys.ts'
 import { openAdmission } from './admission.ts'
 import type { Capability, Conditions } from './capability.ts'
 import { ended, isSameQuarter, looked } from './history.ts'

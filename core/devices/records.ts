@@ -2,11 +2,11 @@
  * Devices that the appliance knows, and what people decided about them: one synced record each, with the audit's event in
  * the same batch. What devices say of themselves is not in here.
  */
+import type { Home } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import { past, type Log } from '../store/log.ts'
 import { Batch } from '../tasks/batch.ts'
 import { noteEvent } from '../tasks/event-record.ts'
-import type { Home } from '../tasks/keys.ts'
 import { Lanes } from '../tasks/lanes.ts'
 import type { Sequence } from '../tasks/sequence.ts'
 import { SETTINGS, type Settings } from './settings.ts'

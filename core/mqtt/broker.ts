@@ -11,10 +11,11 @@ import type { Duplex } from 'node:stream'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import type { Access, MqttClient } from '../access/access.ts'
-import type { Principal, Scope } from '../access/scope.ts'
+import type { Home, Principal, Scope } from '../access/scope.ts'
 import { mqttName } from '../access/tokens.ts'
 import type { Announcer } from '../devices/devices.ts'
 import { limitFrames, MAX_FRAME_BYTES } from './frames.ts'
+import { gathered } from './gathered.ts'
 import { connectOutside, type Outside, type OutsideOptions } from './outside.ts'
 import { parseSaid, roster, type Said } from './roster.ts'
 import { bridgeTopic, CORE_TOPIC, DEVICE_KINDS, deviceTopic, mayHear, mayPublish, maySubscribe, mayWill, parseTopic } from './topics.ts'
@@ -28,9 +29,9 @@ export interface Broker extends Announcer {
   /** A WebSocket that arrived at `/mqtt`; its origin was looked at already. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, who?: { readonly principal: Principal | null; readonly session: string | null }): void
   /** Tells pages what to fetch again; at most four times a second, in between kinds are gathered. */
-  announce(scope: Pick<Scope, 'org' | 'site'>, kinds: readonly string[]): void
+  announce(scope: Home, kinds: readonly string[]): void
   /** Tells devices that there is work for `stages`; gathered in the same way. */
-  work(scope: Pick<Scope, 'org' | 'site'>, stages: readonly string[]): void
+  work(scope: Home, stages: readonly string[]): void
   /** What was refused since the start, by reason. */
   readonly refused: Readonly<Record<Refusal, number>>
   close(): Promise<void>
@@ -63,11 +64,10 @@ export interface BrokerOptions {
   readonly scopeOf?: (device: string) => Scope | null
   readonly onAsked?: (asked: Asked) => void
   /** Pages are told that something changed. */
-  readonly onAnnounce?: (scope: Pick<Scope, 'org' | 'site'>) => void
+  readonly onAnnounce?: (scope: Home) => void
 }
 
 export const MAX_PAYLOAD_BYTES = 256 * 1024
-const ANNOUNCE_EVERY_MS = 250
 const CONNECT_TIMEOUT_MS = 10_000
 
 export async function startBroker({ port, host, access, log, clock = Date.now, registry, onDevice = () => undefined, outside, scopeOf = () => null, onAsked, onAnnounce }: BrokerOptions): Promise<Broker> {
@@ -355,38 +355,3 @@ export async function startBroker({ port, host, access, log, clock = Date.now, r
 const DROPPED = 'viewshed-dropped'
 
 const badLogin = (error: Error): AuthenticateError => Object.assign(error, { returnCode: 4 })
-
-/** Says words at once, and those that come within the next quarter second together after it. */
-function gathered(say: (scope: Pick<Scope, 'org' | 'site'>, words: readonly string[]) => void) {
-  const waiting = new Map<string, { scope: Pick<Scope, 'org' | 'site'>; words: Set<string>; timer: NodeJS.Timeout }>()
-  let stopped = false
-  function open(scope: Pick<Scope, 'org' | 'site'>, key: string): void {
-    const timer = setTimeout(() => {
-      const { words } = waiting.get(key)!
-      waiting.delete(key)
-      if (words.size === 0) return
-      open(scope, key)
-      say(scope, [...words])
-    }, ANNOUNCE_EVERY_MS)
-    timer.unref()
-    waiting.set(key, { scope, words: new Set(), timer })
-  }
-  return {
-    add({ org, site }: Pick<Scope, 'org' | 'site'>, words: readonly string[]): void {
-      if (stopped || words.length === 0) return
-      const key = `${org}/${site}`
-      const held = waiting.get(key)
-      if (held) {
-        for (const word of words) held.words.add(word)
-        return
-      }
-      open({ org, site }, key)
-      say({ org, site }, [...new Set(words)])
-    },
-    stop(): void {
-      stopped = true
-      for (const { timer } of waiting.values()) clearTimeout(timer)
-      waiting.clear()
-    },
-  }
-}

@@ -1,5 +1,5 @@
+import type { Home } from '../access/scope.ts'
 import type { CameraView } from '../http/api.ts'
-import type { Home } from '../tasks/keys.ts'
 import { button, discovery, roughly, type Component } from './entity.ts'
 import { bridgeTopic, cameraTopic, discoveryId } from './topics.ts'
 

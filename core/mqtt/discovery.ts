@@ -1,6 +1,6 @@
 /** What Home Assistant is told: of the appliance, and of each device and camera. */
+import type { Home } from '../access/scope.ts'
 import type { CameraView, DeviceView, StatusView } from '../http/api.ts'
-import type { Home } from '../tasks/keys.ts'
 import { cameraDiscovery, cameraState } from './discovery-camera.ts'
 import { button, CORE, counted, discovery, roughly, type Component } from './entity.ts'
 import type { Request } from './requests.ts'

@@ -1,5 +1,5 @@
 /** What Home Assistant's discovery is put together of. */
-import type { Home } from '../tasks/keys.ts'
+import type { Home } from '../access/scope.ts'
 import type { Request } from './requests.ts'
 import { bridgeTopic, CORE_TOPIC, discoveryId, type Shown } from './topics.ts'
 

@@ -2,7 +2,7 @@
  * The appliance, its devices and its cameras as Home Assistant finds them by itself: one retained discovery message and one
  * retained state for each. Format: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload
  */
-import type { Home } from '../tasks/keys.ts'
+import type { Home } from '../access/scope.ts'
 import type { Asked } from './broker.ts'
 import { messages, type Look } from './discovery.ts'
 import { HOME_ASSISTANT_TOPIC, parseTopic } from './topics.ts'

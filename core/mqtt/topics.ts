@@ -7,7 +7,7 @@
  * `homeassistant/status` that of a Home Assistant with a key. Nobody else's topics exist.
  */
 import { holds } from '../access/role.ts'
-import type { Principal, Scope } from '../access/scope.ts'
+import type { Home, Principal, Scope } from '../access/scope.ts'
 
 export const DEVICE_KINDS = ['birth', 'availability', 'progress', 'state'] as const
 export const BRIDGE_KINDS = ['work', 'changed', 'state', 'request', 'response'] as const
@@ -58,18 +58,18 @@ export function parseTopic(topic: string): Topic | null {
 export const deviceTopic = (device: string, kind: DeviceKind | typeof ORDER): string => `viewshed/${device}/${kind}`
 export const CORE_TOPIC = 'viewshed/bridge/availability'
 export const HOME_ASSISTANT_TOPIC = 'homeassistant/status'
-export const stateTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, device: string): string => `viewshed/bridge/${org}/${site}/device/${device}`
+export const stateTopic = ({ org, site }: Home, device: string): string => `viewshed/bridge/${org}/${site}/device/${device}`
 /** A camera's name may be any text; here it is one level of a topic. */
-export const cameraTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, camera: string): string => `viewshed/bridge/${org}/${site}/camera/${encodeURIComponent(camera.toWellFormed())}`
-export const flowTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, topic: string): string => `viewshed/bridge/${org}/${site}/flow/${topic}`
-export const discoveryTopic = (scope: Pick<Scope, 'org' | 'site'>, shown: Shown): string => `homeassistant/device/${discoveryId(scope, shown)}/config`
-export const bridgeTopic = ({ org, site }: Pick<Scope, 'org' | 'site'>, kind: BridgeKind): string => `viewshed/bridge/${org}/${site}/${kind}`
+export const cameraTopic = ({ org, site }: Home, camera: string): string => `viewshed/bridge/${org}/${site}/camera/${encodeURIComponent(camera.toWellFormed())}`
+export const flowTopic = ({ org, site }: Home, topic: string): string => `viewshed/bridge/${org}/${site}/flow/${topic}`
+export const discoveryTopic = (scope: Home, shown: Shown): string => `homeassistant/device/${discoveryId(scope, shown)}/config`
+export const bridgeTopic = ({ org, site }: Home, kind: BridgeKind): string => `viewshed/bridge/${org}/${site}/${kind}`
 
 /**
  * What names it to Home Assistant, which takes letters, digits, `_` and `-` only
  * (https://www.home-assistant.io/integrations/mqtt/#discovery-topic). Every other sign is `_` and its hex, so no two share one.
  */
-export const discoveryId = ({ org, site }: Pick<Scope, 'org' | 'site'>, shown: Shown): string =>
+export const discoveryId = ({ org, site }: Home, shown: Shown): string =>
   ['viewshed', org, site, ...(shown === null ? [] : typeof shown === 'string' ? [shown] : ['camera', shown.camera])].map((word) => word.replaceAll(/[^a-zA-Z0-9]/gu, (sign) => [...Buffer.from(sign)].map((byte) => `_${byte.toString(16).padStart(2, '0')}`).join(''))).join('-')
 
 function parseDiscoveryId(id: string): Topic | null {
@@ -144,5 +144,5 @@ export function maySubscribe(principal: Principal, filter: string): boolean {
 
 /** What devices hear of the bridge too. */
 const isForAll = (kind: BridgeKind) => kind === 'work' || kind === 'changed'
-const isSame = (a: Pick<Scope, 'org' | 'site'>, b: Pick<Scope, 'org' | 'site'>) => a.org === b.org && a.site === b.site
+const isSame = (a: Home, b: Home) => a.org === b.org && a.site === b.site
 const isOneOf = <T extends string>(all: readonly T[], one: string | undefined): one is T => (all as readonly (string | undefined)[]).includes(one)

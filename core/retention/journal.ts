@@ -1,9 +1,10 @@
 /** What is on its way out, durably: an entry is synced before a file moves, and says where it is until its bytes are gone or it is back. */
+import type { Home } from '../access/scope.ts'
 import type { MediaRef } from '../contract/media.ts'
 import type { RemovalDoc } from '../contract/records.ts'
 import { past, type Log } from '../store/log.ts'
 import type { Batch } from '../tasks/batch.ts'
-import { homeKey, type Home } from '../tasks/keys.ts'
+import { homeKey } from '../tasks/keys.ts'
 
 /**
  * `planned`: it may have moved already, its place and the trash tell. `trash`: it rests there. `ending`: its bytes may be gone already.

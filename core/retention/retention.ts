@@ -2,6 +2,7 @@
  * Does what the planner says, and no more: plan → journal → trash → after the grace, gone. Off until an administrator switches it on.
  * Every step is synced before the next begins, and every guard is asked again before a file moves and before its bytes go.
  */
+import type { Home } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import type { Query } from '../contract/plugin.ts'
 import type { RemovalDoc, TrackDoc } from '../contract/records.ts'
@@ -13,7 +14,6 @@ import { ulid } from '../store/ulid.ts'
 import type { Volumes } from '../store/volumes.ts'
 import { Batch } from '../tasks/batch.ts'
 import { noteEvent } from '../tasks/event-record.ts'
-import type { Home } from '../tasks/keys.ts'
 import type { Outcomes } from '../tasks/outcomes.ts'
 import { spokenFor, unsafe } from './guard.ts'
 import { Journal, placeOf, placesIn, removalOf, type Leaving, type RunNote, type Switch } from './journal.ts'

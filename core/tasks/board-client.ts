@@ -1,5 +1,5 @@
 /** The board, the outcome log and the events of a core elsewhere, for agents and flows. */
-import type { Scope } from '../access/scope.ts'
+import type { Home } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import { faultIn } from '../http/answer.ts'
 import { brief } from './brief.ts'
@@ -93,4 +93,4 @@ function claiming(send: (stages: readonly string[], count: number, holds: readon
   })
 }
 
-const home = ({ org, site }: Pick<Scope, 'org' | 'site'>) => ({ org, site })
+const home = ({ org, site }: Home) => ({ org, site })

@@ -1,5 +1,6 @@
+import type { Home } from '../access/scope.ts'
 import type { Batch } from './batch.ts'
-import { eventPrefix, eventTypePrefix, type Home } from './keys.ts'
+import { eventPrefix, eventTypePrefix } from './keys.ts'
 import type { Sequence } from './sequence.ts'
 
 export interface EventRecord { readonly type: string; readonly at_ms: number; readonly payload: Record<string, unknown> }

@@ -15,9 +15,7 @@
  * s!next                                 no sequence number from here on was given out
  */
 import { hash } from 'node:crypto'
-import type { Scope } from '../access/scope.ts'
-
-export type Home = Pick<Scope, 'org' | 'site'>
+import type { Home } from '../access/scope.ts'
 
 const word = (s: string) => (/^[\w.-]*$/.test(s) ? s : encodeURIComponent(s).replaceAll('!', '%21'))
 

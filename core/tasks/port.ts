@@ -3,7 +3,7 @@
  * All payloads that cross HTTP are these types; the schemas beside them check the edge.
  */
 import { Type, type Static } from 'typebox'
-import type { Scope } from '../access/scope.ts'
+import type { Home, Scope } from '../access/scope.ts'
 import { MediaRef } from '../contract/media.ts'
 import type { FaultReport } from '../contract/fault.ts'
 
@@ -37,7 +37,7 @@ export interface Claim {
   readonly attempt: number // 1 on the first claim
   readonly token: string // names this lease, and the folder its files are staged in
   readonly lease_s: number
-  readonly scope: Pick<Scope, 'org' | 'site'>
+  readonly scope: Home
 }
 
 export const Completion = Type.Object({
@@ -71,7 +71,7 @@ export interface Outcome {
   readonly node: string | null // the waiting node; null for an event: every node of its type gets it
   readonly type: string // stage (`clip.probe`) or event (`folder.arrived`)
   readonly task: string | null
-  readonly scope: Pick<Scope, 'org' | 'site'>
+  readonly scope: Home
   readonly message: Record<string, unknown> // the waiter's message with the output laid over its payload
 }
 

@@ -1,6 +1,7 @@
+import type { Home } from '../access/scope.ts'
 import { past, type Log } from '../store/log.ts'
 import type { Batch } from './batch.ts'
-import { assetPrefix, countKey, homeKey, listPrefix, nextRunKey, pendingPrefix, taskKey, type Home } from './keys.ts'
+import { assetPrefix, countKey, homeKey, listPrefix, nextRunKey, pendingPrefix, taskKey } from './keys.ts'
 import { Lately } from './lately.ts'
 import type { Task } from './machine.ts'
 import type { Work } from './rules.ts'

@@ -1,5 +1,6 @@
+import type { Home } from '../access/scope.ts'
 import type { Log } from '../store/log.ts'
-import { homeKey, pendingPrefix, type Home } from './keys.ts'
+import { homeKey, pendingPrefix } from './keys.ts'
 import { Later } from './later.ts'
 import { AGEING_MS, turnOf } from './record.ts'
 import { Window, type Entry } from './window.ts'

@@ -1,33 +1,32 @@
 import { join } from 'node:path'
-import type { Scope } from '../../access/scope.ts'
+import type { Home, Scope } from '../../access/scope.ts'
 import type { OpenCatalogue } from '../catalogue.ts'
 import type { Index } from '../port.ts'
 import { checkPlace } from '../site-name.ts'
 import { SiteIndex } from './site-index.ts'
 
-type Site = Pick<Scope, 'org' | 'site'>
 
 export interface Indexes {
   /** Answers come from what the index knows; `caughtUp` says when that is everything. */
   index(scope: Scope): Index
   /** Open: questions are answered, if from an earlier state. */
-  ready(scope: Site): Promise<void>
+  ready(scope: Home): Promise<void>
   /** Everything that is in the catalogue now is in the answers. */
-  caughtUp(scope: Site): Promise<void>
-  isCaughtUp(scope: Site): boolean
+  caughtUp(scope: Home): Promise<void>
+  isCaughtUp(scope: Home): boolean
   /** Why an index does not get on; null when it does. */
-  lastFault(scope: Site): Error | null
+  lastFault(scope: Home): Error | null
   /** Told after each batch. Returns how to stop being told. */
-  onChange(told: (site: Site) => void): () => void
+  onChange(told: (site: Home) => void): () => void
   close(): Promise<void>
 }
 
 /** The indexes of all orgs and sites, each in a folder of its own, opened when first asked for. Deleting `dir` loses nothing but the time to make it anew. */
 export function openIndexes({ dir, catalogue }: { dir: string; catalogue: Pick<OpenCatalogue, 'changes' | 'onChange'> }): Indexes {
   const sites = new Map<string, SiteIndex>()
-  const listeners = new Set<(site: Site) => void>()
+  const listeners = new Set<(site: Home) => void>()
 
-  const of = ({ org, site }: Site): SiteIndex => {
+  const of = ({ org, site }: Home): SiteIndex => {
     checkPlace({ org, site })
     const name = `${org}/${site}`
     const known = sites.get(name)
