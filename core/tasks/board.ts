@@ -3,7 +3,8 @@ import { Fault, FAULTS, type FaultReport } from '../contract/fault.ts'
 import { crashPoint, isBroken } from '../store/crash.ts'
 import type { Log } from '../store/log.ts'
 import { Batch } from './batch.ts'
-import { Deliveries, type Delivery } from './deliveries.ts'
+import { brief } from './brief.ts'
+import { Deliveries } from './deliveries.ts'
 import { openDesk } from './desk.ts'
 import { Journals, type Journal } from './journals.ts'
 import type { TaskEnd } from './gate.ts'
@@ -15,10 +16,10 @@ import { Lending } from './lending.ts'
 import * as machine from './machine.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { Board, BoardDesk, Claim, Completion, Publication, Published } from './port.ts'
-import { brief } from './brief.ts'
+import { Publishing } from './publishing.ts'
 import { Rates } from './rates.ts'
-import { begun, Tasks, type TaskRecord } from './record.ts'
-import { recordsOf, workOf, type StageRules, type Work } from './rules.ts'
+import { done, Tasks, type TaskRecord } from './record.ts'
+import { recordsOf, type StageRules } from './rules.ts'
 import type { StagedFiles } from './staged.ts'
 import { steady } from './steady.ts'
 
@@ -69,9 +70,6 @@ export interface OpenBoard extends Board, BoardDesk {
   close(): Promise<void>
 }
 
-/** The device that core itself is, where it does work. */
-export const OWN = 'core'
-
 /** More at once is not time that passed for the board, when it looks around by itself. */
 const longestStep_ms = (sweep_ms: number): number => sweep_ms === 0 ? Number.POSITIVE_INFINITY : 10 * Math.max(sweep_ms, 1_000)
 
@@ -93,6 +91,7 @@ class TaskBoard implements OpenBoard {
   readonly #lending: Lending
   readonly #journals: Journals
   readonly #deliveries: Deliveries
+  readonly #publishing: Publishing
   readonly #leftovers: Leftovers
   readonly #rates: Rates
   readonly #desk: BoardDesk
@@ -112,6 +111,7 @@ class TaskBoard implements OpenBoard {
     this.#lending = new Lending({ log, tasks, stages, clock, steady: this.#steady, onWork: (of, home) => parts.onWork?.(of, home) })
     this.#journals = new Journals(log, outcomes, volumes, this.#trouble)
     this.#deliveries = new Deliveries(log, outcomes, this.#journals, tasks, stages)
+    this.#publishing = new Publishing({ log, outcomes, clock, turn: this.#turn, stages, tasks, lanes: this.#lanes, deliveries: this.#deliveries })
     this.#leftovers = new Leftovers(tasks, this.#journals, volumes, this.#lanes)
     this.#desk = openDesk({
       log, outcomes, clock, turn: this.#turn, stages, stageNames, tasks, lanes: this.#lanes, leases: this.#lending.leases, perHour: (home, stage) => this.#perHour(home, stage), deliveries: this.#deliveries,
@@ -128,58 +128,11 @@ class TaskBoard implements OpenBoard {
 
   async publish(scope: Scope, publications: readonly Publication[]): Promise<readonly Published[]> {
     const home: Home = { org: scope.org, site: scope.site }
-    const works = publications.map((publication) => ({ publication, work: workOf(this.#parts.stages(publication.stage), home, publication) }))
-    const created: TaskRecord[] = []
-    const whole: TaskRecord[] = [] // of which all have come that they gather
-    const answers = await this.#lanes.alone([...new Set(works.map(({ work }) => work.id))], async () => {
-      const batch = new Batch()
-      const drafts = new Map<string, { readonly before: TaskRecord | null; task: TaskRecord }>()
-      const asked = new Map<string, Delivery>()
-      const held = new Map<string, Journal>()
-      const answers = works.map(({ publication: { priority = 5, waiter }, work }): Published => {
-        const known = drafts.get(work.id)
-        const draft = known ?? this.#draft(batch, work, priority)
-        drafts.set(work.id, draft)
-        if (waiter !== undefined) draft.task = this.#deliveries.ask(batch, asked, held, draft.task, draft.before === null, waiter)
-        if (this.#isWhole(draft.task)) {
-          const { waiting } = draft.task
-          draft.task = this.#done(draft.task, { gathered: waiting.length }, OWN)
-          for (const outcome of this.#deliveries.answer(batch, waiting, draft.task, asked)) this.#parts.outcomes.queue.append(batch, outcome)
-          whole.push(draft.task)
-        }
-        return { id: work.id, state: draft.task.state, created: known === undefined && draft.before === null }
-      })
-      for (const { before, task } of drafts.values()) {
-        if (before !== task) this.#tasks.write(batch, before, task)
-        if (before === null) created.push(task)
-      }
-      if (batch.ops.length === 0) return answers
-      crashPoint('board.publish.before-commit')
-      await batch.commit(this.#parts.log)
-      crashPoint('board.publish.committed')
-      return answers
-    })
+    const { answers, open, whole } = await this.#publishing.publish(home, publications)
     for (const { id } of whole) this.#lending.end(id)
     if (whole.length > 0) this.#parts.onChange?.(home)
-    const offers = created.filter(({ id }) => !whole.some((task) => task.id === id))
-    if (offers.length > 0) this.#offer(offers)
+    if (open.length > 0) this.#offer(open)
     return answers
-  }
-
-  /** The task as it is, or as it begins. */
-  #draft(batch: Batch, work: Work, priority: number): { before: TaskRecord | null; task: TaskRecord } {
-    const before = this.#tasks.read(work.id)
-    if (before !== null) return { before, task: before }
-    return { before, task: begun(work, this.#parts.clock(), this.#turn(), priority, this.#parts.outcomes.sequence.next(batch)) }
-  }
-
-  #isWhole({ state, stage, input, waiting }: TaskRecord): boolean {
-    const gathers = this.#parts.stages(stage)?.gathers
-    return state === 'pending' && gathers !== undefined && waiting.length >= gathers(input)
-  }
-
-  #done(task: TaskRecord, output: Record<string, unknown>, device: string): TaskRecord {
-    return { ...(machine.complete(task) ?? task), waiting: [], output, device, completed_ms: this.#parts.clock() }
   }
 
   async claim(device: string, scope: Scope, stages: readonly string[], count: number, holds: readonly string[] = []): Promise<readonly Claim[]> {
@@ -207,7 +160,7 @@ class TaskBoard implements OpenBoard {
       if (files.length > 0) await this.#parts.volumes.verify(id, token, files)
       if (!this.#mayAnswer(found, token)) return this.#refuse(id, token)
 
-      const task = this.#done(found, output, device)
+      const task = done(found, output, device, this.#parts.clock())
       const batch = new Batch()
       this.#tasks.write(batch, found, task)
       const outcomes = this.#deliveries.answer(batch, found.waiting, task)

@@ -6,9 +6,9 @@
 import type { Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
 import type { OwnAnswer, OwnContext } from '../contract/plugin.ts'
-import { OWN, type OpenBoard } from './board.ts'
+import type { OpenBoard } from './board.ts'
 import { Later } from './later.ts'
-import type { Claim } from './port.ts'
+import { OWN, type Claim } from './port.ts'
 
 /** One stage. */
 export type OwnStage = () => Promise<{ run(input: never, ctx: OwnContext<never, never>): Promise<OwnAnswer<Record<string, unknown>>> }>

@@ -7,6 +7,9 @@ import type { Home, Scope } from '../access/scope.ts'
 import { MediaRef } from '../contract/media.ts'
 import type { FaultReport } from '../contract/fault.ts'
 
+/** The device that core itself is, where it does work. */
+export const OWN = 'core'
+
 /** Who waits for a piece of work: a node of the flow and the message it holds. */
 export const Waiter = Type.Object({
   node: Type.String(),

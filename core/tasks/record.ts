@@ -3,7 +3,7 @@ import { past, type Log } from '../store/log.ts'
 import type { Batch } from './batch.ts'
 import { assetPrefix, countKey, homeKey, listPrefix, nextRunKey, pendingPrefix, taskKey } from './keys.ts'
 import { Lately } from './lately.ts'
-import type { Task } from './machine.ts'
+import { complete, type Task } from './machine.ts'
 import type { Work } from './rules.ts'
 
 /** A task as it lies in the log. */
@@ -32,6 +32,9 @@ export const begun = (work: Work, created_ms: number, turn_ms: number, priority:
   ...work, priority, seq, order: orderOf(turn_ms, priority, seq), state: 'pending', attempts: 0, interruptions: 0, not_before_ms: 0, faults: [], interrupted: [],
   waiting: [], output: null, created_ms, completed_ms: null, device: null, retired: null,
 })
+
+/** A task as it ends. @param device Who did it */
+export const done = (task: TaskRecord, output: Record<string, unknown>, device: string, completed_ms: number): TaskRecord => ({ ...(complete(task) ?? task), waiting: [], output, device, completed_ms })
 
 /** A task of the next priority has the turn of one that came so much earlier, so every task has its turn at last. */
 export const AGEING_MS = 600_000
