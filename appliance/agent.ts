@@ -34,6 +34,7 @@ import { checkedMounts, type Wanted } from './mounts.ts'
 import { startReaper } from './reaper.ts'
 import { KEPT, openScratch } from './scratch.ts'
 import { room } from './slots.ts'
+import { twinsOn } from './twin.ts'
 
 export interface AgentOrder {
   readonly device: string
@@ -220,8 +221,12 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
 
   async function watch(plugin: AnyPlugin): Promise<void> {
     const { run } = await plugin.watch!()
+    const watched = async () => {
+      const volumes = await openVolumes(mounts.good, null)
+      return watcherMedia(volumes, twinsOn(volumes, async (sha256) => (await askCore<Answer<'knownFile'>>(address, 'GET', `/api/device/file?sha256=${sha256}`, undefined, signal)).media))
+    }
     const context = async (own: AbortSignal): Promise<WatchContext<Static<TObject>, Record<string, TSchema>>> => ({
-      config: configs[plugin.name] as Static<TObject>, media: watcherMedia(await openVolumes(mounts.good, null)), signal: own, warn: (error, what) => log.warn(error, what),
+      config: configs[plugin.name] as Static<TObject>, media: await watched(), signal: own, warn: (error, what) => log.warn(error, what),
       emit: (event, key, payload) => untilAnswered(() => core.emit(home, `${plugin.name}.${event}`, key, payload as Record<string, unknown>)).then(() => undefined),
       known: (event, key) => untilAnswered(() => core.known(home, `${plugin.name}.${event}`, key)),
       cameras: (names) => cameras.desks(plugin.name, names),

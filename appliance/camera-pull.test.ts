@@ -37,7 +37,7 @@ afterEach(async () => {
 /** In a process that has just begun. @param boot of its machine */
 async function receive(key = 'clip', boot: string | null = 'monday'): Promise<Receiving> {
   const volumes = await openVolumes([{ name: 'media', root: join(dir, 'media'), org: 'home' }], { get: () => ids.get('media'), set: async (_, id) => void ids.set('media', id) })
-  const media = watcherMedia(volumes, openReceiving(volumes, boot))
+  const media = watcherMedia(volumes, undefined, openReceiving(volumes, boot))
   const into = await media.receive('media', 'raw/clip.MP4', key)
   begun.push(into)
   return into

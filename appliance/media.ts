@@ -6,7 +6,7 @@ import type { MediaRef, StageMedia, WatchMedia } from '../core/contract/media.ts
 import { errno, readFault } from '../core/store/durable.ts'
 import { openReceiving } from '../core/store/receiving.ts'
 import { reread } from '../core/store/volume/reread.ts'
-import type { Volumes } from '../core/store/volumes.ts'
+import { noTwin, type TwinOf, type Volumes } from '../core/store/volumes.ts'
 import type { Cache } from './cache.ts'
 import type { CoreAddress } from './core-request.ts'
 import { isSame } from './digest.ts'
@@ -126,7 +126,7 @@ export function taskMedia({ mounted, cache, core, lease, scratch, signal }: Task
 }
 
 /** A watcher's media: written files take their place at once. A watcher runs only where its volume is a folder: what it brings is too much to be sent on. */
-export function watcherMedia(mounted: Volumes, receive = openReceiving(mounted)): WatchMedia {
+export function watcherMedia(mounted: Volumes, twin: TwinOf = noTwin, receive = openReceiving(mounted, undefined, twin)): WatchMedia {
   const here = (volume: string) => {
     if (!mounted.names.includes(volume)) throw new Fault('media/unmounted', `volume ${volume} is not mounted on this machine: cameras and inboxes are watched only where it is; name it under mounts in agent.yaml, or run the watcher on the appliance`)
   }
@@ -134,7 +134,7 @@ export function watcherMedia(mounted: Volumes, receive = openReceiving(mounted))
     read: async (ref) => checked(await mounted.resolve(ref.volume, ref.path), ref),
     write: async (volume, path, localPath) => {
       here(volume)
-      return mounted.put(volume, path, localPath)
+      return mounted.put(volume, path, localPath, twin)
     },
     receive: async (volume, path, key) => {
       here(volume)

@@ -19,7 +19,8 @@ export interface Media {
    *  Throws Fault `media/missing`, `media/digest`, `media/unmounted`. */
   read(ref: MediaRef): Promise<string>
   /** Puts a local file at `path` of a volume: copied and hashed in one pass, fsynced, renamed, folder fsynced.
-   *  In a stage the file is staged under its task and takes its place when the task completes; in a watcher at once.
+   *  In a stage the file is staged under its task and takes its place when the task completes; in a watcher at once, unless the same bytes
+   *  came in before: then it is where they lie.
    *  Writing the same bytes twice is writing once. Throws Fault `media/conflict` when other bytes lie there,
    *  `media/full`, `media/unmounted`, `media/outside`, `media/changed` (the source grew while it was read). */
   write(volume: string, path: string, localPath: string): Promise<MediaRef>
@@ -52,7 +53,7 @@ export interface Receiving {
   /** The next bytes. The chunk is the receiver's from then on. Throws `media/full`, `media/unmounted`. */
   append(chunk: Buffer): Promise<void>
   truncate(bytes: number): Promise<void>
-  /** Into its place on the volume: digest, file and folder synced, never over other bytes (`media/conflict`). Stays remembered
+  /** Into its place on the volume, or where the same bytes lie already: digest, file and folder synced, never over other bytes (`media/conflict`). Stays remembered
    *  under its key until `drop`, so that whoever dies before it told of the file need not fetch it again.
    *  @param path Another one than it was begun with. */
   place(path?: string): Promise<MediaRef>

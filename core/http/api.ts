@@ -65,6 +65,7 @@ const SayCameras = Type.Object({
 const CameraMoment = Type.Optional(Type.Union([Type.Number({ description: "by the camera's own clock, read as if it were UTC; epoch, ms" }), Type.Null()]))
 const CorrectClock = Type.Object({ id: CameraName, from_ms: CameraMoment, to_ms: CameraMoment, offset_s: Type.Number({ minimum: -1e10, maximum: 1e10, description: "seconds to add to the camera's time to get UTC" }) })
 const UndoClock = Type.Object({ id: CameraName, correction: Type.String({ maxLength: 64 }) })
+const BySha256 = Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'of the whole file' }) })
 const ClipArchived = Type.Object({ type: Type.String({ maxLength: 200 }), key: Type.String({ minLength: 1, maxLength: 4_096 }) }) // of the event by which it came in
 const RetentionQuery = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 40 })), limit: Limit })
 const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
@@ -204,6 +205,7 @@ export const routes = {
   correctClock: route<typeof CorrectClock, { moved: number }>('POST', '/api/cameras/:id/clock', 'reviewer', CorrectClock),
   undoClock: route<typeof UndoClock, { moved: number }>('POST', '/api/cameras/:id/clock/undo', 'reviewer', UndoClock),
   sayCameras: route<typeof SayCameras, { life: string; orders: readonly { name: string; version: string; order: CameraOrder }[] }>('POST', '/api/device/cameras', 'device', SayCameras),
+  knownFile: route<typeof BySha256, { media: MediaRef | null }>('GET', '/api/device/file', 'device', BySha256), // the original, as it lies or lay; null: no recording has these bytes
   clipArchived: route<typeof ClipArchived, { media: MediaRef; original: MediaRef; why: null } | { media: null; original: MediaRef | null; why: string }>('POST', '/api/device/archived', 'device', ClipArchived),
   retention: route<typeof RetentionQuery, RetentionView>('GET', '/api/retention', 'viewer', RetentionQuery),
   runRetention: route<typeof Empty, RunNote>('POST', '/api/retention/run', 'admin', Empty),

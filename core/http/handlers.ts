@@ -3,6 +3,7 @@ import type { Access, SignedIn } from '../access/access.ts'
 import { holds } from '../access/role.ts'
 import type { Principal, Scope } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
+import type { AssetDoc } from '../contract/records.ts'
 import type { Cameras } from '../cameras/cameras.ts'
 import type { Clocks } from '../cameras/clocks.ts'
 import type { Devices } from '../devices/devices.ts'
@@ -19,7 +20,7 @@ export interface Rooms {
   readonly access: Access
   readonly index: (scope: Scope) => Index
   readonly desk: BoardDesk
-  readonly catalogue: Pick<Catalogue, 'edit'>
+  readonly catalogue: Pick<Catalogue, 'edit' | 'reader'>
   /** The audit: newest first; `after` continues behind an entry. */
   readonly events: (scope: Scope, filter: { type?: string; after?: string; limit: number }) => Promise<readonly EventView[]>
   readonly devices: Omit<Devices, 'gate' | 'attach' | 'word' | 'ended' | 'look' | 'close'>
@@ -121,6 +122,7 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
     correctClock: async (ask, who) => ({ moved: await clocks.correct(ask, who) }),
     undoClock: async (ask, who) => ({ moved: await clocks.undo(ask, who) }),
     sayCameras: async (ask, who) => cameras.heard(ask, who),
+    knownFile: async ({ sha256 }, who) => ({ media: (await catalogue.reader(who.scope).get<AssetDoc>(`asset:${sha256}`))?.media ?? null }),
     clipArchived: (ask, who) => cameras.archived(ask, who),
     retention: ({ reason, limit = LIMIT }, who) => retention(who.scope).view({ limit, ...(reason === undefined ? {} : { reason }) }),
     runRetention: (_ask, who) => retention(who.scope).run(who.name),

@@ -52,6 +52,7 @@ const PROMISED: readonly [method: string, path: string, role: Role | null][] = [
   ['POST', '/api/cameras/v1/clock', 'reviewer'],
   ['POST', '/api/cameras/v1/clock/undo', 'reviewer'],
   ['POST', '/api/device/cameras', 'device'],
+  ['GET', '/api/device/file', 'device'],
   ['POST', '/api/device/archived', 'device'],
   ['GET', '/api/retention', 'viewer'],
   ['POST', '/api/retention/run', 'admin'],
@@ -86,7 +87,7 @@ beforeAll(async () => {
         return index
       },
       desk: { counts: note('counts', []), tasks: note('tasks', []), task: note('task', null), retry: note('retry', 2), cancel: note('cancel', 1), rerun: note('rerun', 3) },
-      catalogue: { edit: note('edit', undefined) }, events: note('events', []),
+      catalogue: { edit: note('edit', undefined), reader: () => { throw new Error('the index answers here') } }, events: note('events', []),
     },
   })
 })

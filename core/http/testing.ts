@@ -40,7 +40,7 @@ export function handlersOf(rooms: Partial<Rooms> & Pick<Rooms, 'access'>): Handl
   }
   const cameras = { heard: nobodyHome, views: nobodyHome, view: nobodyHome, steer: nobodyHome, skip: nobodyHome, retry: nobodyHome, here: nobodyHome, archived: nobodyHome }
   const clocks = { view: nobodyHome, correct: nobodyHome, undo: nobodyHome }
-  return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome }, events: nobodyHome, devices, cameras, clocks, retention: nobodyHome, flows: nobodyHome, status: nobodyHome, work: nobodyHome, reviews: nobodyHome, ...rooms })
+  return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome, reader: nobodyHome }, events: nobodyHome, devices, cameras, clocks, retention: nobodyHome, flows: nobodyHome, status: nobodyHome, work: nobodyHome, reviews: nobodyHome, ...rooms })
 }
 
 const nobodyHome = () => {

@@ -69,15 +69,16 @@ describe('writing', () => {
     await catalogue.close()
   })
 
-  test('the same bytes once more: what locked them stays said, and their original stays where it is known while it lies there', async () => {
+  test('the same bytes once more: what locked them stays said, they stay their camera’s, and their original stays where it is known while it lies there', async () => {
     const [first, second, third] = ['raw/van/1.mp4', 'raw/by-hand/1.mp4', 'raw/card/1.mp4'].map((path) => ({ ...media(path), sha256: A })) as [MediaRef, MediaRef, MediaRef]
     const lying = new Set([first.path, second.path, third.path])
     const catalogue = await openCatalogue({ dir: folder(), groupings: [], clock: () => now_ms, lies: async ({ path }) => lying.has(path) })
     const known = async () => { const { event, media: { path }, name } = (await catalogue.reader(HOME).get<AssetDoc>(`asset:${A}`))!; return [event, path, name] }
     await catalogue.apply([projection([clip(A, 0, { event: 'locked', media: first })]), projection([clip(A, 0, { media: second, name: 'again' })])])
     expect(await known()).toEqual(['locked', first.path, 'again'])
-    await catalogue.apply([projection([clip(A, 0, { event: 'parking', media: third })])])
+    await catalogue.apply([projection([clip(A, 0, { event: 'parking', media: third, camera: '9C33-6BBD' })])])
     expect(await known()).toEqual(['locked', first.path, 'clip.mp4'])
+    expect((await catalogue.reader(HOME).get<AssetDoc>(`asset:${A}`))!.camera).toBe('car')
     lying.delete(first.path)
     await catalogue.apply([projection([clip(A, 0, { media: second })])])
     expect(await known()).toEqual(['locked', second.path, 'clip.mp4'])

@@ -14,7 +14,7 @@ import { crashPoint } from './crash.ts'
 import { errno, hashFile, makeFolders, readOrNull, syncFolder, writeDurable, writeFault } from './durable.ts'
 import { openSink, type Pace, type Sink } from './sink.ts'
 import { safeParts } from './volume/path.ts'
-import { moveWithoutOverwrite, RECEIVING, type Volumes } from './volumes.ts'
+import { moveWithoutOverwrite, noTwin, RECEIVING, type TwinOf, type Volumes } from './volumes.ts'
 
 /** As a camera's radio gives: a MiB at most is lost with the power, and with this process alone what waits for the disk. */
 const CALM: Pace = { batch_bytes: 32 << 10, most_waiting_bytes: 128 << 10, sync_every_bytes: 128 << 10, most_unsynced_bytes: 1 << 20 }
@@ -42,7 +42,7 @@ type Note = Static<typeof Note>
  * @returns `receive` of a watcher's media. One process at a time receives on a volume.
  * @param boot names the time since the machine was started; null: nothing does, and it may have been started again at any moment
  */
-export function openReceiving(volumes: Pick<Volumes, 'root'>, boot: string | null = thisBoot()) {
+export function openReceiving(volumes: Pick<Volumes, 'root'>, boot: string | null = thisBoot(), twin: TwinOf = noTwin) {
   const busy = new Set<string>()
   return async function receive(volume: string, path: string, key: string): Promise<Receiving> {
     const root = await volumes.root(volume)
@@ -52,7 +52,7 @@ export function openReceiving(volumes: Pick<Volumes, 'root'>, boot: string | nul
     busy.add(folder)
     try {
       let held = true
-      return await begin({ volume, path, key, root, folder, boot, let_go: () => {
+      return await begin({ volume, path, key, root, folder, boot, twin, let_go: () => {
         if (held) busy.delete(folder)
         held = false
       } })
@@ -63,9 +63,9 @@ export function openReceiving(volumes: Pick<Volumes, 'root'>, boot: string | nul
   }
 }
 
-interface Place { readonly volume: string; readonly path: string; readonly key: string; readonly root: string; readonly folder: string; readonly boot: string | null; readonly let_go: () => void }
+interface Place { readonly volume: string; readonly path: string; readonly key: string; readonly root: string; readonly folder: string; readonly boot: string | null; readonly twin: TwinOf; readonly let_go: () => void }
 
-async function begin({ volume, path, key, root, folder, boot, let_go }: Place): Promise<Receiving> {
+async function begin({ volume, path, key, root, folder, boot, twin, let_go }: Place): Promise<Receiving> {
   await makeFolders(folder)
   const part = join(folder, 'bytes')
   const noted = join(folder, 'said.json')
@@ -167,15 +167,16 @@ async function begin({ volume, path, key, root, folder, boot, let_go }: Place): 
       if (performance.now() - from_ms > STALL_MS) await syncLater()
     },
     async place(to = path) {
-      const target = safeParts(to)
+      const own = safeParts(to).join('/')
       if (placed) return placed
       await sink.sync().catch((e: unknown) => { throw writeFault(e, path) })
       await syncFolder(folder)
       crashPoint('volume.synced')
-      const ref: MediaRef = { volume, path: target.join('/'), bytes: sink.at, sha256: hash ? hash.copy().digest('hex') : await hashFile(part) }
+      const whole: MediaRef = { volume, path: own, bytes: sink.at, sha256: hash ? hash.copy().digest('hex') : await hashFile(part) }
+      const ref = { ...whole, path: (await twin(whole)) ?? own }
       await remember({ ...note, placed: ref })
       try {
-        await moveWithoutOverwrite(part, join(root, ...target), ref)
+        await moveWithoutOverwrite(part, join(root, ...safeParts(ref.path)), ref)
       } catch (e) {
         await remember({ ...note, placed: null })
         throw e

@@ -122,12 +122,13 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     return [...new Set(names.flat())].filter((name) => name !== PUT && name !== basename(RECEIVING))
   }
 
-  /** A watcher's file: into its place at once. */
-  async function put(volume: string, path: string, localPath: string): Promise<MediaRef> {
+  /** A watcher's file: into its place at once, or where the same bytes lie already. */
+  async function put(volume: string, path: string, localPath: string, twin: TwinOf = noTwin): Promise<MediaRef> {
     const id = randomUUID()
-    const ref = await stage(PUT, id, volume, path, localPath)
+    const staged = await stage(PUT, id, volume, path, localPath)
+    const ref = { ...staged, path: (await twin(staged)) ?? staged.path }
     try {
-      await moveWithoutOverwrite(await stagedPath(PUT, id, ref), join(await root(volume), ...safeParts(path)), ref)
+      await moveWithoutOverwrite(await stagedPath(PUT, id, staged), join(await root(volume), ...safeParts(ref.path)), ref)
       crashPoint('volume.placed')
     } finally {
       await rm(await staging(volume, PUT, id), { recursive: true, force: true })
@@ -170,6 +171,10 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
 
   return { names: [...byName.keys(), ...far.names], specs, far, orgOf, at, root, resolve, stage, stagedPath, verify, place, drop, tasks, put, sweep, states }
 }
+
+/** Where on its volume the bytes that come in lie already, for they came before; null: nowhere, or nobody can tell now. */
+export type TwinOf = (ref: MediaRef) => Promise<string | null>
+export const noTwin: TwinOf = async () => null
 
 async function adopt(spec: VolumeSpec, memory: VolumeMemory): Promise<void> {
   const known = memory.get(spec.name)
