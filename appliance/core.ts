@@ -53,6 +53,7 @@ import { doorRoutes, ownRoutes } from './own-routes.ts'
 import { openOwnWork } from './own-work.ts'
 import { openPlayable } from './playable.ts'
 import { startRetention } from './retention-clock.ts'
+import { startSentRounds } from './sent-round.ts'
 import { openFlowsDesk } from './flows-desk.ts'
 import { farFlows, ownFlows, statusOf } from './status.ts'
 import { unableOf } from './unable.ts'
@@ -167,6 +168,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const sweeping = setInterval(() => {
     void far.sweep(board.whenOver.bind(board)).catch((e: unknown) => log.warn(e, 'what old tasks have staged far away is cleared later'))
   }, FAR_SWEEP_MS)
+  const sending = startSentRounds({ inbox: config.inbox, scope: SCOPE, catalogue, volumes, warn: (error, message) => log.warn(error, message) })
   const clear = () => void clearAbandoned(config.inbox, Date.now()).catch((e: unknown) => log.warn(e, 'what browsers began to send and left is cleared later'))
   const clearing = setInterval(clear, CLEAR_EVERY_MS)
   clear()
@@ -220,7 +222,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const door = await startHttp({
     port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy, handlers,
-    routers: [inbox(config.inbox), boardRoutes({ board, outcomes, events, gate: devices.gate, seat, isIn: ({ id }) => id === OWN_FLOWS || access.keys.list().some(({ name, role }) => role === 'flows' && id === `key/${name}`) }).routes(), seatRoutes({ seat, told: async () => ({ version: manifest.version, counts: await board.counts(SCOPE), unable: unableOf(registry.stages, await devices.views(SCOPE)) }) }).routes(), ...(flowsAt === null ? [] : [flowsElsewhere(flowsAt)]), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
+    routers: [inbox(config.inbox, sending.sent), boardRoutes({ board, outcomes, events, gate: devices.gate, seat, isIn: ({ id }) => id === OWN_FLOWS || access.keys.list().some(({ name, role }) => role === 'flows' && id === `key/${name}`) }).routes(), seatRoutes({ seat, told: async () => ({ version: manifest.version, counts: await board.counts(SCOPE), unable: unableOf(registry.stages, await devices.views(SCOPE)) }) }).routes(), ...(flowsAt === null ? [] : [flowsElsewhere(flowsAt)]), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
     media: openPlayable(volumes, (scope) => indexes.index(scope)),
     staging: { ...openUploads(volumes), admit: (scope, { task, token, volume }) => {
       if (volumes.orgOf(volume) !== scope.org || !board.within(scope, task)) throw new Fault('task/unknown', `there is no task ${task}`)
@@ -267,6 +269,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
       clearInterval(counting)
       clearInterval(sweeping)
       clearInterval(clearing)
+      await sending.close()
       folders.close()
       outcomes.close()
       home.close()

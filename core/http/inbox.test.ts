@@ -4,6 +4,8 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { MediaRef } from '../contract/media.ts'
+import { openSent } from '../store/sent.ts'
 import { clearAbandoned, inbox } from './inbox.ts'
 import { openTestDoor, type TestDoor } from './testing.ts'
 
@@ -13,9 +15,12 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 
 let dir: string
 let door: TestDoor
+let library: Map<string, MediaRef>
+const sent = () => openSent(dir, { original: async (digest) => library.get(digest) ?? null, readBack: async ({ sha256 }) => sha256 })
 beforeEach(async () => {
+  library = new Map()
   dir = await mkdtemp(join(tmpdir(), 'inbox-'))
-  door = await openTestDoor({ routers: [inbox(dir)] })
+  door = await openTestDoor({ routers: [inbox(dir, sent())] })
 })
 afterEach(async () => {
   await door.close()
@@ -26,7 +31,7 @@ const url = (path: string, length = clip.length, modified = MODIFIED) => `${door
 const head = async (path: string, length?: number) => Number((await fetch(url(path, length), { method: 'HEAD', headers: door.bearer('operator') })).headers.get('upload-offset'))
 const send = (path: string, from = 0, bytes = clip, whole = bytes.length, headers = {}) =>
   fetch(url(path, whole), { method: 'PATCH', headers: { ...door.bearer('operator'), 'upload-offset': String(from), 'upload-length': String(whole), ...headers }, body: new Uint8Array(bytes.subarray(from)) })
-const lies = async () => (await readdir(dir, { recursive: true, withFileTypes: true })).filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name).slice(dir.length + 1)).sort()
+const lies = async () => (await readdir(dir, { recursive: true, withFileTypes: true })).filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name).slice(dir.length + 1)).filter((path) => !path.startsWith('.sent/')).sort()
 
 describe('a file from a browser', () => {
   test('lies in the inbox when it is whole, under the folder that was dropped, with its own date', async () => {
@@ -48,12 +53,22 @@ describe('a file from a browser', () => {
     await expect.poll(() => head('a.MP4')).toBe(300_000)
     expect((await lies()).every((path) => path.startsWith('.uploads/'))).toBe(true)
     await door.close()
-    door = await openTestDoor({ routers: [inbox(dir)] })
+    door = await openTestDoor({ routers: [inbox(dir, sent())] })
     expect(await head('a.MP4')).toBe(300_000)
     expect((await send('a.MP4', 100)).status).toBe(409)
     expect((await send('a.MP4', 300_000)).status).toBe(200)
     expect(sha256(await readFile(join(dir, 'a.MP4')))).toBe(sha256(clip))
     expect(await lies()).toEqual(['a.MP4'])
+  })
+
+  test('that was let go of, since the library has it, is not sent again; one that somebody took away before is', async () => {
+    await send('card/a.MP4')
+    await send('card/b.MP4', 0, Buffer.from('another'))
+    library.set(sha256(clip), { volume: 'media', path: 'raw/card/a.MP4', bytes: clip.length, sha256: sha256(clip) })
+    await sent().letGo(Date.now())
+    expect(await lies()).toEqual(['card/b.MP4'])
+    await rm(join(dir, 'card/b.MP4'))
+    expect([await head('card/a.MP4'), await head('card/b.MP4', 7)]).toEqual([clip.length, 0])
   })
 
   test('that was begun a month ago is cleared away, and no other', async () => {

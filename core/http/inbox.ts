@@ -4,11 +4,12 @@
  */
 import { createHash } from 'node:crypto'
 import { lstat, rm, stat, utimes } from 'node:fs/promises'
-import { dirname, extname, join } from 'node:path'
+import { dirname, extname, join, sep } from 'node:path'
 import type { Middleware } from 'koa'
 import { Type } from 'typebox'
 import { Fault } from '../contract/fault.ts'
 import { hashFile, makeFolders, moveNew, errno } from '../store/durable.ts'
+import type { Sent } from '../store/sent.ts'
 import { openUploads } from '../store/uploads.ts'
 import { namesIn } from '../store/volumes.ts'
 import { checked, fromText } from './check.ts'
@@ -22,7 +23,7 @@ const ABANDONED_MS = 30 * 86_400_000
 const Query = Type.Object({ length: Type.Integer({ minimum: 0 }), modified: Type.Integer({ minimum: 0, description: 'as the browser tells it, epoch, ms' }) })
 
 /** @param folder the inbox */
-export function inbox(folder: string): Middleware<DoorState> {
+export function inbox(folder: string, sent: Pick<Sent, 'note' | 'isIn'>): Middleware<DoorState> {
   const part = (path: string) => join(folder, PARTS, path)
   const uploads = openUploads({ stagedPath: async (_task, _token, { path }) => {
     await makeFolders(join(folder, PARTS))
@@ -36,18 +37,21 @@ export function inbox(folder: string): Middleware<DoorState> {
     const { length, modified } = checked(Query, fromText(Query, ctx.query))
     ctx.set('Cache-Control', 'no-store')
     const place = join(folder, ...parts)
+    const name = createHash('sha256').update(JSON.stringify([parts, length, modified])).digest('hex')
     // The same file once more: a browser that begins anew asks for all of a card.
-    if (ctx.method === 'HEAD' && (await isThere(place, length, modified))) {
+    if (ctx.method === 'HEAD' && ((await isThere(place, length, modified)) || (await sent.isIn(name)))) {
       ctx.set('Upload-Offset', String(length))
       ctx.status = 200
       return
     }
-    const at = { task: '', token: '', volume: 'inbox', path: createHash('sha256').update(JSON.stringify([parts, length, modified])).digest('hex') }
+    const at = { task: '', token: '', volume: 'inbox', path: name }
     const whole = await upload(ctx, at, uploads)
     if (!whole) return
     await utimes(part(at.path), new Date(), new Date(modified))
     const to = await put(part(at.path), place, whole.sha256)
-    ctx.body = { path: to.slice(folder.length + 1), bytes: whole.bytes, sha256: whole.sha256 }
+    const path = to.slice(folder.length + 1)
+    await sent.note(name, { path: path.split(sep).join('/'), bytes: whole.bytes, modified_ms: modified, sha256: whole.sha256 })
+    ctx.body = { path, bytes: whole.bytes, sha256: whole.sha256 }
   }
 }
 
