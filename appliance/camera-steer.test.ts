@@ -31,7 +31,7 @@ async function scene(whenDone: (end: () => Promise<void>) => void, files: readon
   const open = async () => {
     const log = await openLog(join(dir, 'core'))
     const { sequence } = await openOutcomes({ log, clock: Date.now })
-    const cameras = await openCameras({ log, sequence, clock: Date.now, announce: (_, kinds) => { if (kinds.includes(ORDERS)) wake() }, warn: (e) => { throw e }, found: async () => null, archived: async () => ({ why: 'nothing is archived here' }) })
+    const cameras = await openCameras({ log, sequence, clock: Date.now, announce: (_, kinds) => { if (kinds.includes(ORDERS)) wake() }, warn: (e) => { throw e }, found: async () => null, archived: async () => ({ why: 'nothing is archived here' }), edit: async () => undefined })
     return { cameras, close: async () => { await cameras.close(); await log.close() } }
   }
   let core = await open()

@@ -187,6 +187,24 @@ describe('a VIOFO', () => {
     expect(Object.values(await at.onVolume()).sort()).toEqual([sha256(content(1, 150_001)), sha256(content(2, 150_002))].sort())
   })
 
+  test.concurrent('is believed when it locks a clip that has come in: that is said once, in whichever life; one that came locked is none', async ({ onTestFinished }) => {
+    const at = await scene(onTestFinished)
+    const ro = '/DCIM/Movie/RO/2026_0302_071312_000003F.MP4'
+    const camera = await at.viofo([[movie(1), file(1)], [movie(2), file(2)], [ro, file(3, { attr: 33 })]])
+    const first = await at.watch(camera)
+    await first.until(3)
+    await first.end()
+    camera.files.set(movie(1), file(1, { attr: 33 }))
+    camera.files.set(movie(4), file(4)) // when it is in, the list has been gone through
+    for (const clips of [4, 5]) {
+      const life = await at.watch(camera)
+      await life.until(clips)
+      expect(await life.all('locked')).toEqual([{ name: name(1), camera: 'Van', channel: 'front', event: 'locked' }])
+      await life.end()
+      camera.files.set(movie(5), file(5))
+    }
+  })
+
   test.concurrent('that resets what is one connection too many is emptied all the same', async ({ onTestFinished }) => {
     const at = await scene(onTestFinished)
     const camera = await at.viofo([1, 2, 3, 4].map((n) => [movie(n), file(n, { bytes: 400_000 + n })]))

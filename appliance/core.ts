@@ -164,7 +164,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     }),
     warn: (error, message) => log.warn(error, message),
   })
-  const cameras = await openCameras({ log: store, sequence: outcomes.sequence, clock: Date.now, announce: (to, kinds) => feed?.announce(to, kinds), warn: (error, message) => log.warn(error, message), found: events.find, archived: (scope, original) => archivedCopy(original, catalogue.reader(scope), volumes) })
+  const cameras = await openCameras({ log: store, sequence: outcomes.sequence, clock: Date.now, announce: (to, kinds) => feed?.announce(to, kinds), warn: (error, message) => log.warn(error, message), found: events.find, archived: (scope, original) => archivedCopy(original, catalogue.reader(scope), volumes), edit: catalogue.edit })
   const sweeping = setInterval(() => {
     void far.sweep(board.whenOver.bind(board)).catch((e: unknown) => log.warn(e, 'what old tasks have staged far away is cleared later'))
   }, FAR_SWEEP_MS)

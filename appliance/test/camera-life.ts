@@ -36,12 +36,13 @@ export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: 
     const found = await archived(original)
     return 'why' in found ? { media: null, original, why: found.why } : { media: found.media, original, why: null }
   }
-  const all = async <T = Arrived>(event: 'arrived' | 'passed' | 'route' | 'released' = 'arrived') => (await events.list({ ...HOME, role: 'admin' }, { type: `${plugin}.${event}`, limit: 100_000 })).map(({ payload }) => payload as T)
+  const all = async <T = Arrived>(event: 'arrived' | 'passed' | 'route' | 'released' | 'locked' = 'arrived') => (await events.list({ ...HOME, role: 'admin' }, { type: `${plugin}.${event}`, limit: 100_000 })).map(({ payload }) => payload as T)
   const stop = new AbortController()
   const { run } = await declared.watch!()
   let arrived = (await all()).length
   const running = run({
     config: createRegistry(plugins, { [plugin]: { cameras } }).config(plugin) as never, media: watcherMedia(volumes), signal: stop.signal, warn: () => undefined, cameras: desks, archived: (_event: string, key: string) => verdict(key),
+    lock: async (_event: string, key: string) => ((await events.find(HOME, `${plugin}.arrived`, key))?.payload['event'] === 'locked' ? 'before' as const : 'now' as const),
     known: (event: string, key: string) => events.known(HOME, `${plugin}.${event}`, key),
     emit: async (event: string, key: string, payload: unknown) => {
       await events.emit(HOME, `${plugin}.${event}`, key, payload as Record<string, unknown>)

@@ -6,8 +6,10 @@ import type { Principal } from '../access/scope.ts'
 import { NO_ORDER, type CameraClip, type CameraStanding } from '../contract/camera.ts'
 import { Fault } from '../contract/fault.ts'
 import type { Ask } from '../http/api.ts'
+import { openCatalogue, type OpenCatalogue } from '../store/catalogue.ts'
+import { asset, media, sha } from '../store/index/testing/sample.ts'
 import { openLog, type Log } from '../store/log.ts'
-import { openEvents } from '../tasks/events.ts'
+import { openEvents, type Events } from '../tasks/events.ts'
 import { openOutcomes } from '../tasks/outcomes.ts'
 import { openCameras, ORDERS, type Cameras } from './cameras.ts'
 
@@ -32,6 +34,8 @@ const faultOf = (act: () => unknown) => {
 
 let dir: string
 let log: Log
+let events: Events
+let catalogue: OpenCatalogue
 let cameras: Cameras
 let now_ms: number
 let announced: string[]
@@ -39,13 +43,18 @@ let audit: () => Promise<unknown[]>
 async function open() {
   log = await openLog(join(dir, 'log'))
   const outcomes = await openOutcomes({ log, clock: () => now_ms })
-  const events = openEvents({ log, outcomes, clock: () => now_ms, schemas: () => null })
+  events = openEvents({ log, outcomes, clock: () => now_ms })
+  catalogue = await openCatalogue({ dir: join(dir, 'catalogue'), groupings: [], clock: () => now_ms })
   audit = async () => (await events.list({ ...HOME, role: 'admin' }, { limit: 100 })).map(({ type, payload }) => [type, payload])
-  cameras = await openCameras({ log, sequence: outcomes.sequence, clock: () => now_ms, announce: (_, kinds) => void announced.push(...kinds), warn: (e) => { throw e }, found: events.find, archived: async () => ({ why: 'nothing is archived here' }) })
+  cameras = await openCameras({ log, sequence: outcomes.sequence, clock: () => now_ms, announce: (_, kinds) => void announced.push(...kinds), warn: (e) => { throw e }, found: events.find, archived: async () => ({ why: 'nothing is archived here' }), edit: catalogue.edit })
+}
+async function close() {
+  await cameras.close()
+  await catalogue.close()
+  await log.close()
 }
 async function restart() {
-  await cameras.close()
-  await log.close()
+  await close()
   await open()
 }
 beforeEach(async () => {
@@ -55,8 +64,7 @@ beforeEach(async () => {
   await open()
 })
 afterEach(async () => {
-  await cameras.close()
-  await log.close()
+  await close()
   await rm(dir, { recursive: true })
 })
 
@@ -167,4 +175,17 @@ describe('what people decide', () => {
     expect(faultOf(() => cameras.here('Bus', ann))).toMatch(/^not-found/)
     expect(await audit()).toEqual([])
   })
+})
+
+test('a clip that is locked in its camera after it came in is locked in the library, as soon as that knows it', async () => {
+  const [A, B] = [sha('a'), sha('b')]
+  const of = (sha256: string, event: string) => ({ media: { ...media('raw/Van/clip.mp4'), sha256 }, camera: 'Van', event })
+  const lock = (key: string) => cameras.lock({ type: 'camera-viofo.arrived', key }, nas)
+  const known = async (sha256: string) => (await catalogue.reader(ann.scope).get<{ event: string }>(`asset:${sha256}`))!.event
+  await events.emit(HOME, 'camera-viofo.arrived', 'Van|one', of(A, 'normal'))
+  await events.emit(HOME, 'camera-viofo.arrived', 'Van|two', of(B, 'locked'))
+  expect([await lock('Van|one'), await lock('Van|two'), await lock('Van|never came')]).toEqual(['later', 'before', 'later'])
+  await catalogue.apply([{ seq: '1', ...HOME, docs: [asset(A), asset(B)] }])
+  expect([await lock('Van|one'), await lock('Van|two')]).toEqual(['now', 'before'])
+  expect([await known(A), await known(B)]).toEqual(['locked', 'normal']) // what came locked is left to whoever read it
 })

@@ -26,6 +26,8 @@ export interface CamerasParts {
   /** What a watcher said when a clip came in; null: it never did. */
   readonly found: (home: Home, type: string, key: string) => Promise<{ readonly payload: Record<string, unknown> } | null>
   readonly archived: (scope: Scope, original: MediaRef) => Promise<Archived>
+  /** Lays it over a document of the library. Throws `not-found`. */
+  readonly edit: (scope: Scope, by: string, target: string, set: Record<string, unknown>) => Promise<void>
 }
 
 export interface Cameras {
@@ -43,6 +45,8 @@ export interface Cameras {
   here(id: string, by: Principal): void
   /** Of a clip that came in: what its archive gives back now. */
   archived(ask: Ask<'clipArchived'>, who: Principal): Promise<Answer<'clipArchived'>>
+  /** Of a clip that came in and is locked in its camera by now. Synced. */
+  lock(ask: Ask<'lockClip'>, who: Principal): Promise<Answer<'lockClip'>['locked']>
   close(): Promise<void>
 }
 
@@ -53,7 +57,7 @@ const SAVE_EVERY_MS = 60_000
 /** Watchers hear of their orders by it, beside the pages' `cameras`. */
 export const ORDERS = 'camera-orders'
 
-export async function openCameras({ log, sequence, announce, clock, warn, found: came, archived }: CamerasParts): Promise<Cameras> {
+export async function openCameras({ log, sequence, announce, clock, warn, found: came, archived, edit }: CamerasParts): Promise<Cameras> {
   const orders = await openOrders({ log, sequence, clock })
   const memory = await openMemory(log)
   const life = randomUUID() // a watcher that hears another one says everything anew
@@ -158,6 +162,19 @@ export async function openCameras({ log, sequence, announce, clock, warn, found:
       if (!Value.Check(MediaRef, media)) return { media: null, original: null, why: 'it never came in' }
       const found = await archived(scope, media)
       return 'why' in found ? { media: null, original: media, why: found.why } : { media: found.media, original: media, why: null }
+    },
+    async lock({ type, key }, { scope }) {
+      const event = await came(scope, type, key)
+      const media = event?.payload['media']
+      if (!Value.Check(MediaRef, media)) return 'later'
+      if (event!.payload['event'] === 'locked') return 'before'
+      try {
+        await edit(scope, String(event!.payload['camera']), `asset:${media.sha256}`, { event: 'locked' })
+        return 'now'
+      } catch (e) {
+        if (e instanceof Fault && e.code === 'not-found') return 'later'
+        throw e
+      }
     },
     async close() {
       clearInterval(saving)

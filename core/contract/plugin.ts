@@ -42,6 +42,9 @@ export interface WatchContext<Config, E extends Record<string, TSchema>> {
   /** For a watcher of cameras: people see and steer each by its name. Resolves when it is known what they decided; those that are not named any
    *  more are forgotten. Throws `config/invalid`: somebody else watches a camera of that name. */
   readonly cameras: (names: readonly string[]) => Promise<readonly CameraDesk[]>
+  /** Somebody locked in its camera what came in with this event: the library keeps it from now on, until a person says otherwise.
+   *  'before': it was locked when it came. 'later': the library does not know it yet. */
+  readonly lock: (event: keyof E & string, key: string) => Promise<'now' | 'before' | 'later'>
   /** Of what came in with this event: `media` in the archive, whose bytes were read back from there just now and are the original's; null: why not, in words. */
   readonly archived: (event: keyof E & string, key: string) => Promise<{ readonly media: MediaRef; readonly original: MediaRef; readonly why: null } | { readonly media: null; readonly original: MediaRef | null; readonly why: string }>
 }

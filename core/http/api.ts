@@ -66,7 +66,7 @@ const CameraMoment = Type.Optional(Type.Union([Type.Number({ description: "by th
 const CorrectClock = Type.Object({ id: CameraName, from_ms: CameraMoment, to_ms: CameraMoment, offset_s: Type.Number({ minimum: -1e10, maximum: 1e10, description: "seconds to add to the camera's time to get UTC" }) })
 const UndoClock = Type.Object({ id: CameraName, correction: Type.String({ maxLength: 64 }) })
 const BySha256 = Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'of the whole file' }) })
-const ClipArchived = Type.Object({ type: Type.String({ maxLength: 200 }), key: Type.String({ minLength: 1, maxLength: 4_096 }) }) // of the event by which it came in
+const CameIn = Type.Object({ type: Type.String({ maxLength: 200 }), key: Type.String({ minLength: 1, maxLength: 4_096 }) }) // of the event by which it came in
 const RetentionQuery = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 40 })), limit: Limit })
 const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
 /** Without ids: everything that is in the trash. */
@@ -206,7 +206,8 @@ export const routes = {
   undoClock: route<typeof UndoClock, { moved: number }>('POST', '/api/cameras/:id/clock/undo', 'reviewer', UndoClock),
   sayCameras: route<typeof SayCameras, { life: string; orders: readonly { name: string; version: string; order: CameraOrder }[] }>('POST', '/api/device/cameras', 'device', SayCameras),
   knownFile: route<typeof BySha256, { media: MediaRef | null }>('GET', '/api/device/file', 'device', BySha256), // the original, as it lies or lay; null: no recording has these bytes
-  clipArchived: route<typeof ClipArchived, { media: MediaRef; original: MediaRef; why: null } | { media: null; original: MediaRef | null; why: string }>('POST', '/api/device/archived', 'device', ClipArchived),
+  clipArchived: route<typeof CameIn, { media: MediaRef; original: MediaRef; why: null } | { media: null; original: MediaRef | null; why: string }>('POST', '/api/device/archived', 'device', CameIn),
+  lockClip: route<typeof CameIn, { locked: 'now' | 'before' | 'later' }>('POST', '/api/device/locked', 'device', CameIn),
   retention: route<typeof RetentionQuery, RetentionView>('GET', '/api/retention', 'viewer', RetentionQuery),
   runRetention: route<typeof Empty, RunNote>('POST', '/api/retention/run', 'admin', Empty),
   undoRetention: route<typeof Undo, { back: number; refused: readonly { name: string; why: string }[] }>('POST', '/api/retention/undo', 'operator', Undo),

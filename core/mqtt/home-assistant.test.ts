@@ -45,7 +45,7 @@ async function open(more: Partial<BrokerOptions> = {}): Promise<void> {
   onAsked = () => undefined
   yard = await openYard((records) => ({ scopeOf: (id) => (records.get(id) ? { ...SCOPE, role: 'device' } : null), onAsked: (asked) => onAsked(asked), onAnnounce: () => home?.changed(), ...more }))
   ends.push(() => yard.close())
-  cameras = await openCameras({ log: yard.bench.log, sequence: yard.bench.outcomes.sequence, clock: () => yard.clock.now_ms, announce: () => home?.changed(), warn: (e) => { throw e }, found: async () => null, archived: async () => ({ why: 'nothing is archived here' }) })
+  cameras = await openCameras({ log: yard.bench.log, sequence: yard.bench.outcomes.sequence, clock: () => yard.clock.now_ms, announce: () => home?.changed(), warn: (e) => { throw e }, found: async () => null, archived: async () => ({ why: 'nothing is archived here' }), edit: async () => undefined })
   ends.push(() => cameras.close())
   attach()
 }

@@ -30,7 +30,7 @@ afterAll(() => library.close())
 beforeEach(async () => {
   ;[said, troubles, peers, registry] = [[], [], [], new Registry()]
   yard = await openYard(() => ({ onAsked: (asked) => onAsked(asked) }))
-  cameras = await openCameras({ log: yard.bench.log, sequence: yard.bench.outcomes.sequence, clock: () => yard.clock.now_ms, announce: () => undefined, warn: (e) => { throw e }, found: async () => null, archived: async () => ({ why: 'nothing is archived here' }) })
+  cameras = await openCameras({ log: yard.bench.log, sequence: yard.bench.outcomes.sequence, clock: () => yard.clock.now_ms, announce: () => undefined, warn: (e) => { throw e }, found: async () => null, archived: async () => ({ why: 'nothing is archived here' }), edit: async () => undefined })
   watched()
   const board = () => yard.bench.board
   const rooms = handlersOf({

@@ -16,7 +16,7 @@ import { settled, CHANGED_REST_MS, type Seen } from './settled.ts'
 import type { cameraEvents, CameraSettings } from './settings.ts'
 import { countsOf, listOf, type ClipStanding } from './standing.ts'
 
-export type CameraContext = Pick<WatchContext<unknown, typeof cameraEvents>, 'media' | 'signal' | 'warn' | 'emit' | 'known' | 'cameras' | 'archived'>
+export type CameraContext = Pick<WatchContext<unknown, typeof cameraEvents>, 'media' | 'signal' | 'warn' | 'emit' | 'known' | 'cameras' | 'lock' | 'archived'>
 
 /** It is listed again this often, also while clips are fetched: a locked one may have come. */
 const LOOK_EVERY_MS = 30_000
@@ -46,6 +46,7 @@ export class Card {
   readonly #sizes = new Map<string, { readonly total: number | null; readonly since_ms: number }>() // that differ from the listing's
   readonly #routes = new Map<string, Route | null>()
   readonly #stays = new Map<string, { readonly until_ms: number; readonly why: string }>() // of clips that are in and could not be deleted
+  readonly #locked = new Set<string>() // keys of clips that are in, and locked there as well
   readonly #coming = new Map<string, Coming>()
   #listed: { readonly clips: readonly Clip[]; readonly at_ms: number } | null = null
   #whole: ReadonlySet<string> = new Set() // paths of those that are not being written
@@ -78,6 +79,7 @@ export class Card {
     const open: Clip[] = []
     for (const clip of whole) if (!(await this.#isDone(clip)) && !this.#isSkipped(clip)) open.push(clip)
     this.#said()
+    for (const clip of look.clips) if (clip.event === 'locked' && this.#done.get(this.#key(clip)) === null) await this.#lock(clip)
     const rests_ms = (clip: Clip) => (this.#rests.get(this.#key(clip))?.until_ms ?? 0) - performance.now()
     const queue = this.#inOrder(open.filter((clip) => rests_ms(clip) <= 0)).values()
 
@@ -175,6 +177,19 @@ export class Card {
     if (await this.#ctx.known('arrived', key)) this.#done.set(key, null)
     else if (!this.#isWanted(clip) && (await this.#ctx.known('passed', this.#passedKey(clip)))) this.#done.set(key, whyNot(clip, this.#camera, null) ?? PARKED)
     return this.#done.has(key)
+  }
+
+  /** The camera locks what came in before, too: the driver found time for it, or the list did not tell. */
+  async #lock(clip: Clip): Promise<void> {
+    const key = this.#key(clip)
+    if (this.#locked.has(key)) return
+    // Once for each clip: a person may have taken it back meanwhile.
+    if (!(await this.#ctx.known('locked', key))) {
+      const when = await this.#ctx.lock('arrived', key)
+      if (when === 'later') return
+      if (when === 'now') await this.#ctx.emit('locked', key, this.#of(clip))
+    }
+    this.#locked.add(key)
   }
 
   /** What came in and is archived goes from the card, one after another, while nothing else is to be done. */

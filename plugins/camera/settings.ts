@@ -45,6 +45,7 @@ export const cameraEvents = {
     stops: Type.Array(Type.Object({ from_s: Type.Number(), to_s: Type.Number(), lat_deg: Type.Number(), lon_deg: Type.Number() })),
     at_home: Type.Union([Type.Boolean(), Type.Null()]), // null: no home is set
   }, { title: 'A route was read', description: 'Where a clip was recorded, read from the camera before the clip itself.' }),
+  locked: Type.Object(OfClip, { title: 'A clip was locked afterwards', description: 'A recording that had come in already was locked in its camera: the library keeps it as one that was locked from the beginning.' }),
   released: Type.Object({ ...OfClip, archive: MediaRef }, { title: 'A clip goes from its camera', description: 'Its copy was read back from the archive a moment ago; the camera is told to delete it.' }),
   passed: Type.Object({ ...OfClip, why: Type.String() }, { title: 'A clip was left on the camera', description: 'By the settings of its camera; the reason is said.' }),
 }

@@ -39,6 +39,7 @@ export class World {
       },
       cameras: () => Promise.resolve([]),
       warn: (error: unknown) => { throw error }, // nothing is to fail
+      lock: () => Promise.resolve('later' as const),
       archived: () => Promise.resolve({ media: null, original: null, why: 'nothing is archived here' } as const),
       known: (event: string, key: string) => {
         this.asked.push([event, key])
