@@ -27,6 +27,8 @@ export const MOST_REST_MS = 10 * 60_000
 /** What may mend itself for one clip while the others go on. */
 const LATER: readonly FaultCode[] = ['camera/unreachable', 'camera/invalid', 'media/missing', 'media/changed', 'media/busy', 'media/conflict']
 const MOST_ROUTES = 500
+/** How it is told that a clip was recorded at home. Another one decides anew what still lies on the card. */
+const HOME_RULE = 2
 /** Of a clip whose log the camera does not send as it should, before it comes without. */
 const LOG_TRIES = 2
 /** Until it is asked again whether one that could not be deleted may go: each question reads a whole clip in the archive. */
@@ -61,7 +63,7 @@ export class Card {
     this.#ctx = ctx
     this.#desk = desk
     this.#said = said
-    this.#rule = createHash('sha256').update(JSON.stringify([camera.skip, camera.home ?? null])).digest('hex').slice(0, 12)
+    this.#rule = createHash('sha256').update(JSON.stringify([camera.skip, camera.home ? [camera.home, HOME_RULE] : null])).digest('hex').slice(0, 12)
     this.#again = desk.order.again
   }
 

@@ -74,7 +74,7 @@ describe('what is being written is left alone', () => {
 
 describe('what stays on the camera', () => {
   const home = { lat_deg: 52, lon_deg: 13, radius_m: 100 }
-  const at = (...places: [number, number][]) => ({ fixes: places.map(([lat_deg, lon_deg], i) => ({ t_s: i * 5, lat_deg, lon_deg, speed_mps: 0 })) })
+  const at = (...places: [number, number][]) => ({ fixes: places.map(([lat_deg, lon_deg], i) => ({ t_s: i * 5, lat_deg, lon_deg, speed_mps: 0 })), whole: true })
   const parked = at([52, 13], [52.0001, 13], [52, 13.0001])
   test('kinds that are skipped by name', () => {
     expect(whyNot({ event: 'parking' }, { skip: ['parking'] }, null)).toBe('parking recordings are skipped')
@@ -92,6 +92,8 @@ describe('what stays on the camera', () => {
     expect(isParkedAt(home, at([52, 13], [52.0006, 13]))).toBe(false) // 67 m: within the fence, and it moved
     expect(isParkedAt(home, at([52, 13], [52.01, 13]))).toBe(false)
     expect(isParkedAt(home, at([52.01, 13], [52.01, 13]))).toBe(false)
+    expect(isParkedAt(home, { ...parked, fixes: parked.fixes.map((fix, i) => ({ ...fix, speed_mps: i })) })).toBe(false)
+    expect(isParkedAt(home, { ...parked, whole: false })).toBe(false)
   })
   test('stops are where it stood for a while', () => {
     expect(stopsOf(at([52, 13], [52.01, 13], [52.01, 13.00001], [52.01, 13], [52.02, 13]))).toEqual([{ from_s: 5, to_s: 15, lat_deg: 52.01, lon_deg: 13 }])

@@ -11,12 +11,16 @@ import { firstOf, type Door } from './door.ts'
 
 export interface Route {
   readonly fixes: readonly Pick<Fix, 't_s' | 'lat_deg' | 'lon_deg' | 'speed_mps'>[] // in order of time; at least one
+  /** Its beginning, its end and most of what was read between them have a place: else it may have been anywhere meanwhile. */
+  readonly whole: boolean
 }
 
 export interface Stop { readonly from_s: number; readonly to_s: number; readonly lat_deg: number; readonly lon_deg: number }
 
 /** So many blocks of a clip are read: each is a question to the camera. */
 const SAMPLES = 12
+/** Of what was read, at least so many readings and this part of them with a fix. */
+const WHOLE = { readings: 3, part: 0.75 }
 const STOP_M = 15
 const STOP_S = 8
 
@@ -25,11 +29,13 @@ export async function routeOf(clip: Clip, door: Door, signal: AbortSignal): Prom
   const log = clip.beside.find(({ format }) => format !== null)
   const points = log ? await ofLog(log.path, door, signal) : /\.(mp4|mov)$/i.test(clip.name) ? await ofBlocks(clip.path, door, signal) : []
   const { fixes } = clean(points, 0)
-  return fixes.length === 0 ? null : { fixes: fixes.map(({ t_s, lat_deg, lon_deg, speed_mps }) => ({ t_s, lat_deg, lon_deg, speed_mps })) }
+  if (fixes.length === 0) return null
+  const whole = points.length >= WHOLE.readings && fixes.length >= WHOLE.part * points.length && fixes[0]!.t_s === points[0]!.t_s && fixes.at(-1)!.t_s === points.at(-1)!.t_s
+  return { fixes: fixes.map(({ t_s, lat_deg, lon_deg, speed_mps }) => ({ t_s, lat_deg, lon_deg, speed_mps })), whole }
 }
 
 /** Where it stood still for a while. Pure. */
-export function stopsOf({ fixes }: Route): readonly Stop[] {
+export function stopsOf({ fixes }: Pick<Route, 'fixes'>): readonly Stop[] {
   const stops: Stop[] = []
   for (let i = 0; i < fixes.length;) {
     const from = fixes[i]!
@@ -65,8 +71,7 @@ async function ofBlocks(path: string, door: Door, signal: AbortSignal): Promise<
       const second = Math.round(n)
       const head = Buffer.alloc(BLOCK_BYTES)
       const { bytesRead } = await file.read(head, 0, head.length, places[second]!)
-      const block = blockAt(head.subarray(0, bytesRead))
-      if (block) points.push({ ...block.point, t_s: second }) // the camera writes one a second
+      points.push({ ...(blockAt(head.subarray(0, bytesRead))?.point ?? UNREADABLE), t_s: second }) // the camera writes one a second
     }
     return points
   } catch (e) {
@@ -74,6 +79,8 @@ async function ofBlocks(path: string, door: Door, signal: AbortSignal): Promise<
     throw e
   }
 }
+
+const UNREADABLE: Omit<Point, 't_s'> = { at_ms: null, lat_deg: NaN, lon_deg: NaN, speed_mps: null, heading_deg: null, altitude_m: null, fixed: false }
 
 /** A file on the camera as one that can be read here and there. Null when the camera sends whole files only. */
 async function remote(path: string, door: Door, signal: AbortSignal): Promise<(Bytes & { readonly size: number }) | null> {
