@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Fault } from '../contract/fault.ts'
 import type { Receiving } from '../contract/media.ts'
 import { openReceiving } from './receiving.ts'
@@ -96,6 +96,23 @@ describe('a file that comes in pieces', () => {
     const second = await (await life('tuesday'))('media', 'raw/car/a.mp4', 'car|a')
     expect([1 << 20, 16 << 20]).toContain(second.unsure_bytes) // the latter unless this disk is slower than a radio
     expect(second.bytes).toBe(20 << 20)
+  })
+
+  test('of a radio stays a MiB behind at most, though its disk stands still for a while', async () => {
+    const handle = await open(root)
+    const prototype = Object.getPrototypeOf(handle) as typeof handle
+    await handle.close()
+    const stall = vi.spyOn(prototype, 'datasync').mockImplementationOnce(() => new Promise((synced) => setTimeout(synced, 600)))
+    const first = await (await life('monday'))('media', 'raw/car/a.mp4', 'car|a')
+    await first.says({ bytes: 40 << 20, time: null })
+    for (let i = 0; i < 64; i++) {
+      await first.append(Buffer.alloc(64 << 10, i))
+      await new Promise((next) => setTimeout(next, 10))
+    }
+    await first.close()
+    expect(stall.mock.calls.length).toBeGreaterThan(1)
+    stall.mockRestore()
+    expect((await (await life('tuesday'))('media', 'raw/car/a.mp4', 'car|a')).unsure_bytes).toBe(1 << 20)
   })
 
   test('of another size or time is another file: what had come is thrown away', async () => {

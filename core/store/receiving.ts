@@ -20,11 +20,11 @@ import { moveWithoutOverwrite, noTwin, RECEIVING, type TwinOf, type Volumes } fr
 const CALM: Pace = { batch_bytes: 32 << 10, most_waiting_bytes: 128 << 10, sync_every_bytes: 128 << 10, most_unsynced_bytes: 1 << 20 }
 /** As a cable gives. With half a MiB it would be the syncs that take the time; what is lost with the power is here again in a tenth of a second. */
 const FAST: Pace = { batch_bytes: 64 << 10, most_waiting_bytes: 192 << 10, sync_every_bytes: 4 << 20, most_unsynced_bytes: 16 << 20 }
-/** So much is looked at to tell which it is. No camera's radio brings it in less. */
+/** So much is looked at to tell which it is. No camera's radio brings it in less, not counting what the disk takes. */
 const PROBE_BYTES = 2 << 20
 const PROBE_MS = 100
-/** A disk that takes so long to sync: meanwhile the source goes on sending, and what waits in the socket is lost with this process, too. */
-const STALL_MS = 40
+/** In a row: what waited in the socket while the disk stood still comes as by a cable, but there is not more of it. */
+const PROBES = 3
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(t: T) => Type.Union([t, Type.Null()])
 const Note = Type.Object({
@@ -86,7 +86,8 @@ async function begin({ volume, path, key, root, folder, boot, twin, let_go }: Pl
   const had = file ? (await file.stat()).size : 0
   if (file) from(had)
   let unsure_bytes = boot === null || note.boot !== boot ? Math.min(had, note.unsynced_bytes) : 0
-  let probe: { readonly at: number; readonly from_ms: number } | null = null
+  let probe: { readonly at: number; readonly from_ms: number; readonly waited_ms: number; readonly fast: number } | null = null
+  let waited_ms = 0 // for the disk
 
   const remember = async (next: Note) => {
     await writeDurable(noted, JSON.stringify(next))
@@ -99,15 +100,12 @@ async function begin({ volume, path, key, root, folder, boot, twin, let_go }: Pl
   /** Said before it is done: after a power cut so much more is compared. */
   async function speedUp(): Promise<void> {
     if (pace.most_unsynced_bytes === FAST.most_unsynced_bytes) return
-    const now = { at: sink.at, from_ms: performance.now() }
+    const now = { at: sink.at, from_ms: performance.now(), waited_ms, fast: 0 }
     if (probe === null || sink.at < probe.at) probe = now
     if (sink.at - probe.at < PROBE_BYTES) return
-    const isFast = now.from_ms - probe.from_ms < PROBE_MS
-    probe = now
-    if (isFast) await syncLater()
-  }
-  async function syncLater(): Promise<void> {
-    if (pace.most_unsynced_bytes === FAST.most_unsynced_bytes) return
+    const isFast = now.from_ms - probe.from_ms - (waited_ms - probe.waited_ms) < PROBE_MS
+    probe = { ...now, fast: isFast ? probe.fast + 1 : 0 }
+    if (probe.fast < PROBES) return
     await remember({ ...note, unsynced_bytes: FAST.most_unsynced_bytes })
     Object.assign(pace, FAST)
   }
@@ -164,7 +162,7 @@ async function begin({ volume, path, key, root, folder, boot, twin, let_go }: Pl
       await speedUp()
       const from_ms = performance.now()
       await sink.write(chunk).catch((e: unknown) => { throw writeFault(e, path) })
-      if (performance.now() - from_ms > STALL_MS) await syncLater()
+      waited_ms += performance.now() - from_ms
     },
     async place(to = path) {
       const own = safeParts(to).join('/')
