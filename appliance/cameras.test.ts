@@ -297,6 +297,15 @@ test.concurrent('whatever a BlackVue answers for the files beside it, a clip com
   expect(Object.keys(await at.onVolume()).map((path) => path.split('/').at(-1)).sort()).toEqual(['20260718_060329_N.gps', '20260718_060329_NF.mp4', '20260718_060429_NF.mp4'])
 })
 
+test.concurrent('a clip comes, though what lies beside it always breaks off at the same place', async ({ onTestFinished }) => {
+  const at = await scene(onTestFinished)
+  const camera = at.add(await fakeBlackvue([['20260718_060329_NF.mp4', content(1, 90_000)], ['20260718_060329_NF.thm', content(11, 9_000)], ['20260718_060329_N.gps', content(31, 9_000)], ['20260718_060429_NF.mp4', content(2, 90_000)]]))
+  camera.trouble = ({ path, from }) => (path.endsWith('.mp4') ? null : { kind: 'cut', after: Math.max(0, 1_000 - from) })
+  const life = await at.begin({ plugin: 'camera-blackvue', cameras: [{ name: 'Van', address: camera.address }] })
+  expect((await life.until(1)).map((a) => [a.name, a.sidecars])).toEqual([['20260718_060329_NF.mp4', []]])
+  expect(Object.keys(await at.onVolume())).toEqual(['raw/Van/2026-07-18/20260718_060329_NF.mp4'])
+})
+
 test.concurrent('several cameras are emptied side by side, each into its own folder; one that is paused is left alone', async ({ onTestFinished }) => {
   const at = await scene(onTestFinished)
   const three = await Promise.all([1, 2, 3].map((n) => at.viofo([[movie(n), file(n)]])))

@@ -29,7 +29,7 @@ const LATER: readonly FaultCode[] = ['camera/unreachable', 'camera/invalid', 'me
 const MOST_ROUTES = 500
 /** How it is told that a clip was recorded at home. Another one decides anew what still lies on the card. */
 const HOME_RULE = 2
-/** Of a clip whose log the camera does not send as it should, before it comes without. */
+/** Of a clip beside which lies what the camera does not send as it should, before it comes without. */
 const LOG_TRIES = 2
 /** Until it is asked again whether one that could not be deleted may go: each question reads a whole clip in the archive. */
 const STAYS_MS = 10 * 60_000

@@ -1,7 +1,7 @@
 /** One clip, with the files that belong to it, from its camera to its place on the volume. */
 import { createHash } from 'node:crypto'
 import { extname } from 'node:path/posix'
-import { Fault } from '../../core/contract/fault.ts'
+import { Fault, type FaultCode } from '../../core/contract/fault.ts'
 import type { MediaRef, Receiving, WatchMedia } from '../../core/contract/media.ts'
 import { dayOf, safeFolder } from '../folder/layout.ts'
 import { keyOf, type Clip } from './clip.ts'
@@ -9,6 +9,10 @@ import type { Door } from './door.ts'
 import { pull } from './pull.ts'
 
 const VOLUME = 'media'
+/** Some answer 403, 500 or a page for a file that is not there. */
+const NOT_THERE: readonly FaultCode[] = ['camera/invalid']
+/** Always at the same place, where the card is worn. */
+const BREAKS_OFF: readonly FaultCode[] = ['camera/unreachable']
 
 export interface Fetch {
   readonly clip: Clip
@@ -17,7 +21,7 @@ export interface Fetch {
   readonly media: Pick<WatchMedia, 'receive'>
   readonly signal: AbortSignal
   readonly agrees: (total: number | null) => boolean
-  /** Whether a log that it does not send as it should is asked for again, before the clip comes without it. */
+  /** Whether what lies beside it and is not sent as it should be is asked for again, before the clip comes without it. */
   readonly insists: boolean
   /** The clip itself, once it begins to come. */
   readonly onBegin: (into: Receiving) => void
@@ -35,12 +39,12 @@ export async function fetchClip({ clip, camera, door, media, signal, agrees, ins
     return into
   }
   /** Null: it is not on the card (any more), or the camera cannot send what may be missing. Other bytes of its name get one of their own: after a clock was set back, names come again. */
-  async function place(into: Receiving, name: string, mayMiss: boolean, fetch: () => Promise<void>): Promise<MediaRef | null> {
+  async function place(into: Receiving, name: string, mayMiss: readonly FaultCode[], fetch: () => Promise<void>): Promise<MediaRef | null> {
     if (into.placed) return into.placed
     try {
       await fetch()
     } catch (e) {
-      if (e instanceof Fault && (e.code === 'media/missing' || (mayMiss && e.code === 'camera/invalid'))) return null // some answer 403, 500 or a page for a file that is not there
+      if (e instanceof Fault && (e.code === 'media/missing' || mayMiss.includes(e.code))) return null
       throw e
     }
     try {
@@ -56,12 +60,12 @@ export async function fetchClip({ clip, camera, door, media, signal, agrees, ins
     const sidecars: Fetched['sidecars'] = []
     for (const beside of clip.beside) {
       const into = await receive(beside.name)
-      const log = await place(into, beside.name, beside.format === null || !insists, () => pull({ door, into, signal, file: { path: beside.path, bytes: null, time: clip.time } }))
+      const log = await place(into, beside.name, insists ? (beside.format === null ? NOT_THERE : []) : [...NOT_THERE, ...BREAKS_OFF], () => pull({ door, into, signal, file: { path: beside.path, bytes: null, time: clip.time } }))
       if (log && beside.format !== null) sidecars.push({ media: log, format: beside.format })
     }
     const into = await receive(clip.name)
     onBegin(into)
-    const placed = await place(into, clip.name, false, () => pull({ door, into, signal, file: clip, agrees }))
+    const placed = await place(into, clip.name, [], () => pull({ door, into, signal, file: clip, agrees }))
     if (!placed) throw new Fault('media/missing', `${clip.path} is no longer on the card`)
     await told({ media: placed, sidecars })
     for (const file of received) await file.drop()
