@@ -286,6 +286,14 @@ describe('a BlackVue', () => {
   })
 })
 
+test.concurrent('a BlackVue that takes its time to list a full card is there all the same', async ({ onTestFinished }) => {
+  const at = await scene(onTestFinished)
+  const camera = at.add(await fakeBlackvue([['20260718_060329_NF.mp4', content(1, 90_000)], ['20260718_060429_NF.mp4', content(2, 90_000)]]))
+  camera.text_after_ms = 5_000
+  const life = await at.begin({ plugin: 'camera-blackvue', cameras: [{ name: 'Van', address: camera.address }] })
+  expect((await life.until(1)).map((a) => a.name)).toEqual(['20260718_060329_NF.mp4'])
+})
+
 test.concurrent('whatever a BlackVue answers for the files beside it, a clip comes: without its small picture at once, without its log after some tries', async ({ onTestFinished }) => {
   const at = await scene(onTestFinished)
   const moments = ['20260718_060329_N', '20260718_060429_N', '20260718_060529_N']

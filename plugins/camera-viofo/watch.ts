@@ -15,6 +15,7 @@ const command = (n: number) => `/?custom=1&cmd=${n}`
 
 export const viofo: Driver = {
   maker: 'VIOFO',
+  greeting_ms: 3_000,
   async greet(door, signal) {
     if (!isHeartbeat(await door.text(command(3016), signal))) throw new Fault('camera/invalid', `what answers at ${door.address} is no VIOFO`)
   },

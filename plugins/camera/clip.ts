@@ -28,6 +28,8 @@ export interface Look {
 /** What differs between makers. */
 export interface Driver {
   readonly maker: string
+  /** Until the first word of an answer to `greet`. */
+  readonly greeting_ms: number
   /** Resolves when such a camera answers. Throws `camera/unreachable`, `camera/invalid`. */
   greet(door: Door, signal: AbortSignal): Promise<void>
   look(door: Door, signal: AbortSignal): Promise<Look>

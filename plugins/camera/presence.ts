@@ -7,19 +7,20 @@ import { nap } from './nap.ts'
 
 const FIRST_MS = 1_000
 const MOST_MS = 6_500
-/** With the longest pause and the time of an answer, below ten seconds. */
-const GREETING: Patience = { connect_ms: 2_000, answer_ms: 3_000, stall_ms: 2_000 }
+/** With the longest pause below ten seconds. */
+const CONNECT_MS = 2_000
 
 /** How long until it is asked again, after so many times in vain. */
 export const pause_ms = (misses: number): number => Math.min(MOST_MS, Math.round(FIRST_MS * 1.5 ** misses))
 
 /** The first of its addresses at which such a camera answers; none does now: why not, in words, when something else answers there. */
-export async function answering(addresses: readonly string[], driver: Pick<Driver, 'greet'>, signal: AbortSignal): Promise<{ readonly address: string } | { readonly strange: string | null }> {
+export async function answering(addresses: readonly string[], driver: Pick<Driver, 'greet' | 'greeting_ms'>, signal: AbortSignal): Promise<{ readonly address: string } | { readonly strange: string | null }> {
   const done = new AbortController()
+  const patience: Patience = { connect_ms: CONNECT_MS, answer_ms: driver.greeting_ms, stall_ms: driver.greeting_ms }
   const either = AbortSignal.any([signal, done.signal])
   try {
     return await Promise.any(addresses.map(async (address) => {
-      await driver.greet(openDoor(address, 1, GREETING), either)
+      await driver.greet(openDoor(address, 1, patience), either)
       return { address }
     }))
   } catch (e) {
@@ -34,7 +35,7 @@ export async function answering(addresses: readonly string[], driver: Pick<Drive
 }
 
 /** Waits until it is there; somebody's word that it has come is followed at once. Throws the signal's reason. @param strange told of what answers in its place, null: nothing */
-export async function arrival(addresses: readonly string[], driver: Pick<Driver, 'greet'>, connections: number, desk: Pick<CameraDesk, 'onOrder' | 'order'>, signal: AbortSignal, strange: (why: string | null) => void): Promise<Door> {
+export async function arrival(addresses: readonly string[], driver: Pick<Driver, 'greet' | 'greeting_ms'>, connections: number, desk: Pick<CameraDesk, 'onOrder' | 'order'>, signal: AbortSignal, strange: (why: string | null) => void): Promise<Door> {
   for (let misses = 0; ; misses++) {
     const { here } = desk.order
     const found = await answering(addresses, driver, signal)

@@ -34,6 +34,7 @@ export interface FakeServer {
   trouble: ((asked: Asked) => Trouble | null) | null
   rate_bytes_s: number // of each connection; Infinity: as fast as it goes
   most_connections: number // more are reset
+  text_after_ms: number // it thinks for so long before it answers with a text
   off(): Promise<void>
   on(): Promise<void>
 }
@@ -54,7 +55,7 @@ export async function serve(reply: (url: URL) => Answer): Promise<FakeServer> {
     served, requests,
     get most_open() { return state.most_open },
     get refused() { return state.refused },
-    trouble: null, rate_bytes_s: Infinity, most_connections: 2,
+    trouble: null, rate_bytes_s: Infinity, most_connections: 2, text_after_ms: 0,
     async off() {
       const closing = server
       server = null
@@ -87,6 +88,7 @@ export async function serve(reply: (url: URL) => Answer): Promise<FakeServer> {
     const said = reply(url)
     if (typeof said === 'number') return void answer.writeHead(said, { connection: 'close' }).end()
     if ('text' in said) {
+      await wait(fake.text_after_ms)
       // Without a length, as cameras do: the connection's end is the end.
       if (said.sized === false) answer.useChunkedEncodingByDefault = false
       answer.writeHead(200, { 'content-type': said.type, connection: 'close', ...(said.sized === false ? {} : { 'content-length': Buffer.byteLength(said.text) }) })
