@@ -230,6 +230,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
       emit: (event, key, payload) => untilAnswered(() => core.emit(home, `${plugin.name}.${event}`, key, payload as Record<string, unknown>)).then(() => undefined),
       known: (event, key) => untilAnswered(() => core.known(home, `${plugin.name}.${event}`, key)),
       cameras: (names) => cameras.desks(plugin.name, names),
+      came: async (event, key) => (await untilAnswered(() => askCore<Answer<'clipCame'>>(address, 'POST', '/api/device/came', { type: `${plugin.name}.${event}`, key }, signal))).media,
       lock: async (event, key) => (await untilAnswered(() => askCore<Answer<'lockClip'>>(address, 'POST', '/api/device/locked', { type: `${plugin.name}.${event}`, key }, signal))).locked,
       archived: (event, key) => untilAnswered(() => askCore<Answer<'clipArchived'>>(address, 'POST', '/api/device/archived', { type: `${plugin.name}.${event}`, key }, signal)),
     })

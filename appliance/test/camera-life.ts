@@ -30,8 +30,9 @@ export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: 
   await volumes.sweep((error) => { throw error })
   const declared = plugins.find(({ name }) => name === plugin)!
   const events = openEvents({ log, outcomes: await openOutcomes({ log, clock: Date.now }), clock: Date.now, schemas: (type) => declared.events![type.slice(plugin.length + 1)] ?? null })
+  const came = async (key: string) => ((await events.find(HOME, `${plugin}.arrived`, key))?.payload['media'] ?? null) as MediaRef | null
   const verdict = async (key: string): ReturnType<CameraContext['archived']> => {
-    const original = (await events.find(HOME, `${plugin}.arrived`, key))?.payload['media'] as MediaRef | undefined
+    const original = await came(key)
     if (!original) return { media: null, original: null, why: 'it never came in' }
     const found = await archived(original)
     return 'why' in found ? { media: null, original, why: found.why } : { media: found.media, original, why: null }
@@ -42,6 +43,7 @@ export async function beginLife({ dir, plugin, cameras }: LifeOrder, onArrived: 
   let arrived = (await all()).length
   const running = run({
     config: createRegistry(plugins, { [plugin]: { cameras } }).config(plugin) as never, media: watcherMedia(volumes), signal: stop.signal, warn: () => undefined, cameras: desks, archived: (_event: string, key: string) => verdict(key),
+    came: (_event: string, key: string) => came(key),
     lock: async (_event: string, key: string) => ((await events.find(HOME, `${plugin}.arrived`, key))?.payload['event'] === 'locked' ? 'before' as const : 'now' as const),
     known: (event: string, key: string) => events.known(HOME, `${plugin}.${event}`, key),
     emit: async (event: string, key: string, payload: unknown) => {

@@ -45,6 +45,8 @@ export interface Cameras {
   here(id: string, by: Principal): void
   /** Of a clip that came in: what its archive gives back now. */
   archived(ask: Ask<'clipArchived'>, who: Principal): Promise<Answer<'clipArchived'>>
+  /** The file of a clip that came in; null: it never did. */
+  came(ask: Ask<'clipCame'>, who: Principal): Promise<MediaRef | null>
   /** Of a clip that came in and is locked in its camera by now. Synced. */
   lock(ask: Ask<'lockClip'>, who: Principal): Promise<Answer<'lockClip'>['locked']>
   close(): Promise<void>
@@ -162,6 +164,10 @@ export async function openCameras({ log, sequence, announce, clock, warn, found:
       if (!Value.Check(MediaRef, media)) return { media: null, original: null, why: 'it never came in' }
       const found = await archived(scope, media)
       return 'why' in found ? { media: null, original: media, why: found.why } : { media: found.media, original: media, why: null }
+    },
+    async came({ type, key }, { scope }) {
+      const media = (await came(scope, type, key))?.payload['media']
+      return Value.Check(MediaRef, media) ? media : null
     },
     async lock({ type, key }, { scope }) {
       const event = await came(scope, type, key)

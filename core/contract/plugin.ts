@@ -42,6 +42,8 @@ export interface WatchContext<Config, E extends Record<string, TSchema>> {
   /** For a watcher of cameras: people see and steer each by its name. Resolves when it is known what they decided; those that are not named any
    *  more are forgotten. Throws `config/invalid`: somebody else watches a camera of that name. */
   readonly cameras: (names: readonly string[]) => Promise<readonly CameraDesk[]>
+  /** The file of what came in with this event; null: it never did. */
+  readonly came: (event: keyof E & string, key: string) => Promise<MediaRef | null>
   /** Somebody locked in its camera what came in with this event: the library keeps it from now on, until a person says otherwise.
    *  'before': it was locked when it came. 'later': the library does not know it yet. */
   readonly lock: (event: keyof E & string, key: string) => Promise<'now' | 'before' | 'later'>

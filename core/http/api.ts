@@ -207,6 +207,7 @@ export const routes = {
   sayCameras: route<typeof SayCameras, { life: string; orders: readonly { name: string; version: string; order: CameraOrder }[] }>('POST', '/api/device/cameras', 'device', SayCameras),
   knownFile: route<typeof BySha256, { media: MediaRef | null }>('GET', '/api/device/file', 'device', BySha256), // the original, as it lies or lay; null: no recording has these bytes
   clipArchived: route<typeof CameIn, { media: MediaRef; original: MediaRef; why: null } | { media: null; original: MediaRef | null; why: string }>('POST', '/api/device/archived', 'device', CameIn),
+  clipCame: route<typeof CameIn, { media: MediaRef | null }>('POST', '/api/device/came', 'device', CameIn),
   lockClip: route<typeof CameIn, { locked: 'now' | 'before' | 'later' }>('POST', '/api/device/locked', 'device', CameIn),
   retention: route<typeof RetentionQuery, RetentionView>('GET', '/api/retention', 'viewer', RetentionQuery),
   runRetention: route<typeof Empty, RunNote>('POST', '/api/retention/run', 'admin', Empty),

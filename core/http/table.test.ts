@@ -54,6 +54,7 @@ const PROMISED: readonly [method: string, path: string, role: Role | null][] = [
   ['POST', '/api/device/cameras', 'device'],
   ['GET', '/api/device/file', 'device'],
   ['POST', '/api/device/archived', 'device'],
+  ['POST', '/api/device/came', 'device'],
   ['POST', '/api/device/locked', 'device'],
   ['GET', '/api/retention', 'viewer'],
   ['POST', '/api/retention/run', 'admin'],

@@ -38,7 +38,7 @@ export function handlersOf(rooms: Partial<Rooms> & Pick<Rooms, 'access'>): Handl
     join: nobodyHome, joinState: nobodyHome, accept: nobodyHome, refuse: nobodyHome, steer: nobodyHome, set: nobodyHome, revoke: nobodyHome,
     hello: nobodyHome, goodbye: nobodyHome, renew: nobodyHome, joining: nobodyHome, views: nobodyHome, view: nobodyHome,
   }
-  const cameras = { heard: nobodyHome, views: nobodyHome, view: nobodyHome, steer: nobodyHome, skip: nobodyHome, retry: nobodyHome, here: nobodyHome, archived: nobodyHome, lock: nobodyHome }
+  const cameras = { heard: nobodyHome, views: nobodyHome, view: nobodyHome, steer: nobodyHome, skip: nobodyHome, retry: nobodyHome, here: nobodyHome, archived: nobodyHome, came: nobodyHome, lock: nobodyHome }
   const clocks = { view: nobodyHome, correct: nobodyHome, undo: nobodyHome }
   return makeHandlers({ index: nobodyHome, desk, catalogue: { edit: nobodyHome, reader: nobodyHome }, events: nobodyHome, devices, cameras, clocks, retention: nobodyHome, flows: nobodyHome, status: nobodyHome, work: nobodyHome, reviews: nobodyHome, ...rooms })
 }

@@ -16,7 +16,7 @@ import { settled, CHANGED_REST_MS, type Seen } from './settled.ts'
 import type { cameraEvents, CameraSettings } from './settings.ts'
 import { countsOf, listOf, type ClipStanding } from './standing.ts'
 
-export type CameraContext = Pick<WatchContext<unknown, typeof cameraEvents>, 'media' | 'signal' | 'warn' | 'emit' | 'known' | 'cameras' | 'lock' | 'archived'>
+export type CameraContext = Pick<WatchContext<unknown, typeof cameraEvents>, 'media' | 'signal' | 'warn' | 'emit' | 'known' | 'cameras' | 'came' | 'lock' | 'archived'>
 
 /** It is listed again this often, also while clips are fetched: a locked one may have come. */
 const LOOK_EVERY_MS = 30_000
@@ -33,6 +33,8 @@ const HOME_RULE = 2
 const LOG_TRIES = 2
 /** Until it is asked again whether one that could not be deleted may go: each question reads a whole clip in the archive. */
 const STAYS_MS = 10 * 60_000
+/** Until a camera that came back is asked again whether it still has what came in: it was away for so long at least when it gives a name again. */
+const SAME_MS = 10 * 60_000
 
 interface Coming { readonly clip: Clip; readonly stop: AbortController; into: Receiving | null; had: { readonly bytes: number; readonly at_ms: number } | null; bytes_s: number | null }
 
@@ -48,6 +50,9 @@ export class Card {
   readonly #sizes = new Map<string, { readonly total: number | null; readonly since_ms: number }>() // that differ from the listing's
   readonly #routes = new Map<string, Route | null>()
   readonly #stays = new Map<string, { readonly until_ms: number; readonly why: string }>() // of clips that are in and could not be deleted
+  readonly #bytes = new Map<string, number>() // of clips that are in
+  readonly #names = new Map<string, number>() // ids under which the camera has another clip by now than came in, and its bytes
+  readonly #same = new Map<string, { readonly door: Door; readonly at_ms: number }>() // when the camera said that it has what came in
   readonly #locked = new Set<string>() // keys of clips that are in, and locked there as well
   readonly #coming = new Map<string, Coming>()
   #listed: { readonly clips: readonly Clip[]; readonly at_ms: number } | null = null
@@ -79,7 +84,11 @@ export class Card {
       this.#whole = new Set(whole.map(({ path }) => path))
     }
     const open: Clip[] = []
-    for (const clip of whole) if (!(await this.#isDone(clip)) && !this.#isSkipped(clip)) open.push(clip)
+    let unsure = false
+    for (const clip of whole) {
+      if (clip.bytes !== null && (await this.#isDone(clip))) unsure = (await this.#compare(clip, door, signal)) || unsure
+      if (!(await this.#isDone(clip)) && !this.#isSkipped(clip)) open.push(clip)
+    }
     this.#said()
     for (const clip of look.clips) if (clip.event === 'locked' && this.#done.get(this.#key(clip)) === null) await this.#lock(clip)
     const rests_ms = (clip: Clip) => (this.#rests.get(this.#key(clip))?.until_ms ?? 0) - performance.now()
@@ -101,10 +110,16 @@ export class Card {
     const failed = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown).find((e) => !(e instanceof Error && e.name === 'AbortError'))
     if (failed) throw failed
     if (this.#isNewOrder || !queue.next().done) return 0
+    // Whose sizes the list does not tell.
+    for (const clip of whole.filter(({ bytes }) => bytes === null)) {
+      const key = this.#key(clip)
+      unsure = (await this.#compare(clip, door, signal)) || unsure
+      if (this.#key(clip) !== key || performance.now() - looked_ms > LOOK_EVERY_MS || this.#isNewOrder) return 0
+    }
     await this.#clear(whole, door, signal, looked_ms)
     if (this.#isNewOrder) return 0
     const closing = look.recording === false && look.clips.length > whole.length
-    return Math.max(LEAST_MS, Math.min(closing ? CHANGED_REST_MS : LOOK_EVERY_MS, ...open.filter((clip) => !this.#done.has(this.#key(clip))).map(rests_ms)))
+    return Math.max(LEAST_MS, Math.min(closing || unsure ? CHANGED_REST_MS : LOOK_EVERY_MS, ...open.filter((clip) => !this.#done.has(this.#key(clip))).map(rests_ms)))
   }
 
   /** Somebody decided something: what is skipped now ends, what is wanted now is tried at once. */
@@ -152,8 +167,8 @@ export class Card {
     return is(this.#whole.has(clip.path) ? 'waiting' : 'recording')
   }
 
-  #key = (clip: Pick<Clip, 'name' | 'time'>) => keyOf(this.#camera.name, clip)
-  #keyOfId = (id: string) => `${this.#camera.name}|${id}`
+  #key = (clip: Pick<Clip, 'name' | 'time'>) => this.#keyOfId(clipId(clip))
+  #keyOfId = (id: string) => keyOf(this.#camera.name, id, this.#names.get(id))
   #passedKey = (clip: Clip) => `${this.#key(clip)}|${this.#rule}|${clip.event}`
   #isSkipped = (clip: Clip) => this.#desk.order.skip.includes(clipId(clip))
   #isWanted = (clip: Clip) => Object.hasOwn(this.#again, clipId(clip))
@@ -176,9 +191,36 @@ export class Card {
   async #isDone(clip: Clip): Promise<boolean> {
     const key = this.#key(clip)
     if (this.#done.has(key)) return true
-    if (await this.#ctx.known('arrived', key)) this.#done.set(key, null)
-    else if (!this.#isWanted(clip) && (await this.#ctx.known('passed', this.#passedKey(clip)))) this.#done.set(key, whyNot(clip, this.#camera, null) ?? PARKED)
+    const came = await this.#ctx.came('arrived', key)
+    if (came) {
+      this.#done.set(key, null)
+      this.#bytes.set(key, came.bytes)
+    } else if (!this.#isWanted(clip) && (await this.#ctx.known('passed', this.#passedKey(clip)))) this.#done.set(key, whyNot(clip, this.#camera, null) ?? PARKED)
     return this.#done.has(key)
+  }
+
+  /**
+   * Whether the camera has something else by now under the name of what came in: then that is a clip of its own, with another key.
+   * @returns true: it may have, and is asked once more. Throws `camera/unreachable`.
+   */
+  async #compare(clip: Clip, door: Door, signal: AbortSignal): Promise<boolean> {
+    const [id, key] = [clipId(clip), this.#key(clip)]
+    const bytes = this.#bytes.get(key)
+    const same = this.#same.get(key)
+    if (bytes === undefined || clip.bytes === bytes || (same && (same.door === door || performance.now() - same.at_ms < SAME_MS))) return false
+    const total = await sizeOf(clip, door, signal).catch(async (e: unknown) => {
+      if (!(e instanceof Fault && e.code === 'camera/unreachable')) throw e
+      await this.#driver.greet(door, signal)
+      return null
+    })
+    if (total === null || total === bytes || total === this.#names.get(id)) {
+      this.#same.set(key, { door, at_ms: performance.now() })
+      return false
+    }
+    if (!this.#saysAgain(key, total)) return true
+    this.#names.set(id, total)
+    this.#routes.delete(momentOf(clip))
+    return false
   }
 
   /** The camera locks what came in before, too: the driver found time for it, or the list did not tell. */
@@ -257,7 +299,7 @@ export class Card {
 
   /** All lenses of a moment were at one place: it is read once, of whichever comes first. */
   async #route(clip: Clip, door: Door, signal: AbortSignal): Promise<Route | null> {
-    const moment = `${momentOfName(clip.name)}|${clip.time ?? ''}`
+    const moment = momentOf(clip)
     const known = this.#routes.get(moment)
     if (known !== undefined) return known
     const route = await routeOf(clip, door, signal).catch((e: unknown) => {
@@ -276,20 +318,27 @@ export class Card {
 
   #fetch(coming: Coming, door: Door, signal: AbortSignal): Promise<void> {
     const { clip } = coming
+    const key = this.#key(clip)
     return fetchClip({
-      clip, camera: this.#camera.name, door, media: this.#ctx.media, signal, agrees: (total) => this.#agrees(clip, total),
-      insists: (this.#rests.get(this.#key(clip))?.times ?? 0) < LOG_TRIES,
+      key, clip, camera: this.#camera.name, door, media: this.#ctx.media, signal, agrees: (total) => this.#agrees(clip, total),
+      insists: (this.#rests.get(key)?.times ?? 0) < LOG_TRIES,
       onBegin: (into) => {
         coming.into = into
         this.#said()
       },
-    }, ({ media, sidecars }) => this.#ctx.emit('arrived', this.#key(clip), { media, ...this.#of(clip), sidecars, source: `http://${door.address}${clip.path}` }))
+    }, async ({ media, sidecars }) => {
+      await this.#ctx.emit('arrived', key, { media, ...this.#of(clip), sidecars, source: `http://${door.address}${clip.path}` })
+      this.#bytes.set(key, media.bytes)
+      this.#same.set(key, { door, at_ms: performance.now() })
+    })
   }
 
   /** A size other than the listed one is the file's when the camera said it twice, some time apart. */
   #agrees(clip: Clip, total: number | null): boolean {
-    if (clip.bytes === null || total === null || total === clip.bytes) return true
-    const key = this.#key(clip)
+    return clip.bytes === null || total === null || total === clip.bytes || this.#saysAgain(this.#key(clip), total)
+  }
+
+  #saysAgain(key: string, total: number): boolean {
     const before = this.#sizes.get(key)
     if (before?.total === total) return performance.now() - before.since_ms >= CHANGED_REST_MS / 2
     this.#sizes.set(key, { total, since_ms: performance.now() })
@@ -299,6 +348,16 @@ export class Card {
 
 /** Why a clip stays whose reason was found in an earlier life. */
 const PARKED = 'parked at home'
+
+/** What all lenses of it share. */
+const momentOf = ({ name, time }: Clip) => `${momentOfName(name)}|${time ?? ''}`
+
+/** As the camera's own answer tells it; null: it does not. Throws `camera/unreachable`. */
+async function sizeOf({ path }: Clip, door: Door, signal: AbortSignal): Promise<number | null> {
+  const answer = await door.ask(path, { from: 0, to: 0, signal })
+  answer.end()
+  return (answer.status === 200 || answer.status === 206) && !/^text\/html/i.test(answer.type) ? answer.total : null
+}
 
 /** How much of it is there, and how fast it came since it was asked last. */
 function speedOf(coming: Coming): { done_bytes: number; bytes_s: number | null } {

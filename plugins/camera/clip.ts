@@ -37,11 +37,11 @@ export interface Driver {
   remove?(door: Door, clip: Clip, signal: AbortSignal): Promise<void>
 }
 
-/** What names a clip on its camera for ever. Listings round sizes and leave out seconds, so neither is part of it. */
+/** What names a clip on its camera's card. Listings round sizes and leave out seconds, so neither is part of it: a camera whose clock was set back may give it again. */
 export const clipId = ({ name, time }: Pick<Clip, 'name' | 'time'>): string => `${name}|${time ?? ''}`
 
-/** And among all cameras. */
-export const keyOf = (camera: string, clip: Pick<Clip, 'name' | 'time'>): string => `${camera}|${clipId(clip)}`
+/** And among all that ever came. @param bytes of one that has the name of another that came before; that one goes without */
+export const keyOf = (camera: string, id: string, bytes: number | undefined): string => `${camera}|${id}${bytes === undefined ? '' : `|${bytes}`}`
 
 /** A name that is one file in one folder, wherever it is written. */
 export const isPlainName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name)

@@ -4,7 +4,7 @@ import { extname } from 'node:path/posix'
 import { Fault, type FaultCode } from '../../core/contract/fault.ts'
 import type { MediaRef, Receiving, WatchMedia } from '../../core/contract/media.ts'
 import { dayOf, safeFolder } from '../folder/layout.ts'
-import { keyOf, type Clip } from './clip.ts'
+import type { Clip } from './clip.ts'
 import type { Door } from './door.ts'
 import { pull } from './pull.ts'
 
@@ -15,6 +15,7 @@ const NOT_THERE: readonly FaultCode[] = ['camera/invalid']
 const BREAKS_OFF: readonly FaultCode[] = ['camera/unreachable']
 
 export interface Fetch {
+  readonly key: string // of the clip, among all that ever came
   readonly clip: Clip
   readonly camera: string
   readonly door: Door
@@ -30,8 +31,7 @@ export interface Fetch {
 export interface Fetched { readonly media: MediaRef; readonly sidecars: { media: MediaRef; format: string }[] }
 
 /** @param told is called when all of it is in its place; when it has resolved, nothing more is remembered of how it came */
-export async function fetchClip({ clip, camera, door, media, signal, agrees, insists, onBegin }: Fetch, told: (fetched: Fetched) => Promise<void>): Promise<void> {
-  const key = keyOf(camera, clip)
+export async function fetchClip({ key, clip, camera, door, media, signal, agrees, insists, onBegin }: Fetch, told: (fetched: Fetched) => Promise<void>): Promise<void> {
   const received: Receiving[] = []
   const receive = async (name: string) => {
     const into = await media.receive(VOLUME, pathOf(camera, name, clip), name === clip.name ? key : `${key}|${name}`)

@@ -39,6 +39,7 @@ export class World {
       },
       cameras: () => Promise.resolve([]),
       warn: (error: unknown) => { throw error }, // nothing is to fail
+      came: () => Promise.resolve(null),
       lock: () => Promise.resolve('later' as const),
       archived: () => Promise.resolve({ media: null, original: null, why: 'nothing is archived here' } as const),
       known: (event: string, key: string) => {
