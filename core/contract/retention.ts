@@ -18,7 +18,7 @@ export interface LibraryFile {
 export interface LibraryItem {
   readonly asset: AssetDoc // with what people said laid over it
   readonly kept: boolean // a person said so, of the recording or of its drive
-  readonly drive: string | null
+  readonly drives: readonly string[] // `drive:<id>` of its drive, then those by which that was known before; none: it lies in no drive
   readonly files: readonly LibraryFile[] // those that were removed are not among them
   readonly looked: boolean // pictures were made of it, and a reader went through it
   readonly sightings: number

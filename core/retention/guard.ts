@@ -5,10 +5,10 @@ import type { MediaRef } from '../contract/media.ts'
 import type { Query } from '../contract/plugin.ts'
 import { isRemoved, type AssetDoc, type DriveDoc, type RemovalDoc } from '../contract/records.ts'
 import { errno, hashFile } from '../store/durable.ts'
+import { isKept } from '../store/edits.ts'
 import type { Volume } from '../store/volume/volume.ts'
 import type { Volumes } from '../store/volumes.ts'
 import type { Leaving } from './journal.ts'
-import { isKept } from './library.ts'
 
 /** Who asked to keep it, and how firmly. */
 export async function spokenFor(query: Query, { sha256, drive }: Pick<Leaving, 'sha256' | 'drive'>): Promise<{ kept: boolean; why: string } | null> {
@@ -16,8 +16,23 @@ export async function spokenFor(query: Query, { sha256, drive }: Pick<Leaving, '
   if (!asset) return { kept: false, why: 'the catalogue does not know its recording' }
   if (isKept(asset)) return { kept: true, why: 'somebody marked it keep' }
   if (asset.event === 'locked' || asset.event === 'manual') return { kept: true, why: 'it was locked in the camera, or recorded by hand' }
-  const whole = drive === null ? null : await query.get<DriveDoc & { keep?: unknown }>(drive)
+  const whole = drive === null ? null : await driveNow(query, drive, sha256)
   return whole && isKept(whole) ? { kept: true, why: 'somebody marked its drive keep' } : null
+}
+
+type Drive = DriveDoc & { readonly keep?: unknown }
+
+/** The drive in which a recording lies, that lay in `id` once: an earlier clip or a corrected clock gives it another id. Null: in none. */
+async function driveNow(query: Query, id: string, sha256: string): Promise<Drive | null> {
+  const seen = new Set<string>()
+  for (let at: string | null = id; at !== null && !seen.has(at);) {
+    seen.add(at)
+    const drive: Drive | null = await query.get<Drive>(at)
+    if (drive?.assets.includes(sha256)) return drive
+    at = drive === null || drive.alias_of === null ? null : `drive:${drive.alias_of}`
+  }
+  for await (const drive of query.list<Drive>('drive')) if (drive.assets.includes(sha256)) return drive // it was taken out of that one
+  return null
 }
 
 /**

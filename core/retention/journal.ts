@@ -21,7 +21,7 @@ export interface Leaving {
   readonly trash: string // where it lies in the trash, relative to the volume's root
   readonly replaced_by: readonly MediaRef[]
   readonly left: readonly string[] // roles of the files that hold the recording then
-  readonly drive: string | null
+  readonly drive: string | null // in which it lay when that was planned
   readonly why: string
 }
 

@@ -7,6 +7,7 @@ import type { Query } from '../contract/plugin.ts'
 import { isRemoved, type AssetDoc, type CopyDoc, type DriveDoc, type PicturesDoc, type RemovalDoc, type SightingsDoc, type TrackDoc } from '../contract/records.ts'
 import type { Library, LibraryFile, LibraryItem, VolumeSight } from '../contract/retention.ts'
 import { errno } from '../store/durable.ts'
+import { isKept } from '../store/edits.ts'
 import { safeParts } from '../store/volume/path.ts'
 import type { Volume } from '../store/volume/volume.ts'
 import type { Volumes } from '../store/volumes.ts'
@@ -20,9 +21,6 @@ type Edited = { readonly keep?: unknown }
 /** Files looked for at a time: a network mount answers slowly, and one after another. */
 const AT_ONCE = 32
 
-/** Someone said keep: anything but no. */
-export const isKept = (doc: Edited): boolean => doc.keep !== undefined && doc.keep !== false && doc.keep !== null
-
 /** @param leaving files that are on their way out: they are no longer part of it */
 export async function gather(query: Query, volumes: VolumesSeen, placed: ((track: TrackDoc) => string | null) | null, leaving: readonly Leaving[], now_ms: number): Promise<Library> {
   const [copies, removals, sightings] = [new Map<string, CopyDoc[]>(), new Map<string, RemovalDoc[]>(), new Map<string, number>()]
@@ -32,7 +30,11 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
   const pictured = new Set<string>()
   for await (const { asset } of query.list<PicturesDoc>('pictures')) pictured.add(asset)
   const drives = new Map<string, { id: string; kept: boolean }>()
-  for await (const drive of query.list<DriveDoc & Edited>('drive')) for (const asset of drive.assets) drives.set(asset, { id: drive._id, kept: isKept(drive) })
+  const aliases = new Map<string, string[]>()
+  for await (const drive of query.list<DriveDoc & Edited>('drive')) {
+    if (drive.alias_of !== null) push(aliases, `drive:${drive.alias_of}`, drive._id)
+    for (const asset of drive.assets) drives.set(asset, { id: drive._id, kept: isKept(drive) })
+  }
   const areas = new Map<string, string | null>()
   if (placed !== null) for await (const track of query.list<TrackDoc>('track')) areas.set(track.asset, placed(track))
 
@@ -43,7 +45,7 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
     const { sha256 } = asset
     const drive = drives.get(sha256)
     found.push({
-      asset, kept: isKept(asset) || (drive?.kept ?? false), drive: drive?.id ?? null, looked: sightings.has(sha256) && pictured.has(sha256),
+      asset, kept: isKept(asset) || (drive?.kept ?? false), drives: drive ? named(drive.id, aliases) : [], looked: sightings.has(sha256) && pictured.has(sha256),
       sightings: sightings.get(sha256) ?? 0, area: areas.get(sha256) ?? null,
     })
     const all = [{ sha256, role: 'original', media: asset.media, verified_ms: null, checks: {} }, ...(copies.get(sha256) ?? []).map(({ role, media, verified_ms, checks }) => ({ sha256, role, media, verified_ms, checks }))]
@@ -59,6 +61,13 @@ export async function gather(query: Query, volumes: VolumesSeen, placed: ((track
       if (sight) sights.set(claim.media.volume, { ...sight, files: sight.files + 1, there: sight.there + Number(file.there === true) })
     }))
   return { items: found.map((item) => ({ ...item, files: (files.get(item.asset.sha256) ?? []).sort(byRole) })), volumes: sights, now_ms }
+}
+
+/** A drive's id, and those by which it, or a part of it, was known before. */
+function named(id: string, aliases: ReadonlyMap<string, readonly string[]>): string[] {
+  const ids = new Set([id])
+  for (const at of ids) for (const alias of aliases.get(at) ?? []) ids.add(alias)
+  return [...ids]
 }
 
 /** What was taken for good and lies at its place again: somebody brought it back, from a backup of his own. */

@@ -1,6 +1,8 @@
 import { link, mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { HOME } from '../access/scope.ts'
+import type { DriveDoc } from '../contract/records.ts'
 import type { Library, Plan } from '../contract/retention.ts'
 import { isDue } from './retention.ts'
 import { openWorld, originalsGo, TERMS, type World } from './testing.ts'
@@ -39,6 +41,26 @@ test('a file goes to the trash, rests, and is gone after its grace; the catalogu
   expect(await world.told(`removal:${sha}:original`)).toMatchObject({ state: 'gone' })
   expect(await world.told(`asset:${sha}`)).toMatchObject({ sha256: sha, playable: true })
   expect((await world.retention.survey()).leaving).toEqual([])
+})
+
+test('a drive that is marked keep, now under another id, brings back what lay in it and takes in what comes later', async () => {
+  const rule = { name: 'clip', gap_s: 600, grouping: { key: ({ camera }: { camera: string }) => camera, summarise: () => ({ start_ms: 0, end_ms: 0, distance_m: 0, line: [] }) } }
+  world = await openWorld(originalsGo, { groupings: [rule] })
+  const drive = async () => { for await (const { _id, alias_of } of world.query.list<DriveDoc>('drive')) if (alias_of === null) return _id; throw new Error('there is none') }
+  const minutes = (start: number) => ({ start_ms: start * 60_000 })
+  await world.record('later', minutes(12), { '720p': ['media', 'small later'] })
+  await on()
+  expect(await world.retention.run('anna')).toMatchObject({ moved: 1 })
+  const first = await drive()
+  await world.record('earlier', minutes(6))
+  expect(await drive()).not.toBe(first)
+  await world.catalogue.edit({ ...HOME, role: 'admin' }, 'anna', await drive(), { keep: true })
+  await world.record('first', minutes(0))
+  world.pass(15)
+  expect(await world.retention.run('anna')).toMatchObject({ freed: 0 })
+  expect(await trashed()).toEqual([])
+  const { library } = await world.retention.survey()
+  expect(library.items.map(({ kept, drives }) => [kept, drives.includes(first)])).toEqual([[true, true], [true, true], [true, true]])
 })
 
 test('what stands for a file in the trash stays until that is gone, though the planner lets it go the next day', async () => {

@@ -311,9 +311,9 @@ function entriesOf(chosen: readonly PlanLine[], { items }: Library, { lines }: P
   const known = new Map(items.map((item) => [item.asset.sha256, item]))
   return chosen.map(({ sha256, role, name, media, replaced_by, why }) => {
     const id = ulid(at_ms).toLowerCase()
-    const { files, drive } = known.get(sha256)!
+    const { files, drives } = known.get(sha256)!
     const left = files.filter((file) => file.there === true && !going.has(placeOf(file))).map((file) => file.role)
-    return { id, state: 'planned', at_ms, sha256, role, name, media, trash: trashPath(id, media.path, at_ms), replaced_by, left, drive, why }
+    return { id, state: 'planned', at_ms, sha256, role, name, media, trash: trashPath(id, media.path, at_ms), replaced_by, left, drive: drives[0] ?? null, why }
   })
 }
 

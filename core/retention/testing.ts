@@ -7,6 +7,7 @@ import { HOME } from '../access/scope.ts'
 import type { AssetDoc, Doc } from '../contract/records.ts'
 import type { Library, Make, Plan, Terms } from '../contract/retention.ts'
 import { openCatalogue } from '../store/catalogue.ts'
+import type { Rule } from '../store/derive-drives.ts'
 import { openLog } from '../store/log.ts'
 import { startProjector } from '../store/projector.ts'
 import type { Remotes } from '../store/volume/remotes.ts'
@@ -21,7 +22,7 @@ export const digest = (content: string | Buffer): string => createHash('sha256')
 export type World = Awaited<ReturnType<typeof openWorld>>
 
 /** @param dir of an earlier life; otherwise a fresh one */
-export async function openWorld(plan: (library: Library) => Plan, { dir, terms = TERMS, far }: { dir?: string; terms?: Terms; far?: Remotes } = {}) {
+export async function openWorld(plan: (library: Library) => Plan, { dir, terms = TERMS, far, groupings = [] }: { dir?: string; terms?: Terms; far?: Remotes; groupings?: readonly Rule[] } = {}) {
   const base = dir ?? (await mkdtemp(join(tmpdir(), 'viewshed-retention-')))
   let now_ms = Date.UTC(2026, 6, 1)
   const clock = () => now_ms
@@ -32,7 +33,7 @@ export async function openWorld(plan: (library: Library) => Plan, { dir, terms =
     get: (name) => log.get(`volume!${name}`), set: (name, id) => log.commit([{ type: 'put', key: `volume!${name}`, value: id }]),
   }, far)
   const outcomes = await openOutcomes({ log, clock })
-  const catalogue = await openCatalogue({ dir: join(base, 'catalogue'), clock, groupings: [] })
+  const catalogue = await openCatalogue({ dir: join(base, 'catalogue'), clock, groupings })
   const projector = startProjector({ projections: outcomes.projections, catalogue })
   const query = catalogue.reader({ ...HOME, role: 'admin' })
   const made: Make[] = []

@@ -214,6 +214,27 @@ describe('drives', () => {
     await catalogue.close()
   })
 
+  test('what is kept stays kept: with an earlier clip, joined to another, parted by a clock that is put right; and only until somebody takes it back', async () => {
+    const catalogue = await open()
+    const kept = async () => (await live(catalogue)).map((d) => [d.assets, (d as { keep?: boolean }).keep ?? false])
+    await catalogue.apply([projection([clip(C, 16)])])
+    await catalogue.edit(HOME, 'ann', (await live(catalogue))[0]!._id, { keep: true })
+    await catalogue.apply([projection([clip(B, 12)])])
+    expect(await kept()).toEqual([[[B, C], true]])
+    await catalogue.apply([projection([clip(A, -4)])])
+    await catalogue.edit(HOME, 'ben', (await live(catalogue))[0]!._id, { keep: true })
+    await catalogue.edit(HOME, 'ben', (await live(catalogue))[0]!._id, { keep: false })
+    expect(await kept()).toEqual([[[A], false], [[B, C], true]])
+    await catalogue.apply([projection([clip(D, 4)])])
+    expect(await kept()).toEqual([[[A, D, B, C], true]])
+    await catalogue.edit(HOME, 'me', `asset:${C}`, { start_ms: 100 * MINUTE })
+    expect(await kept()).toEqual([[[A, D, B], true], [[C], true]])
+    for (const { _id } of await live(catalogue)) await catalogue.edit(HOME, 'ann', _id, { keep: false })
+    await catalogue.edit(HOME, 'me', `asset:${C}`, { start_ms: 99 * MINUTE })
+    expect(await kept()).toEqual([[[A, D, B], false], [[C], false]])
+    await catalogue.close()
+  })
+
   test('a clip without a time, or of a kind that its rule leaves apart, lies in none; a clock that is put right moves it', async () => {
     const catalogue = await open()
     await catalogue.apply([projection([clip(A, 0), asset(B, { start_ms: null }), clip(C, 1, { media_kind: 'image', media: media('x') })])])

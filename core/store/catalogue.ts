@@ -4,7 +4,6 @@ import type { Query } from '../contract/plugin.ts'
 import type { AssetDoc, Doc, EditDoc } from '../contract/records.ts'
 import { Fault } from '../contract/fault.ts'
 import { again, type Lies } from './again.ts'
-import { AssetEdits } from './asset-edits.ts'
 import type { Drive, Rule } from './derive-drives.ts'
 import { checkEdit, editsByTarget, overlay } from './edits.ts'
 import { checkRoom, diskFull, isDiskFull } from './mend-room.ts'
@@ -14,6 +13,7 @@ import { checkPlace } from './site-name.ts'
 import { movedBy, Overlaid } from './overlaid.ts'
 import { Recent } from './recent.ts'
 import { SiteDrives, type Derived } from './site-drives.ts'
+import { SiteEdits } from './site-edits.ts'
 import { ulid } from './ulid.ts'
 
 /** The catalogue with what the index needs of it. */
@@ -133,7 +133,7 @@ class OrgCatalogue {
   readonly #lies: Lies
   readonly #drives = new Map<string, SiteDrives>()
   readonly #recent = new Recent()
-  readonly #said = new Map<string, AssetEdits>()
+  readonly #said = new Map<string, SiteEdits>()
   torn = false // a write failed: what is on the disk may be another thing than what is kept here
   #queue: Promise<unknown> = Promise.resolve() // one writer: derivation reads what the one before it wrote
 
@@ -164,14 +164,18 @@ class OrgCatalogue {
         const doc = held.get(target)?.doc
         if (!doc) throw new Fault('not-found', `There is no ${target}.`)
         checkEdit(doc, set)
-        const earlier = (await editsBetween(this.db, site, target, target)) as readonly EditDoc[]
-        // A clock that was set back must not let an older word win over this one.
-        const at_ms = Math.max(this.#clock(), ...earlier.filter((e) => e.target === target).map((e) => e.at_ms + 1))
-        const edit: EditDoc = { _id: `edit:${target}:${ulid(at_ms)}`, kind: 'edit', target, by, at_ms, set }
-        docs.push(plain(edit))
+        docs.push(await this.#edit(site, target, by, set))
       }
       return this.#write([await this.#change(site, docs)])
     })
+  }
+
+  async #edit(site: string, target: string, by: string, set: EditDoc['set']): Promise<Doc> {
+    const earlier = (await editsBetween(this.db, site, target, target)) as readonly EditDoc[]
+    // A clock that was set back must not let an older word win over this one.
+    const at_ms = Math.max(this.#clock(), ...earlier.filter((e) => e.target === target).map((e) => e.at_ms + 1))
+    const edit: EditDoc = { _id: `edit:${target}:${ulid(at_ms)}`, kind: 'edit', target, by, at_ms, set }
+    return plain(edit)
   }
 
   async close(): Promise<void> {
@@ -191,13 +195,14 @@ class OrgCatalogue {
     return this.#derived(site, fresh, held, moved.length === 0 ? NOTHING : await drives.derive(moved, now))
   }
 
-  async #derived(site: string, fresh: ReadonlyMap<string, Doc>, held: ReadonlyMap<string, Held>, { docs: derived, gone, settle }: Derived): Promise<SiteChange> {
+  async #derived(site: string, fresh: ReadonlyMap<string, Doc>, held: ReadonlyMap<string, Held>, { docs: derived, gone, kept, settle }: Derived): Promise<SiteChange> {
     const revs = new Map([...held, ...(await this.db.getMany(site, [...derived.map((d) => d._id), ...gone]))])
     const rev = (id: string) => revs.get(id)?.rev ?? null
+    const keeps = await Promise.all([...kept].map(([drive, by]) => this.#edit(site, drive, by, { keep: true })))
     const changed = derived.map(plain).filter((doc) => !isDeepStrictEqual(revs.get(doc._id)?.doc, doc))
     return {
       writes: [
-        ...[...fresh.values(), ...changed].map((doc) => ({ site, id: doc._id, doc, rev: rev(doc._id) })),
+        ...[...fresh.values(), ...changed, ...keeps].map((doc) => ({ site, id: doc._id, doc, rev: rev(doc._id) })),
         ...gone.map((id) => ({ site, id, doc: null, rev: rev(id) })),
       ],
       settle,
@@ -221,8 +226,8 @@ class OrgCatalogue {
     return true
   }
 
-  async #saidOf(site: string): Promise<AssetEdits> {
-    const known = this.#said.get(site) ?? await AssetEdits.open(this.db, site)
+  async #saidOf(site: string): Promise<SiteEdits> {
+    const known = this.#said.get(site) ?? await SiteEdits.open(this.db, site)
     this.#said.set(site, known)
     return known
   }
@@ -259,7 +264,7 @@ class OrgCatalogue {
   }
 }
 
-const NOTHING: Derived = { docs: [], gone: [], settle: () => undefined }
+const NOTHING: Derived = { docs: [], gone: [], kept: new Map(), settle: () => undefined }
 
 interface SiteChange { readonly writes: readonly Write[]; readonly settle: () => void }
 

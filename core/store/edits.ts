@@ -20,6 +20,9 @@ export function checkEdit(doc: Doc, set: Record<string, unknown>): void {
   }
 }
 
+/** Someone said keep: anything but no. */
+export const isKept = ({ keep }: { readonly keep?: unknown }): boolean => keep !== undefined && keep !== false && keep !== null
+
 /** `doc` with what people said of it laid over it. `edits` in order of their ids: the latest wins, field by field. */
 export function overlay<D extends Doc>(doc: D, edits: readonly EditDoc[]): D {
   if (edits.length === 0) return doc

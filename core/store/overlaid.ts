@@ -1,10 +1,10 @@
 import type { AssetDoc, Doc, EditDoc, TrackDoc } from '../contract/records.ts'
 import type { Drive } from './derive-drives.ts'
-import { isAssetEdit, type AssetEdits } from './asset-edits.ts'
 import { overlay } from './edits.ts'
 import type { Held, OrgDatabase } from './org-database.ts'
 import type { Recent } from './recent.ts'
 import type { Moved, Reading } from './site-drives.ts'
+import { isAssetEdit, type SiteEdits } from './site-edits.ts'
 
 /** Assets that are new or changed, by themselves, by their track or by an edit. */
 export async function movedBy(fresh: ReadonlyMap<string, Doc>, now: Overlaid): Promise<Moved[]> {
@@ -26,9 +26,9 @@ export class Overlaid implements Reading {
   readonly #site: string
   readonly #fresh: ReadonlyMap<string, Doc>
   readonly #recent: Recent
-  readonly #said: AssetEdits
+  readonly #said: SiteEdits
 
-  constructor(db: OrgDatabase, site: string, fresh: ReadonlyMap<string, Doc>, recent: Recent, said: AssetEdits) {
+  constructor(db: OrgDatabase, site: string, fresh: ReadonlyMap<string, Doc>, recent: Recent, said: SiteEdits) {
     this.#recent = recent
     this.#said = said
     this.#db = db
@@ -56,6 +56,10 @@ export class Overlaid implements Reading {
 
   async drives(ids: readonly string[]): Promise<Map<string, Drive>> {
     return new Map(((await this.#docs(ids)) as readonly (Doc & Drive)[]).map((drive) => [drive._id, drive]))
+  }
+
+  keptBy(drive: string): string | null {
+    return this.#said.keptBy(drive)
   }
 
   async #docs(ids: readonly string[]): Promise<readonly Doc[]> {

@@ -54,12 +54,14 @@ export interface AssetView {
   readonly copies: readonly CopyDoc[] // that are there
   readonly removed: readonly RemovalDoc[] // files that were taken from their place, and when
   readonly drive: string | null
+  readonly drive_kept: boolean // a person marked its drive keep, and so it is as well
 }
 
 export interface DriveView extends Omit<DriveDoc, '_id' | 'kind' | 'alias_of'> {
   readonly id: string
   readonly plates: number // distinct
   readonly thumb: string | null // `volume/path` of the first clip's narrowest thumbnail
+  readonly keep?: unknown // what a person said; anything but false and null keeps it
 }
 
 /** What the appliance can be asked. All answers are within the scope the index was opened with. */

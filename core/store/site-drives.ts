@@ -8,6 +8,8 @@ export interface Reading {
   assets(sha256s: readonly string[]): Promise<ReadonlyMap<string, AssetDoc>>
   tracks(sha256s: readonly string[]): Promise<ReadonlyMap<string, TrackDoc>>
   drives(ids: readonly string[]): Promise<ReadonlyMap<string, Drive>>
+  /** Who marked a drive keep; null: it is not kept. */
+  keptBy(drive: string): string | null
 }
 
 /** An asset that is new, has changed or has another track. `before` null: it is new. */
@@ -16,6 +18,7 @@ export interface Moved { readonly before: AssetDoc | null; readonly after: Asset
 export interface Derived {
   readonly docs: readonly Doc[] // drives and aliases to write
   readonly gone: readonly string[] // ids of drive documents to delete
+  readonly kept: ReadonlyMap<string, string> // ids of drives to mark keep: they hold clips of one that was, and who marked that
   readonly settle: () => void // call once they are written
 }
 
@@ -46,14 +49,16 @@ export class SiteDrives {
   async derive(moved: readonly Moved[], reading: Reading): Promise<Derived> {
     const docs: Doc[] = []
     const gone: string[] = []
+    const kept = new Map<string, string>()
     const settles: (() => void)[] = []
     for (const rule of this.#rules) {
       const derived = await this.#deriveRule(rule, this.#spans.get(rule.name)!, moved, reading)
       docs.push(...derived.docs)
       gone.push(...derived.gone)
+      for (const [drive, by] of derived.kept) kept.set(drive, by)
       settles.push(derived.settle)
     }
-    return { docs, gone, settle: () => { for (const settle of settles) settle() } }
+    return { docs, gone, kept, settle: () => { for (const settle of settles) settle() } }
   }
 
   async #deriveRule(rule: Rule, spans: DriveSpans, moved: readonly Moved[], reading: Reading): Promise<Derived> {
@@ -84,13 +89,25 @@ export class SiteDrives {
       else docs.push(aliasDoc(drive, now))
     }
     return {
-      docs, gone,
+      docs, gone, kept: handedOn([...old.values()], home, reading),
       settle() {
         for (const drive of old.values()) spans.remove(drive.group, spanOf(drive).id)
         for (const drive of made.values()) spans.put(drive.group, spanOf(drive))
       },
     }
   }
+}
+
+/** An id changes with the first clip: what was said of the drive goes with its clips to whichever drives hold them now. */
+function handedOn(old: readonly Drive[], home: ReadonlyMap<string, string>, reading: Reading): Map<string, string> {
+  const kept = new Map<string, string>()
+  for (const drive of old) {
+    const by = reading.keptBy(drive._id)
+    if (by === null) continue
+    const now = new Set(drive.assets.flatMap((sha256) => home.get(sha256) ?? []).map((id) => `drive:${id}`))
+    for (const id of now) if (id !== drive._id && reading.keptBy(id) === null) kept.set(id, by)
+  }
+  return kept
 }
 
 /** The id that stands there most often, the first of equals. */

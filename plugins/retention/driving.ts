@@ -31,7 +31,7 @@ function clip(start_ms: number, n: number, bytes: number): LibraryItem {
     event: n % 120 === 7 ? 'locked' : n % 40 === 3 ? 'event' : 'normal', start_ms, duration_s: 60, clock: { offset_s: 0, from: 'gps' }, width_px: 2560, height_px: 1440, fps: 30, codec: 'h264', audio: true, playable: true,
     fixes: 60, dropped_fixes: { no_fix: 0, zero: 0, static: 0, jump: 0, no_time: 0, invalid: 0 }, notes: [],
   }
-  return { asset, kept: false, drive: null, files: [file(asset, 'original', asset.media, start_ms), file(asset, 'archive', { ...asset.media, volume: 'archive' }, start_ms)], looked: true, sightings: n % 2, area: null }
+  return { asset, kept: false, drives: [], files: [file(asset, 'original', asset.media, start_ms), file(asset, 'archive', { ...asset.media, volume: 'archive' }, start_ms)], looked: true, sightings: n % 2, area: null }
 }
 
 /** Checked and read back the moment it was made. */

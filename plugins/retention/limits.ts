@@ -36,7 +36,7 @@ export function pressed(library: Library, settings: Settings): ReadonlyMap<strin
 
 function rungAt(item: LibraryItem, library: Library, settings: Settings, earlier: number): Rung {
   if (item.asset.start_ms === null) return 'original'
-  return rungOf(item.asset, item.drive, worthOf(item), ageOf(item.asset.start_ms, library.now_ms), settings, earlier, hereOf(item, library.now_ms)).rung
+  return rungOf(item.asset, item.drives, worthOf(item), ageOf(item.asset.start_ms, library.now_ms), settings, earlier, hereOf(item, library.now_ms)).rung
 }
 
 /** Bytes on the volume that going to `rung` would win, a copy yet to be made taken off. */

@@ -146,7 +146,7 @@ test('nothing is ever planned that is kept, locked, an only verified copy, or on
       media_kind: maybe('video' as const, 'image' as const, 'track' as const), event: maybe('normal' as const, 'locked' as const, 'parking' as const, 'event' as const, 'manual' as const),
       start_ms: fc.constantFrom(null, 0, NOW_MS - 400 * DAY_MS, NOW_MS - 250 * DAY_MS, NOW_MS - 100 * DAY_MS, NOW_MS - 40 * DAY_MS, NOW_MS, NOW_MS + DAY_MS, Number.NaN), height_px: maybe<number | null>(1440, 720, 480, null),
     }).map((over) => asset(n, over)),
-    kept: maybe(false, true), drive: maybe<string | null>(null, 'drive:1'), looked: maybe(true, false), sightings: maybe(0, 3), area: maybe<string | null>(null, 'home'), extra: fc.array(file(n), { maxLength: 4 }), written_ms: maybe<number | null>(null, NOW_MS - 300 * DAY_MS, NOW_MS - DAY_MS, NOW_MS + DAY_MS),
+    kept: maybe(false, true), drives: maybe<readonly string[]>([], ['drive:1']), looked: maybe(true, false), sightings: maybe(0, 3), area: maybe<string | null>(null, 'home'), extra: fc.array(file(n), { maxLength: 4 }), written_ms: maybe<number | null>(null, NOW_MS - 300 * DAY_MS, NOW_MS - DAY_MS, NOW_MS + DAY_MS),
   }).map(({ asset: of, extra, written_ms, ...rest }): LibraryItem => ({ asset: of, files: [original(of, { written_ms }), ...extra], ...rest }))
   const seen = (extra: Partial<VolumeSight>) => maybe<VolumeSight | undefined>(sight(extra), undefined, sight({ mounted: false }), sight({ there: 0 }), sight({ files: 0, there: 0 }), sight({ there: 60 }), sight({ bytes_free: null }), sight({ bytes_free: 0 }))
   const rules = fc.record({

@@ -57,7 +57,7 @@ function placeOnLadder(item: LibraryItem, now_ms: number, settings: Settings, ea
   if (asset.media_kind !== 'video' || asset.width_px === null) return { reason: 'no-video', why: 'only moving pictures are thinned' }
   const worth = worthOf(item)
   if (asset.start_ms === null && !worth.kept && !worth.locked) return { reason: 'undated', why: 'when it was recorded is unknown' }
-  return rungOf(asset, item.drive, worth, ageOf(asset.start_ms, now_ms), settings, earlier, hereOf(item, now_ms))
+  return rungOf(asset, item.drives, worth, ageOf(asset.start_ms, now_ms), settings, earlier, hereOf(item, now_ms))
 }
 
 /** Whether the volume, and the file on it, are what the catalogue says. */

@@ -20,7 +20,7 @@ export const RetentionConfig = Type.Object({
   }, { default: {}, title: 'Ladder', description: 'Days since it was recorded; null: this rung is not used' }),
   rules: Type.Array(Type.Object({
     cameras: Type.Union([Type.Array(Type.String()), Type.Null()], { default: null, title: 'Cameras' }),
-    drives: Type.Union([Type.Array(Type.String()), Type.Null()], { default: null, title: 'Drives' }),
+    drives: Type.Union([Type.Array(Type.String()), Type.Null()], { default: null, title: 'Drives', description: 'As in the address of their pages' }),
     ladder: Type.Partial(Type.Object({ '1080p': Days(null, '1080p after'), '720p': Days(null, '720p after'), '540p': Days(null, '540p after'), crops: Days(null, 'Crops after') })),
   }), { default: [], title: 'Other ladders', description: 'The first that fits a recording is laid over the ladder of all' }),
   worth: Type.Object({

@@ -5,8 +5,8 @@ import { asset, settings } from './testing.ts'
 const NOTHING: Worth = { kept: false, locked: false, event: false, sightings: false, area: null }
 const clip = asset(1) // 1440 lines
 const all = settings() // 30, 90, 210, 365 days; originals stay 14
-const at = (age_days: number, worth: Partial<Worth> = {}, over: Parameters<typeof settings>[0] = {}, of = clip, earlier = 0, drive: string | null = null) =>
-  rungOf(of, drive, { ...NOTHING, ...worth }, age_days, { ...all, ...over }, earlier)
+const at = (age_days: number, worth: Partial<Worth> = {}, over: Parameters<typeof settings>[0] = {}, of = clip, earlier = 0, drives: readonly string[] = []) =>
+  rungOf(of, drives, { ...NOTHING, ...worth }, age_days, { ...all, ...over }, earlier)
 
 test.each<[number, Rung]>([
   [Number.NaN, 'original'], [-5, 'original'], [0, 'original'], [29.99, 'original'], [30, '1080p'], [89.99, '1080p'], [90, '720p'], [209.99, '720p'], [210, '540p'], [364.99, '540p'], [365, 'crops'], [40_000, 'crops'],
@@ -42,7 +42,8 @@ test('the first rule that fits a camera or a drive is laid over the ladder of al
   const rules = [{ cameras: null, drives: ['drive:trip'], ladder: { '1080p': null, '720p': null, '540p': null, crops: null } }, { cameras: ['Van'], drives: null, ladder: { '720p': 40 } }]
   expect(at(41, {}, { rules }).rung).toBe('720p')
   expect(at(41, {}, { rules }, asset(1, { camera: 'Car' })).rung).toBe('1080p')
-  expect(at(4000, {}, { rules }, clip, 0, 'drive:trip').rung).toBe('original')
+  expect(at(4000, {}, { rules }, clip, 0, ['drive:now', 'drive:trip']).rung).toBe('original') // an earlier clip gave it another id
+  expect(at(4000, {}, { rules: [{ ...rules[0]!, drives: ['trip'] }] }, clip, 0, ['drive:trip']).rung).toBe('original')
 })
 
 test('a full volume takes it further down, but not below its worth nor before its days', () => {

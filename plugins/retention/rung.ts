@@ -32,12 +32,12 @@ export const worthOf = ({ asset, kept, sightings, area }: LibraryItem): Worth =>
 export interface Place { readonly rung: Rung; readonly stays: { readonly reason: 'kept' | 'locked' | 'event' | 'sightings' | 'area' | 'small' | 'young'; readonly why: string } | null }
 
 /** @param age_days since it was recorded @param earlier rungs further down than its age says, because a volume is too full @param here_days since its original came in */
-export function rungOf(asset: Pick<AssetDoc, 'width_px' | 'height_px' | 'camera'>, drive: string | null, worth: Worth, age_days: number, settings: Settings, earlier = 0, here_days = Infinity): Place {
+export function rungOf(asset: Pick<AssetDoc, 'width_px' | 'height_px' | 'camera'>, drives: readonly string[], worth: Worth, age_days: number, settings: Settings, earlier = 0, here_days = Infinity): Place {
   if (worth.kept) return { rung: 'original', stays: { reason: 'kept', why: 'somebody marked it keep' } }
   if (worth.locked) return { rung: 'original', stays: { reason: 'locked', why: 'it was locked in the camera, or recorded by hand' } }
   if (!(age_days >= settings.keep_days)) return { rung: 'original', stays: { reason: 'young', why: `it is ${days(age_days)} old; originals stay ${days(settings.keep_days)}` } }
   if (!(here_days >= settings.keep_days)) return { rung: 'original', stays: { reason: 'young', why: `it came in ${days(here_days)} ago; originals stay ${days(settings.keep_days)}` } }
-  const ladder = ladderOf(asset.camera, drive, settings)
+  const ladder = ladderOf(asset.camera, drives, settings)
   const byAge = deepest((rung) => { const after = ladder[rung]; return after !== null && age_days >= after })
   const wanted = deeper(byAge, earlier, ladder)
   const floor = floorOf(worth, settings)
@@ -67,8 +67,8 @@ export function rungOfFile({ role, media }: LibraryFile, { asset }: LibraryItem)
 type Ladder = Settings['ladder']
 
 /** The first rule that fits, laid over the ladder of all. */
-function ladderOf(camera: string, drive: string | null, { ladder, rules }: Settings): Ladder {
-  const rule = rules.find(({ cameras, drives }) => (cameras === null || cameras.includes(camera)) && (drives === null || (drive !== null && drives.includes(drive))))
+function ladderOf(camera: string, known: readonly string[], { ladder, rules }: Settings): Ladder {
+  const rule = rules.find(({ cameras, drives }) => (cameras === null || cameras.includes(camera)) && (drives === null || drives.some((id) => known.includes(id.startsWith('drive:') ? id : `drive:${id}`))))
   return rule ? { ...ladder, ...rule.ladder } : ladder
 }
 

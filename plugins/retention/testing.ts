@@ -34,7 +34,7 @@ export const copy = (of: AssetDoc, rung: string, over: Partial<LibraryFile> = {}
   ({ role: rung, media: { volume: 'media', path: `derived/${of.sha256}/${rung}.mp4`, bytes: 300, sha256: `${rung.slice(0, 3)}${of.sha256.slice(3)}`.replaceAll('p', 'a') }, verified_ms: NOW_MS - 10 * DAY_MS, checks: GOOD, there: true, written_ms: null, ...over })
 
 export const item = (of: AssetDoc, files: readonly LibraryFile[], over: Partial<LibraryItem> = {}): LibraryItem =>
-  ({ asset: of, kept: false, drive: null, files, looked: true, sightings: 0, area: null, ...over })
+  ({ asset: of, kept: false, drives: [], files, looked: true, sightings: 0, area: null, ...over })
 
 export const sight = (over: Partial<VolumeSight> = {}): VolumeSight => ({ mounted: true, files: 100, there: 100, bytes_free: 1e12, bytes_resting: 0, ...over })
 export const library = (items: readonly LibraryItem[], volumes: Record<string, VolumeSight> = { media: sight(), archive: sight() }): Library =>

@@ -149,6 +149,12 @@ export async function fixture(port = 0, now_ms = Date.now(), dist = join(ROOT, '
     },
     events: ({ type }) => ({ events: type === 'folder.card' && !state.empty ? garage.read : [] }),
     edit: ({ target, set }) => {
+      const drive = world.drives.find(({ id }) => `drive:${id}` === target)
+      if (drive) {
+        Object.assign(drive, set)
+        for (const view of world.views) if (view.drive === drive.id) Object.assign(view, { drive_kept: set['keep'] === true })
+        return {}
+      }
       const view = world.views.find(({ asset }) => asset._id === target)
       if (!view) return null
       Object.assign(view.asset, set)

@@ -197,10 +197,18 @@ describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 
     await page.goto(`${v.box.url}/drives/${drive.id}`)
     await page.getByRole('button', { name: 'Keep' }).click()
     await page.locator('button[aria-pressed=true]', { hasText: 'Kept' }).waitFor()
-    expect(asked('edit').slice(-drive.assets.length).map((query) => query.target).sort()).toEqual(drive.assets.map((sha256) => `asset:${sha256}`).sort())
+    expect(asked('edit').slice(-drive.assets.length - 1).map((query) => query.target).sort()).toEqual([...drive.assets.map((sha256) => `asset:${sha256}`), `drive:${drive.id}`].sort())
+    await page.goto(`${v.box.url}/clips/${drive.assets[0]!}`)
+    await page.getByRole('link', { name: 'Kept with its drive' }).waitFor()
+    await v.shot(page, 'clip-kept-with-drive-desk-light')
+    await page.setViewportSize({ width: 390, height: 844 })
+    await v.shot(page, 'clip-kept-with-drive-phone-light')
+    await page.getByRole('link', { name: 'Kept with its drive' }).click()
+    await page.locator('button[aria-pressed=true]', { hasText: 'Kept' }).waitFor()
     v.box.state.refuse = { edit: { code: 'log/failed', message: 'The disk of the log does not answer.' } }
     await page.keyboard.press('x')
     await page.getByRole('alert').filter({ hasText: 'The disk of the log does not answer.' }).waitFor()
+    await v.shot(page, 'drive-keep-refused-phone-light')
   })
 
   test('what lies here too plays while the archive is off, and a smaller copy takes over from an original that is away', async () => {

@@ -136,7 +136,7 @@ function clipOf({ t, c, channel, start_ms, way, drive, random, read, playable }:
   })
   // The oldest drive went all the way down: its video lies in the archive alone.
   const removed: RemovalDoc[] = t < 28 ? [] : [{ _id: `removal:${digest}:original`, kind: 'removal', asset: digest, role: 'original', media: asset.media, state: 'gone', at_ms: start_ms + 40 * DAY_MS, why: 'the same on archive was read back 12 days ago', left: ['archive'] }]
-  return { asset, track, sightings: docs, hits, pictures, copies, removed, drive }
+  return { asset, track, sightings: docs, hits, pictures, copies, removed, drive, drive_kept: false }
 }
 
 function tasksOf(now_ms: number, views: readonly AssetView[]): TaskView[] {

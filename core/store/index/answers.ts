@@ -17,7 +17,7 @@ export function answers(ask: <T>(question: (now: Snapshot) => Promise<T>) => Pro
     newestPlates: (limit) => ask((now) => newestPlates(now, limit)),
     asset: (sha256) => ask(async (now) => {
       const clip = clipIn((await now.json<Kept>(key('A', clipOf(sha256)))) ?? {})
-      return clip?.asset.sha256 === sha256 ? { ...clip, drive: await driveWith(now, sha256) } : null
+      return clip?.asset.sha256 === sha256 ? { ...clip, ...(await driveWith(now, sha256)) } : null
     }),
     assets: (period, limit, past = null) => ask((now) => assets(now, period, limit, past)),
     drives: (filter) => ask((now) => findDrives(now, filter)),

@@ -20,7 +20,7 @@ export function laid(kept: Kept): Doc[] {
   return all.flatMap((doc) => (doc.kind === 'edit' ? [] : [overlay(doc, said.get(doc._id) ?? [])]))
 }
 
-export type Clip = Omit<AssetView, 'drive'>
+export type Clip = Omit<AssetView, 'drive' | 'drive_kept'>
 
 /** The clip that its documents tell of; null while there is no asset. Times and places of sightings come to be here. */
 export function clipIn(kept: Kept): Clip | null {

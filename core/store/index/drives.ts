@@ -1,5 +1,6 @@
 import type { Doc, DriveDoc } from '../../contract/records.ts'
-import type { Bounds, DriveView, Period } from '../port.ts'
+import { isKept } from '../edits.ts'
+import type { AssetView, Bounds, DriveView, Period } from '../port.ts'
 import { laid, type Clip, type Kept } from './clip.ts'
 import type { Draft } from './draft.ts'
 import { after, CLIP_BYTES, clipOf, key, newestFirst, timeIn } from './keys.ts'
@@ -125,7 +126,9 @@ export async function driveOf(now: Snapshot, id: string): Promise<DriveView | nu
   return null
 }
 
-export async function driveWith(now: Snapshot, sha256: string): Promise<string | null> {
+export async function driveWith(now: Snapshot, sha256: string): Promise<Pick<AssetView, 'drive' | 'drive_kept'>> {
   const [member] = await now.keys(startingWith(key('m', clipOf(sha256)), 1))
-  return member ? member.subarray(1 + CLIP_BYTES).toString() : null
+  if (!member) return { drive: null, drive_kept: false }
+  const drive = member.subarray(1 + CLIP_BYTES).toString()
+  return { drive, drive_kept: isKept((await now.json<Stored>(driveKey(drive)))?.view ?? {}) }
 }

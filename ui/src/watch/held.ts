@@ -4,8 +4,8 @@ import type { AssetView } from '../../../core/store/port.ts'
 type Ref = AssetView['asset']['media']
 export interface Source { readonly name: string; readonly path: Ref }
 
-/** A person said so; anything but no counts, as the box has it. */
-export const isKept = ({ asset }: Pick<AssetView, 'asset'>): boolean => { const { keep } = asset as { readonly keep?: unknown }; return keep !== undefined && keep !== null && keep !== false }
+/** A person said so of a clip or a drive; anything but no counts, as the box has it. */
+export const isKept = (said: object): boolean => { const { keep } = said as { readonly keep?: unknown }; return keep !== undefined && keep !== null && keep !== false }
 
 /** Where the full bytes lie: at their first place, or, once they left it, on another volume. Null: they are kept nowhere. */
 export function originalOf({ asset, copies, removed }: AssetView): Ref | null {

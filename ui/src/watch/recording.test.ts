@@ -8,7 +8,7 @@ function clip(name: string, channel: 'front' | 'rear', from_s: number, seconds: 
   const track = { _id: '', kind: 'track' as const, asset: name, source: 'test', at_ms: seconds.map((s) => T0_MS + (from_s + s) * 1000), t_s: [...seconds], lat_deg: seconds.map(() => 0), lon_deg: seconds.map((s) => (from_s + s) * 0.0001), speed_mps: seconds.map(() => null), heading_deg: seconds.map(() => null), altitude_m: seconds.map(() => null) }
   return {
     asset: { _id: '', kind: 'asset', sha256: name, media_kind: 'video', media: { volume: 'media', path: name, bytes: 1, sha256: name }, name, camera: 'c', channel, event: 'normal', start_ms: T0_MS + from_s * 1000, duration_s: 60, clock: { offset_s: 0, from: 'gps' }, width_px: 1, height_px: 1, fps: 30, codec: 'h264', audio: false, playable: true, fixes: seconds.length, dropped_fixes: { no_fix: 0, zero: 0, static: 0, jump: 0, no_time: 0, invalid: 0 }, notes: [] },
-    track: seconds.length > 0 ? track : null, sightings: [], hits: [], pictures: null, copies: [], removed: [], drive: null,
+    track: seconds.length > 0 ? track : null, sightings: [], hits: [], pictures: null, copies: [], removed: [], drive: null, drive_kept: false,
   }
 }
 const each = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)

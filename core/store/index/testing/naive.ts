@@ -137,12 +137,13 @@ class Reading {
     const asset = this.docs.get(`asset:${sha256}`) as (Doc & AssetDoc) | undefined
     if (!asset) return null
     const sightings = this.of<SightingsDoc>('sightings').filter((s) => s.asset === sha256).sort(byId)
+    const drive = this.drives.map((d) => d).sort((a, b) => order(a.id, b.id)).find((d) => d.assets.includes(sha256))
     return {
       asset, track: (this.docs.get(`track:${sha256}`) as (Doc & TrackDoc) | undefined) ?? null, sightings,
       hits: sightings.flatMap((doc) => this.#hitsOf(doc)), pictures: this.#picturesOf(sha256),
       copies: this.of<CopyDoc>('copy').filter((c) => c.asset === sha256 && !this.#removalsOf(sha256).some((r) => r.media.volume === c.media.volume && r.media.path === c.media.path)).sort(byId),
       removed: this.#removalsOf(sha256),
-      drive: this.drives.map((d) => d).sort((a, b) => order(a.id, b.id)).find((d) => d.assets.includes(sha256))?.id ?? null,
+      drive: drive?.id ?? null, drive_kept: (drive?.keep ?? false) !== false,
     }
   }
 
