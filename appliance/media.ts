@@ -2,16 +2,16 @@
 import { mkdir, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, type FaultCode } from '../core/contract/fault.ts'
-import type { MediaRef, StageMedia, WatchMedia } from '../core/contract/media.ts'
+import { AWAY, type MediaRef, type StageMedia, type WatchMedia } from '../core/contract/media.ts'
 import { errno, readFault } from '../core/store/durable.ts'
 import { openReceiving } from '../core/store/receiving.ts'
+import { inTime } from '../core/store/volume/marker.ts'
 import { reread } from '../core/store/volume/reread.ts'
 import { noTwin, type TwinOf, type Volumes } from '../core/store/volumes.ts'
 import type { Cache } from './cache.ts'
 import type { CoreAddress } from './core-request.ts'
 import { isSame } from './digest.ts'
 import { download } from './download.ts'
-import { inTime } from './mounts.ts'
 import { upload } from './upload.ts'
 
 export interface TaskMedia extends StageMedia {
@@ -151,10 +151,10 @@ async function checked(path: string, ref: MediaRef): Promise<string> {
 
 /** Null: it is not there. */
 const sizeOf = (path: string): Promise<number | null> => stat(path).then(({ size }) => size, (e: unknown) => {
-  if (['ENOENT', 'ENOTDIR', 'EIO', 'ESTALE', 'ENOTCONN', 'ENODEV'].includes(errno(e))) return null
+  if (AWAY.has(errno(e)) || ['ENOENT', 'ENOTDIR', 'EIO', 'ESTALE'].includes(errno(e))) return null
   throw e
 })
 
-const isGone = (e: unknown): boolean => (e instanceof Fault ? GONE.includes(e.code) : ['EIO', 'ESTALE', 'ENXIO', 'ENODEV', 'ENOTCONN', 'EHOSTDOWN'].includes(errno(e)))
+const isGone = (e: unknown): boolean => (e instanceof Fault ? GONE.includes(e.code) : AWAY.has(errno(e)) || ['EIO', 'ESTALE', 'ENXIO'].includes(errno(e)))
 
 const encoded = (volume: string, path: string): string => [volume, ...path.split('/')].map(encodeURIComponent).join('/')

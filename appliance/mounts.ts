@@ -1,17 +1,14 @@
 /** Volumes that a device has as folders. A folder counts when the marker of the right disk lies in it; a path is only a wish. */
 import { resolve } from 'node:path'
-import { Fault } from '../core/contract/fault.ts'
 import type { HelloAnswer } from '../core/http/api.ts'
-import { readMarker, type VolumeSpec } from '../core/store/volumes.ts'
+import { readMarker } from '../core/store/volume/marker.ts'
+import type { VolumeSpec } from '../core/store/volumes.ts'
 
 export interface Wanted { readonly name: string; readonly root: string }
 export interface CheckedMounts {
   readonly good: VolumeSpec[]
   readonly wrong: { readonly name: string; readonly why: string }[] // these volumes come over HTTP
 }
-
-/** A server that is gone lets a look at its mount hang for as long as it is gone. */
-const ANSWER_MS = 5_000
 
 /** @param volumes what the appliance says of its volumes: the id that stands in the marker of each */
 export async function checkedMounts(wanted: readonly Wanted[], volumes: HelloAnswer['volumes'], org: string): Promise<CheckedMounts> {
@@ -28,23 +25,10 @@ export async function checkedMounts(wanted: readonly Wanted[], volumes: HelloAns
 
 async function misfit(root: string, id: string): Promise<string | null> {
   try {
-    const marker = await inTime(readMarker(root))
+    const marker = await readMarker(root)
     if (marker === null) return `there is no .viewshed/volume.json in ${root}: nothing is mounted there, or another folder of that disk`
     return marker.id === id ? null : `${root} is another disk: its marker says ${marker.name} ${marker.id}, expected ${id}`
   } catch (e) {
     return `${root} cannot be read: ${e instanceof Error ? e.message : String(e)}`
-  }
-}
-
-/** Throws `media/unmounted` when it takes longer than a disk may. */
-export async function inTime<T>(look: Promise<T>, most_ms = ANSWER_MS): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new Fault('media/unmounted', `the mount does not answer within ${most_ms / 1000} s`)), most_ms)
-  })
-  try {
-    return await Promise.race([look, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,6 +1,6 @@
 /** Whether a recording lies in the archive: not whether it once did, but what its volume gives back now. */
 import { Fault } from '../contract/fault.ts'
-import type { MediaRef } from '../contract/media.ts'
+import { AWAY, type MediaRef } from '../contract/media.ts'
 import type { Query } from '../contract/plugin.ts'
 import { isRemoved, type AssetDoc, type CopyDoc, type RemovalDoc } from '../contract/records.ts'
 import { reread } from '../store/volume/reread.ts'
@@ -25,12 +25,12 @@ export async function archivedCopy(original: MediaRef, query: Query, volumes: Pi
     if (there === null) return { why: 'its copy is not in the archive any more' }
     return there.bytes === media.bytes && there.sha256 === sha256 ? { media } : { why: 'its copy in the archive does not read back as it was written' }
   } catch (e) {
-    if (e instanceof Fault || (e instanceof Error && 'code' in e && UNREADABLE.includes(String(e.code)))) return { why: `its copy in the archive cannot be read now: ${e.message}` }
+    if (e instanceof Fault || (e instanceof Error && 'code' in e && (AWAY.has(String(e.code)) || UNREADABLE.includes(String(e.code))))) return { why: `its copy in the archive cannot be read now: ${e.message}` }
     throw e
   }
 }
 
-const UNREADABLE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO', 'EACCES', 'EPERM', 'ESTALE', 'ENODEV', 'ENXIO']
+const UNREADABLE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO', 'EACCES', 'EPERM', 'ESTALE', 'ENXIO']
 
 async function far(volumes: Pick<Volumes, 'far'>, { volume, path }: MediaRef): Promise<{ bytes: number; sha256: string } | null> {
   const there = await volumes.far.at(volume)

@@ -13,6 +13,9 @@ export type MediaRef = Static<typeof MediaRef>
  *  from memory; `network`: they came over it once more. */
 export interface Reread { readonly sha256: string; readonly bytes: number; readonly from: 'disk' | 'cache' | 'network' }
 
+/** What a system says of a share whose machine is off, of a mount whose program died, and of a card or disk that was pulled: nothing of the file. */
+export const AWAY: ReadonlySet<string> = new Set(['EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'ENOTCONN', 'ETIMEDOUT', 'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ESHUTDOWN', 'ENODEV', 'ENOMEDIUM', 'EREMOTEIO'])
+
 /** The only way a stage or a watcher touches files. */
 export interface Media {
   /** A local path whose content has the digest: the mounted file itself, or a copy in scratch. Never written to.

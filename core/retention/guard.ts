@@ -4,7 +4,7 @@ import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
 import type { Query } from '../contract/plugin.ts'
 import { isRemoved, type AssetDoc, type DriveDoc, type RemovalDoc } from '../contract/records.ts'
-import { errno, hashFile } from '../store/durable.ts'
+import { errno, hashFile, readFault } from '../store/durable.ts'
 import { isKept } from '../store/edits.ts'
 import type { Volume } from '../store/volume/volume.ts'
 import type { Volumes } from '../store/volumes.ts'
@@ -83,7 +83,7 @@ async function identity(path: string, look: typeof stat | typeof lstat): Promise
     return found.isFile() ? `${found.dev}:${found.ino}` : null
   } catch (e) {
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EIO', 'ESTALE'].includes(errno(e))) return null
-    throw e
+    throw readFault(e, path)
   }
 }
 

@@ -2,7 +2,7 @@
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
-import type { MediaRef } from '../contract/media.ts'
+import { AWAY, type MediaRef } from '../contract/media.ts'
 import type { Query } from '../contract/plugin.ts'
 import { isRemoved, type AssetDoc, type CopyDoc, type DriveDoc, type PicturesDoc, type RemovalDoc, type SightingsDoc, type TrackDoc } from '../contract/records.ts'
 import type { Library, LibraryFile, LibraryItem, VolumeSight } from '../contract/retention.ts'
@@ -114,6 +114,7 @@ async function liesThere(root: string, { path, bytes }: MediaRef): Promise<Pick<
     const found = await lstat(join(root, ...safeParts(path)))
     return { there: found.isFile() && found.size === bytes, written_ms: found.mtimeMs }
   } catch (e) {
+    if (AWAY.has(errno(e))) return { there: null, written_ms: null }
     if (['ENOENT', 'ENOTDIR', 'EIO', 'ESTALE', 'EACCES', 'ENAMETOOLONG'].includes(errno(e)) || (e instanceof Fault && e.code === 'media/outside')) return { there: false, written_ms: null }
     throw e
   }

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { link, lstat, mkdir, open, readFile, rename, rm, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
+import { AWAY } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
 import { openSink, type Sink } from './sink.ts'
 
@@ -164,6 +165,7 @@ export function readFault(e: unknown, path: string): unknown {
   if (e instanceof Fault) return e
   const code = errno(e)
   if (code === 'ENOENT' || code === 'ENOTDIR') return new Fault('media/missing', `${path} is not there`, { cause: e })
+  if (AWAY.has(code)) return new Fault('media/unmounted', `${path} cannot be read (${code}): see whether the disk or share that it lies on is there, and mounted`, { cause: e })
   if (['EACCES', 'EPERM', 'EIO', 'EISDIR', 'ESTALE', 'ENXIO'].includes(code))
     return new Fault('media/unreadable', `${path} cannot be read (${code}): look at its permissions and at the disk`, { cause: e })
   return e
@@ -174,7 +176,7 @@ export function writeFault(e: unknown, path: string): unknown {
   const code = errno(e)
   if (code === 'ENOSPC' || code === 'EDQUOT') return new Fault('media/full', `no room left for ${path}: free some space, it is tried again by itself`, { cause: e })
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return new Fault('media/unmounted', `${path} cannot be written (${code}): look at the mount and its permissions`, { cause: e })
-  if (code === 'EIO' || code === 'ESTALE' || code === 'ENXIO' || code === 'ENODEV') return new Fault('media/unmounted', `${path} cannot be written (${code}): the disk or the mount is gone or broken`, { cause: e })
+  if (AWAY.has(code) || code === 'EIO' || code === 'ESTALE' || code === 'ENXIO') return new Fault('media/unmounted', `${path} cannot be written (${code}): the disk or the mount is gone or broken`, { cause: e })
   if (code === 'ENOTDIR' || code === 'EISDIR' || code === 'EEXIST') return new Fault('media/conflict', `${path}: a file and a folder cannot have the same name`, { cause: e })
   if (code === 'ENAMETOOLONG') return new Fault('input/invalid', 'the path is longer than the file system takes', { cause: e })
   return e

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -5,6 +6,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Fault } from '../contract/fault.ts'
+import { readFault, writeFault } from './durable.ts'
 import { openVolumes, type VolumeMemory } from './volumes.ts'
 import { safeParts } from './volume/path.ts'
 
@@ -86,6 +88,48 @@ describe('a volume whose marker is gone', () => {
     const { volumes } = await open(seen)
     expect(await faultOf(volumes.root('media'))).toBe('media/unmounted')
   })
+})
+
+describe('a mount that is broken or does not answer', () => {
+  const media = async (seen: VolumeMemory) => openVolumes([{ name: 'media', root: join(dir, 'media'), org: 'home' }], seen)
+  const away = [{ name: 'media', mounted: false, bytes_free: null, bytes_total: null }]
+
+  test('stops nobody from starting nor from asking how the others are; what it is is said', async () => {
+    await symlink('media', join(dir, 'media')) // ELOOP: as good an error as that of a share whose machine is off
+    for (const seen of [memory(), { ...memory(), get: () => 'known' }]) {
+      const volumes = await media(seen)
+      expect(await volumes.states()).toEqual(away)
+      await expect(volumes.resolve('media', 'a')).rejects.toMatchObject({ code: 'media/unmounted', message: expect.stringContaining('it cannot be read (ELOOP)') })
+      expect(await volumes.tasks()).toEqual([])
+    }
+  })
+
+  test.skipIf(process.platform === 'win32')('is away after some seconds, and at once for whoever asks next', async () => {
+    const { seen } = await open()
+    const marker = join(dir, 'media/.viewshed/volume.json')
+    const text = await readFile(marker, 'utf8')
+    await rm(marker)
+    spawnSync('mkfifo', [marker]) // reading it waits for somebody who writes
+    const volumes = await media(seen)
+    try {
+      expect(await volumes.states()).toEqual(away)
+      const asked_ms = performance.now()
+      expect(await Promise.all(Array.from({ length: 16 }, () => faultOf(volumes.root('media'))))).toEqual(Array.from({ length: 16 }, () => 'media/unmounted'))
+      expect(performance.now() - asked_ms).toBeLessThan(4_000)
+    } finally {
+      await writeFile(marker, text)
+    }
+    await rm(marker)
+    await writeFile(marker, text)
+    expect(await volumes.states()).toMatchObject([{ mounted: true }])
+  }, 60_000)
+})
+
+test('what a share whose machine is off says blames neither the file nor the work', () => {
+  for (const code of ['ENOTCONN', 'EHOSTDOWN', 'EHOSTUNREACH', 'ETIMEDOUT', 'ENODEV']) {
+    const said = Object.assign(new Error(code), { code })
+    expect([readFault(said, 'a'), writeFault(said, 'a')]).toMatchObject([{ code: 'media/unmounted' }, { code: 'media/unmounted' }])
+  }
 })
 
 test('a disk that takes no writes is not swept, and stops nobody from sweeping the others', async () => {

@@ -8,11 +8,12 @@ import { basename, dirname, join, sep } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
-import { copyHashed, errno, hashFile, makeFolders, moveNew, stateAt, syncFolder, writeFault } from './durable.ts'
+import { copyHashed, errno, hashFile, makeFolders, moveNew, readFault, stateAt, syncFolder, writeFault } from './durable.ts'
 import { openFolder } from './volume/folder.ts'
+import { inTime, readMarker } from './volume/marker.ts'
 import { safeParts } from './volume/path.ts'
 import { openRemotes, type Remotes, type RemoteMemory } from './volume/remotes.ts'
-import { MARKER, OWN, type Marker, type Volume } from './volume/volume.ts'
+import { MARKER, OWN, type Volume } from './volume/volume.ts'
 
 /** `id`: what its marker must say, where that is known without the log. */
 export interface VolumeSpec { readonly name: string; readonly root: string; readonly org: string; readonly id?: string }
@@ -36,16 +37,17 @@ export type Volumes = Awaited<ReturnType<typeof openVolumes>>
 /** @param memory null for a process that only uses volumes which core has opened (an agent): it never makes a marker. @param far volumes that have no folder here */
 export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMemory | null, far: Remotes = openRemotes([], NOWHERE)) {
   const byName = new Map(specs.map((spec) => [spec.name, spec]))
-  if (memory) for (const spec of specs) await adopt(spec, memory)
+  if (memory) await Promise.all(specs.map((spec) => ifMounted(adopt(spec, memory))))
 
   async function root(volume: string): Promise<string> {
     const spec = byName.get(volume)
     if (far.has(volume)) throw new Fault('media/unmounted', `volume ${volume} is reached over the network: it has no folder here`)
     if (!spec) throw new Fault('media/unmounted', `there is no volume named ${volume} here; see volumes in viewshed.yaml`)
-    const marker = await readMarker(spec.root)
+    const away = (why: string, e?: unknown) => new Fault('media/unmounted', `volume ${volume} is not mounted at ${spec.root}: ${why}`, { cause: e })
+    const marker = await readMarker(spec.root).catch((e: unknown) => { throw e instanceof Fault ? away(e.message, e) : e })
     const right = memory ? memory.get(volume) : (spec.id ?? marker?.id)
     if (!marker || marker.name !== volume || marker.id !== right)
-      throw new Fault('media/unmounted', `volume ${volume} is not mounted at ${spec.root}: its marker ${MARKER} is ${marker ? 'that of another volume' : 'missing'}`)
+      throw away(`its marker ${MARKER} is ${marker ? 'that of another volume' : 'missing'}`)
     return spec.root
   }
 
@@ -60,8 +62,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     const base = await root(volume)
     const full = join(base, ...safeParts(path))
     const real = await realpath(full).catch((e: unknown) => {
-      if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errno(e))) throw new Fault('media/missing', `${path} is not on volume ${volume}`, { cause: e })
-      throw e
+      throw ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errno(e)) ? new Fault('media/missing', `${path} is not on volume ${volume}`, { cause: e }) : readFault(e, full)
     })
     const realBase = await realpath(base)
     if (real !== realBase && !real.startsWith(realBase + sep)) throw new Fault('media/outside', `${path} leads out of volume ${volume}`)
@@ -153,10 +154,10 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
   async function states(): Promise<readonly VolumeState[]> {
     const here = await Promise.all([...byName.values()].map(async ({ name }) => {
       try {
-        const fs = await statfs(await root(name))
+        const fs = await inTime(statfs(await root(name)))
         return { name, mounted: true, bytes_free: fs.bavail * fs.bsize, bytes_total: fs.blocks * fs.bsize }
       } catch (e) {
-        if (e instanceof Fault || errno(e) === 'ENOENT') return { name, mounted: false, bytes_free: null, bytes_total: null }
+        if (e instanceof Fault || errno(e) !== '') return { name, mounted: false, bytes_free: null, bytes_total: null }
         throw e
       }
     }))
@@ -177,17 +178,13 @@ export type TwinOf = (ref: MediaRef) => Promise<string | null>
 export const noTwin: TwinOf = async () => null
 
 async function adopt(spec: VolumeSpec, memory: VolumeMemory): Promise<void> {
-  const known = memory.get(spec.name)
+  if (memory.get(spec.name)) return // there or not: `root` says so each time it is asked
   const marker = await readMarker(spec.root)
-  if (known) return // there or not: `root` says so each time it is asked
   if (marker) return memory.set(spec.name, marker.id)
   const id = randomUUID()
   await openFolder(spec.root).mark({ id, name: spec.name, created: new Date().toISOString() })
   await memory.set(spec.name, id)
 }
-
-/** Null: there is none, or it cannot be read. */
-export const readMarker = (root: string): Promise<Marker | null> => openFolder(root).marker()
 
 const namePart = (id: string): string => {
   if (!/^[A-Za-z0-9_-]{1,100}$/.test(id)) throw new Fault('input/invalid', `'${id}' is no task id or token`)
@@ -197,7 +194,7 @@ const namePart = (id: string): string => {
 const sizeOf = async (path: string): Promise<number | null> => (await stateAt(path))?.bytes ?? null
 
 /** Null: its volume is not there. */
-const ifMounted = (path: Promise<string>): Promise<string | null> => path.catch((e: unknown) => {
+const ifMounted = <T>(path: Promise<T>): Promise<T | null> => path.catch((e: unknown) => {
   if (e instanceof Fault && e.code === 'media/unmounted') return null
   throw e
 })
@@ -214,7 +211,7 @@ async function dropStale(folder: string, before_ms: number): Promise<void> {
 export async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((e: unknown) => {
     if (['ENOENT', 'ENOTDIR'].includes(errno(e))) return []
-    throw e
+    throw readFault(e, folder)
   })
 }
 

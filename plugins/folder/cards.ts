@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, join, sep } from 'node:path'
+import { AWAY } from '../../core/contract/media.ts'
 import { isCard } from './layout.ts'
 import { Look, takeAll, type Ctx } from './look.ts'
 import { mountsOf, mountTable } from './mounts.ts'
@@ -64,6 +65,7 @@ export async function cardsBelow(folder: string): Promise<readonly Card[]> {
 
 /** What cannot be looked into now, as a card that is being pulled out, is no card now. */
 function away(cause: NodeJS.ErrnoException): null {
-  if (['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EIO', 'ENXIO', 'ENODEV', 'ESTALE', 'ENOMEDIUM'].includes(cause.code ?? '')) return null
+  const code = cause.code ?? ''
+  if (AWAY.has(code) || ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EIO', 'ENXIO', 'ESTALE'].includes(code)) return null
   throw cause
 }

@@ -1,6 +1,7 @@
 import { lstat, open, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import type { FaultCode } from '../../core/contract/fault.ts'
+import { AWAY } from '../../core/contract/media.ts'
 import type { Entry } from './classify.ts'
 import { contentByName, contentOf, type Content } from './content.ts'
 
@@ -95,9 +96,6 @@ async function linkOf(file: string, root: string): Promise<Odd | null> {
   if (target === root || target.startsWith(root + sep)) return null
   return { path: file, code: 'media/outside', message: 'The link leads out of the folder, and is not followed. Put the file itself there.' }
 }
-
-/** What Linux says of a share whose machine is off, and of a card that was pulled. */
-const AWAY: ReadonlySet<string> = new Set(['EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTCONN', 'ETIMEDOUT', 'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ENODEV', 'ENOMEDIUM', 'EREMOTEIO'])
 
 function missing(path: string, cause: unknown): Odd {
   const { code } = cause as NodeJS.ErrnoException

@@ -33,8 +33,9 @@ export function openFolder(root: string): Volume {
     kind: 'folder',
     async marker() {
       return markerOf(await readOrNull(at(MARKER)).catch((e: unknown) => {
-        if (['ENOTDIR', 'EIO', 'ESTALE'].includes(errno(e))) return null
-        throw e
+        if (errno(e) === 'ENOTDIR') return null
+        if (errno(e) === '') throw e
+        throw new Fault('media/unmounted', `it cannot be read (${errno(e)}): see whether the disk or share is there, and whether the appliance may read it`, { cause: e })
       }))
     },
     mark: (marker) => writeDurable(at(MARKER), `${JSON.stringify(marker, null, 2)}\n`),
