@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
@@ -15,7 +15,7 @@ const trusting = (): HostPin => {
 }
 
 for (const commands of [true, false]) {
-  const title = `SFTP, an OpenSSH server that ${commands ? 'allows commands' : 'speaks SFTP only'}`
+  const title = `SFTP, an OpenSSH server that ${commands ? 'allows commands' : 'speaks SFTP only, at a root that is a link'}`
   describe.skipIf(NONE !== null)(NONE ?? 'sshd', () => {
     let home: string
     let sshd: Sshd
@@ -36,8 +36,11 @@ for (const commands of [true, false]) {
       }
       return {
         async open() {
-          root = await mkdtemp(join(home, 'root-'))
-          return openSftp({ host: '127.0.0.1', port: sshd.port, user: sshd.user, root, key: sshd.key, passphrase: null, password: null }, trusting())
+          await mkdir(join(home, 'disk'), { recursive: true })
+          root = await mkdtemp(join(home, 'disk', 'root-'))
+          await rm(join(home, 'share'), { force: true })
+          await symlink(root, join(home, 'share')) // as a QNAP has its shares
+          return openSftp({ host: '127.0.0.1', port: sshd.port, user: sshd.user, root: commands ? root : join(home, 'share'), key: sshd.key, passphrase: null, password: null }, trusting())
         },
         lay,
         begun: (_volume, path, from, bytes) => lay(path, createReadStream(from.path, { end: bytes - 1 })),

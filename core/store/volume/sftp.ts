@@ -111,7 +111,7 @@ export function openSftp(place: SftpPlace, pin: HostPin): Volume {
       return text === null || text.length > MARKER_BYTES ? null : markerOf(text.toString('utf8'))
     }),
     mark: (marker) => use(MARKER, async (session) => {
-      await makeFolders(session.sftp, at(OWN), '/')
+      await makeFolders(session.sftp, at(OWN), '/', place.root)
       const text = Buffer.from(`${JSON.stringify(marker, null, 2)}\n`)
       const handle = await ask<Buffer>((done) => session.sftp.open(at(MARKER), WRITE | CREATE | EXCLUSIVE, done))
       await ask<unknown>((done) => session.sftp.write(handle, text, 0, text.length, 0, done as never))
@@ -124,7 +124,7 @@ export function openSftp(place: SftpPlace, pin: HostPin): Volume {
     write: (path, from, { signal, onBytes }) => use(path, async (session) => {
       const { sftp } = session
       const to = at(path)
-      await makeFolders(sftp, posix.dirname(to), place.root)
+      await makeFolders(sftp, posix.dirname(to), place.root, place.root)
       const lies = (await stat(session, path))?.bytes ?? 0
       if (lies > from.bytes) await ask<unknown>((done) => sftp.unlink(to, done))
       const start = lies > from.bytes ? 0 : lies
@@ -142,7 +142,7 @@ export function openSftp(place: SftpPlace, pin: HostPin): Volume {
       return { unproven: start > 0 }
     }),
     move: (from, to) => use(from, async (session) => {
-      await makeFolders(session.sftp, posix.dirname(at(to)), place.root)
+      await makeFolders(session.sftp, posix.dirname(at(to)), place.root, place.root)
       try {
         await ask<unknown>((done) => session.sftp.rename(at(from), at(to), done))
         return 'moved'
@@ -240,11 +240,12 @@ async function roomFor(sftp: SFTPWrapper, folder: string, bytes: number, where: 
   if (bytes > free) throw new Fault('media/full', `no room left at ${where} for ${bytes} bytes, ${free} are free: free some space there, it is tried again by itself`)
 }
 
-/** @param top is not made: where it is missing, nothing is mounted */
-async function makeFolders(sftp: SFTPWrapper, path: string, top: string): Promise<void> {
-  if ((await statOrNull(sftp, path))?.isDirectory()) return
+/** @param top is not made: where it is missing, nothing is mounted @param root up to here a link to a folder is one, as shares are on some NAS; below it is not */
+async function makeFolders(sftp: SFTPWrapper, path: string, top: string, root: string): Promise<void> {
+  const isAbove = path === '/' || `${root}/`.startsWith(`${path}/`)
+  if ((await statOrNull(sftp, path, isAbove ? 'stat' : 'lstat'))?.isDirectory()) return
   if (path === top || path === '/') throw new Fault('media/unmounted', `there is no folder ${path}`)
-  await makeFolders(sftp, posix.dirname(path), top)
+  await makeFolders(sftp, posix.dirname(path), top, root)
   await ask<unknown>((done) => sftp.mkdir(path, done)).catch(async (e: unknown) => {
     if (!(await statOrNull(sftp, path))?.isDirectory()) throw e // somebody else made it
   })
@@ -260,7 +261,7 @@ async function removeAll(sftp: SFTPWrapper, path: string): Promise<void> {
   await ask<unknown>((done) => sftp.rmdir(path, done)).catch(ignoreMissing)
 }
 
-const statOrNull = (sftp: SFTPWrapper, path: string) => ask<Attributes & { isFile(): boolean; isDirectory(): boolean }>((done) => sftp.lstat(path, done as never)).catch((e: unknown) => {
+const statOrNull = (sftp: SFTPWrapper, path: string, look: 'stat' | 'lstat' = 'lstat') => ask<Attributes & { isFile(): boolean; isDirectory(): boolean }>((done) => sftp[look](path, done as never)).catch((e: unknown) => {
   if (codeOf(e) === NO_SUCH_FILE) return null
   throw e
 })
