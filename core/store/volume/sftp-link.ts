@@ -104,6 +104,11 @@ function connect(place: SftpPlace, where: string, pin: HostPin): Promise<Session
       lose(why)
       client.destroy()
     }
+    let answered = false // what is asked next is no password
+    client.on('keyboard-interactive', (_name, _instructions, _language, prompts, answer) => {
+      answer(!answered && prompts.length === 1 ? [place.password!] : [])
+      answered ||= prompts.length > 0
+    })
     client.on('error', gone)
     client.on('close', () => gone(new LinkLost(`${where} hung up`)))
     client.on('connect', () => client.setNoDelay()) // without it each request waits 40 ms for an acknowledgement
@@ -115,7 +120,7 @@ function connect(place: SftpPlace, where: string, pin: HostPin): Promise<Session
     }))
     client.connect({
       host: place.host, port: place.port, username: place.user,
-      ...(place.key === null ? {} : { privateKey: place.key }), ...(place.passphrase === null ? {} : { passphrase: place.passphrase }), ...(place.password === null ? {} : { password: place.password }),
+      ...(place.key === null ? {} : { privateKey: place.key }), ...(place.passphrase === null ? {} : { passphrase: place.passphrase }), ...(place.password === null ? {} : { password: place.password, tryKeyboard: true }), // some servers ask for it instead of taking it
       readyTimeout: CONNECT_MS, keepaliveInterval: ALIVE_EVERY_MS, keepaliveCountMax: MOST_MISSED,
       algorithms: { cipher: { prepend: [...CIPHERS], append: [], remove: [] } },
       hostVerifier: (key: Buffer, verified: (isRight: boolean) => void) => {
