@@ -6,6 +6,7 @@ import type { Query } from '../contract/plugin.ts'
 import { isRemoved, type AssetDoc, type DriveDoc, type RemovalDoc } from '../contract/records.ts'
 import { errno, hashFile, readFault } from '../store/durable.ts'
 import { isKept } from '../store/edits.ts'
+import { reread } from '../store/volume/reread.ts'
 import type { Volume } from '../store/volume/volume.ts'
 import type { Volumes } from '../store/volumes.ts'
 import type { Leaving } from './journal.ts'
@@ -61,8 +62,8 @@ async function unfit(ref: MediaRef, own: string, volumes: Pick<Volumes, 'resolve
     const there = await identity(path, stat)
     if (there === null) return 'is not there'
     if (there === own) return 'is the very same file under another name'
-    if ((await stat(path)).size !== ref.bytes || (await hashFile(path)) !== ref.sha256) return 'does not read back as it was written'
-    return null
+    const again = await reread(path).catch((e: unknown) => { throw readFault(e, path) }) // past the cache: it stands in for what goes
+    return again.bytes === ref.bytes && again.sha256 === ref.sha256 ? null : 'does not read back as it was written'
   } catch (e) {
     if (e instanceof Fault) return `cannot be read back (${e.message})`
     throw e
