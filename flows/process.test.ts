@@ -125,6 +125,19 @@ test('an outcome whose node was removed is gone, with the reason; one whose node
   expect(core.published.at(-1)).toMatchObject({ stage: 'test.second', input: { n: 5 } })
 })
 
+test('what happens while the tab that takes it is disabled waits until it is enabled; with no such node in the flow it ends', async () => {
+  const { core, deploy, flows, until } = await deployed([{ ...TAB, disabled: true }, ...CHAIN.slice(1)])
+  const seq = core.emit('test.came', { n: 1 })
+  await until(() => flows.held().oldest.some((held) => held.seq === seq && held.why === 'node not running'))
+  await deploy(CHAIN)
+  await core.settled()
+  expect(core.published.map(({ stage, seq }) => [stage, seq])).toEqual([['test.first', seq], ['test.second', expect.any(String)]])
+  await deploy([TAB])
+  core.emit('test.came', { n: 2 })
+  await core.settled()
+  expect(core.published.length).toBe(2)
+})
+
 test('a function that loops: the process is killed, begun in safe mode where the editor answers, and the mended flow drains the queue', async () => {
   const { core, flows, ask, deploy, until } = await open([TAB, node('came', 'test.came', ['loop']), fn('loop', 'while (true) {}', ['first'], { name: 'Count up' }), node('first', 'test.first', [])], { hang_ms: 2_500 })
   const seq = core.emit('test.came', { n: 1 })

@@ -63,6 +63,7 @@ export function createRouter({ log, publisher, persist, tracked, nodes, clone }:
   const toAcknowledge: string[] = []
   let acknowledging = false
   let deployed = new Set<string>() // ids of all entries of the flow file, also disabled ones
+  let types = new Set<string>() // of the same
   let sources = new Map<string, number>() // type → how many of its nodes should run: a tab may fail to start
   let epoch = 0
   let running = false
@@ -95,7 +96,7 @@ export function createRouter({ log, publisher, persist, tracked, nodes, clone }:
     const targets = to === null ? nodes().ofEvent(outcome.type) : [nodes().get(to)].filter((node) => node?.type === outcome.type)
     if (to === null && targets.length < (sources.get(outcome.type) ?? 0)) return note(outcome, null)
     if (targets.length === 0) {
-      if (to !== null && isDeployed(to)) return note(outcome, null)
+      if (to === null ? types.has(outcome.type) : isDeployed(to)) return note(outcome, null) // disabled: what happens meanwhile happens only once
       return outcome.kind === 'event' ? end(outcome.seq) : gone(outcome)
     }
     const root = rootOf(`${stay}.${++sendings}`, outcome.scope, outcome.seq)
@@ -182,6 +183,7 @@ export function createRouter({ log, publisher, persist, tracked, nodes, clone }:
     },
     started(entries) {
       deployed = new Set(entries.map(({ id }) => id))
+      types = new Set(entries.map(({ type }) => type))
       sources = runningTypes(entries)
       running = true
       void pull(++epoch)
