@@ -72,7 +72,7 @@ export function checkFlow(flow: readonly FlowEntry[], { palette, unable, isKnown
 const nameOf = (entry: FlowEntry, ours: ReadonlyMap<string, PaletteNode>) => entry.name || ours.get(entry.type)?.title || entry.type
 
 /** What the form was set to, against what its schema wants. */
-function settingsAgainst(of: PaletteNode, entry: FlowEntry): string[] {
+export function settingsAgainst(of: PaletteNode, entry: FlowEntry): string[] {
   const wrong = of.fields.flatMap((field) => fieldAgainst(field, entry[field.name]) ?? [])
   if (of.type !== 'flow.if') return wrong
   try {

@@ -15,6 +15,7 @@ const node: PaletteNode = {
     field('quality', { kind: 'choice', choices: ['low', 'high'], default: 'low' }),
     field('marks', { kind: 'json', default: [1] }),
     field('rotate', { kind: 'switch' }),
+    field('time', { pattern: '^[0-2][0-9]:[0-5][0-9]$', help: 'HH:MM' }),
   ],
 }
 
@@ -32,10 +33,11 @@ test('the page registers the node with its defaults and its checks, and markup i
   const html = packageOf([node]).get('clip.html')!
   const { defaults, inputs, outputs, label } = registered(html).get('clip.thumbs')!
   expect({ inputs, outputs, label: label.call({}), named: label.call({ name: 'mine' }) }).toEqual({ inputs: 1, outputs: 1, label: 'Make </script><b>thumbs', named: 'mine' })
-  expect(Object.fromEntries(Object.entries(defaults).map(([name, { value }]) => [name, value]))).toEqual({ name: '', width_px: 320, quality: 'low', marks: '[1]', rotate: false })
+  expect(Object.fromEntries(Object.entries(defaults).map(([name, { value }]) => [name, value]))).toEqual({ name: '', width_px: 320, quality: 'low', marks: '[1]', rotate: false, time: '' })
   const check = (name: string, value: unknown) => defaults[name]!.validate!(value)
   expect(['16', 4096, '', '15', '1e9', '20.5', 'wide'].map((value) => check('width_px', value))).toEqual([true, true, true, 'width_px must be at least 16', 'width_px must be at most 4096', 'width_px must be a whole number', 'width_px must be a whole number'])
   expect(['[1, 2]', '{', ''].map((value) => check('marks', value))).toEqual([true, 'marks is not JSON', true])
+  expect(['08:00', '', '8'].map((value) => check('time', value))).toEqual([true, true, 'time does not look right: HH:MM'])
   expect(html).toContain('<script type="text/html" data-template-name="clip.thumbs">')
   expect(html).toContain('<input type="number" id="node-input-width_px" step="1" min="16" max="4096">')
   expect(html).toContain('<option value="high">high</option>')

@@ -76,6 +76,7 @@ function registerAll(nodes: readonly PaletteNode[], elsewhere: boolean): void {
           return `${field.label} is not JSON`
         }
       }
+      if (field.kind === 'text') return field.pattern === null || new RegExp(field.pattern, 'u').test(String(value)) || `${field.label} does not look right${field.help ? `: ${field.help}` : ''}`
       if (field.kind !== 'number' && field.kind !== 'integer') return true
       const number = Number(value)
       if (Number.isNaN(number) || (field.kind === 'integer' && !Number.isInteger(number))) return `${field.label} must be ${field.kind === 'integer' ? 'a whole number' : 'a number'}`

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Fault } from '../core/contract/fault.ts'
 import type { StageCount } from '../core/tasks/port.ts'
 import type { Again, Core } from './core.ts'
+import { settingsAgainst } from './check.ts'
 import { countText } from './counts.ts'
 import { repeated } from './message.ts'
 import type { Field, Palette, PaletteNode } from './palette.ts'
@@ -79,12 +80,17 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
         },
         (error: unknown) => {
           if (!(error instanceof Fault)) return done(error as Error)
-          refused.add(node.id)
-          node.status({ fill: 'red', shape: 'ring', text: error.message.slice(0, 80) })
+          refuse(node, error.message)
           done(error)
         },
       )
     })
+  }
+
+  /** Says why the node cannot do what it should. */
+  function refuse(node: RedNode, why: string): void {
+    refused.add(node.id)
+    node.status({ fill: 'red', shape: 'ring', text: why.slice(0, 80) })
   }
 
   function begin(node: RedNode, config: FlowEntry, of: PaletteNode): void {
@@ -133,7 +139,9 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
     const kind = made[of.kind]
     const one: Live = { node, of, again: kind.again, shown: '' }
     live.set(node.id, one)
-    const starter = of.kind === 'event' ? starterOf(of.type, node.id, options, config['since_ms'], now_ms()) : null
+    const [wrong] = of.kind === 'event' ? settingsAgainst(of, config) : []
+    if (wrong !== undefined) refuse(node, wrong)
+    const starter = of.kind === 'event' && wrong === undefined ? starterOf(of.type, node.id, options, config['since_ms'], now_ms()) : null
     if (starter) starters.set(node.id, starter)
     node.on('close', () => {
       starters.delete(node.id)

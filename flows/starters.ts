@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000
 /** So many days back a moment is looked for, and made up for. */
 const BACK_DAYS = 8
 
-/** @param since_ms When the node was made or changed last; what lies before was never meant. @param now_ms When it begins to run. */
+/** @param options Of which `settingsAgainst` says nothing. @param since_ms When the node was made or changed last; what lies before was never meant. @param now_ms When it begins to run. */
 export function starterOf(type: string, node: string, options: Readonly<Record<string, unknown>>, since_ms: unknown, now_ms: number): Starter | null {
   if (type === 'flow.at') return byClock(node, options as AtSettings, typeof since_ms === 'number' && since_ms > 0 ? since_ms : now_ms)
   if (type === 'flow.waiting') return byPile(node, options as WaitingSettings)

@@ -35,6 +35,10 @@ test('a time of day is today’s or tomorrow’s, and now is now', () => {
   expect(nextTime(at(22, 1), '22:00')).toBe(at(22, 0, 21))
 })
 
+test('what is no time of day is refused, not waited for', () => {
+  for (const text of ['8', '7.30', '', '07:3', 'noon']) expect(() => nextTime(at(21), text)).toThrow(`“${text}” is no time of day: write HH:MM, such as 08:00.`)
+})
+
 test('over midnight, on days, and as a day', () => {
   expect([21, 22, 23, 0, 5, 6].map((hour) => isBetween(at(hour), '22:00', '06:00'))).toEqual([false, true, true, true, true, false])
   expect([7, 8, 17, 18].map((hour) => isBetween(at(hour), '08:00', '18:00'))).toEqual([false, true, true, false])

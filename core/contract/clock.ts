@@ -1,4 +1,5 @@
 /** Times of day by the clock of this machine, days, and the sun. Pure: the moment comes in. */
+import { Fault } from './fault.ts'
 
 /** Of the sun it is only asked where. */
 export interface Spot { readonly lat_deg: number; readonly lon_deg: number }
@@ -9,13 +10,14 @@ const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 const HORIZON_DEG = -0.833
 const STEP_MS = 600_000
 
-/** Minutes since midnight of `HH:MM`. */
+/** Minutes since midnight of `HH:MM`. Throws Fault `input/invalid`. */
 function minuteOf(text: string): number {
+  if (!/^\d{1,2}:\d{2}$/.test(text)) throw new Fault('input/invalid', `“${text}” is no time of day: write HH:MM, such as 08:00.`)
   const [hours, minutes] = text.split(':').map(Number) as [number, number]
   return 60 * hours + minutes
 }
 
-/** The next moment at which the clock shows `HH:MM`, from `from_ms` on. A night on which it is left out has the moment after. */
+/** The next moment at which the clock shows `HH:MM`, from `from_ms` on. A night on which it is left out has the moment after. Throws Fault `input/invalid`. */
 export function nextTime(from_ms: number, text: string): number {
   const minute = minuteOf(text)
   const day = new Date(from_ms)
