@@ -22,7 +22,7 @@ function made(entries: readonly FlowEntry[], parts: Partial<NodeParts> = {}): { 
   const beneath = new Map<string, NodeStatus>()
   const node = ({ id, type }: FlowEntry) => ({ id, type, on: () => undefined, status: (status: NodeStatus) => void beneath.set(id, status) }) as unknown as RedNode
   const registerType: NodeApi['nodes']['registerType'] = (type, constructor) => entries.filter((entry) => entry.type === type).forEach((entry) => constructor.call(node(entry), entry))
-  nodes.register({ nodes: { createNode: () => undefined, registerType } } as unknown as NodeApi, 'flow')
+  nodes.register({ nodes: { createNode: () => undefined, getNode: () => null, registerType } } as unknown as NodeApi, 'flow')
   return { nodes, beneath }
 }
 

@@ -93,7 +93,7 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
     node.status({ fill: 'red', shape: 'ring', text: why.slice(0, 80) })
   }
 
-  function begin(node: RedNode, config: FlowEntry, of: PaletteNode): void {
+  function begin(node: RedNode, config: FlowEntry, of: PaletteNode, nodeOf: (id: string) => RedNode | null): void {
     const options = optionsOf(of.fields, config)
     let task: string | null = null
     let last: Message | null = null
@@ -113,7 +113,10 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
       },
       stage: {
         again: () => core.again(of.type, task),
-        meet: async (message) => { task = await ask(node, of, options, message) },
+        async meet(message) {
+          task = await ask(node, of, options, message)
+          letGo(message, nodeOf)
+        },
       },
       call: {
         again,
@@ -174,7 +177,7 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
       for (const of of palette.filter((node) => node.plugin === plugin))
         api.nodes.registerType(of.type, function (config) {
           api.nodes.createNode(this, config)
-          begin(this, config, of)
+          begin(this, config, of, (id) => api.nodes.getNode(id))
         })
     },
     count(next) {
@@ -188,6 +191,16 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
     tick: start,
     again: async (id) => (await live.get(id)?.again()) ?? null,
   }
+}
+
+/**
+ * The link calls that a message stands in wait for it no more, now that a stage has it: what comes of that returns through them all the
+ * same, whenever it comes. They would give up after their own time without a word, and know nothing of a message that was sent before a
+ * crash or a deploy.
+ */
+function letGo(message: Message, nodeOf: (id: string) => RedNode | null): void {
+  const calls = message['_linkSource'] as readonly { readonly id: string; readonly node: string }[] | undefined
+  for (const { id, node } of calls ?? []) nodeOf(node)?.returnLinkMessage?.(id, []) // with nothing to send
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -15,6 +15,7 @@ export interface RedNode {
   readonly credentials?: Readonly<Record<string, string | undefined>>
   readonly _expectedDoneCount: number // input listeners that promise to call done()
   readonly outstandingTimers?: readonly unknown[] // function nodes: their setTimeouts
+  returnLinkMessage?(call: string, message: Message | readonly []): void // link call nodes: ends a call of theirs, and sends what came of it
   readonly topics?: Readonly<Record<string, { readonly tout?: unknown }>> // trigger nodes: timers by topic
   on(event: 'input', listener: (message: Message, send: Send, done: (error?: Error) => void) => void): void
   on(event: 'close', listener: () => void): void
@@ -52,6 +53,7 @@ export interface AdminResponse { status(code: number): AdminResponse; json(body:
 export interface NodeApi {
   readonly nodes: {
     createNode(node: RedNode, config: FlowEntry): void
+    getNode(id: string): RedNode | null
     registerType(type: string, constructor: (this: RedNode, config: FlowEntry) => void, options?: { readonly credentials: Readonly<Record<string, { readonly type: 'text' | 'password' }>> }): void
   }
   readonly httpAdmin: AdminRoutes

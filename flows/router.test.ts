@@ -114,6 +114,22 @@ describe('links', () => {
       fn('await new Promise((r) => setTimeout(r, 30)); msg.payload.n += 100; return msg', { id: 'body', wires: [['back']] }),
       { id: 'back', type: 'link out', mode: 'return', links: [], wires: [] },
     ], 3)).toEqual([101, 102, 103]))
+  test('a call with a stage in it waits no longer than for the stage to take the message, and returns with what comes of that', async () => {
+    const calling: readonly FlowEntry[] = [
+      { id: 'in', type: 'link call', links: ['there'], linkType: 'static', timeout: '0.3', wires: [['first']] },
+      { id: 'there', type: 'link in', links: [], wires: [['second']] },
+      { id: 'second', type: 'test.second', wires: [['body']] },
+      fn('await new Promise((r) => setTimeout(r, 600)); msg.payload.n += 100; return msg', { id: 'body', wires: [['back']] }),
+      { id: 'back', type: 'link out', mode: 'return', links: [], wires: [] },
+      { id: 'catch', type: 'catch', scope: ['in'], uncaught: false, wires: [['late']] },
+      fn('return { payload: { n: -1 } }', { id: 'late', wires: [['first']] }),
+    ]
+    expect(await run(calling, 3)).toEqual([1, 2, 3, 101, 102, 103])
+    red.core.complete.set('test.second', () => null)
+    red.core.published.length = 0
+    expect(await run(calling, 1)).toEqual([1]) // the stage is still at it
+    red.core.complete.clear()
+  })
 })
 
 test('complete and status nodes carry the event on', async () =>

@@ -14,6 +14,7 @@ export const items = plugin({
   events: { came: N },
   stages: {
     first: stage({ title: 'First', help: '', version: 1, input: N, output: Nothing, lease_s: 30, load: elsewhere }),
+    inner: stage({ title: 'Inner', help: '', version: 1, input: N, output: Nothing, lease_s: 30, load: elsewhere }),
     second: stage({ title: 'Second', help: '', version: 1, input: Type.Object({ n: Type.Integer(), m: Type.Integer() }), output: Type.Object({ items: Type.Array(Type.Object({ k: Type.Integer() })) }), lease_s: 30, load: elsewhere }),
     part: stage({ title: 'Part', help: '', version: 1, input: Type.Object({ n: Type.Integer(), k: Type.Integer() }), output: Type.Object({ square: Type.Integer() }), lease_s: 30, load: elsewhere }),
     // What acts for each message shows a message too many as work too many.
@@ -43,7 +44,8 @@ export const itemFlow = (more: boolean): FlowEntry[] => [
   fn('async', 'await new Promise((r) => setTimeout(r, 20)); return { payload: { n: msg.payload.n } }', ['change']),
   node('change', 'change', [['call']], { rules: [{ t: 'set', p: 'payload.m', pt: 'msg', to: 'payload.n * 2', tot: 'jsonata' }] }),
   node('call', 'link call', [['delay']], { links: ['called'], linkType: 'static', timeout: '30' }),
-  node('called', 'link in', [['body']], { links: [] }),
+  node('called', 'link in', [['inner']], { links: [] }),
+  node('inner', 'item.inner', [['body']]),
   fn('body', 'msg.payload.m += 1; return msg', ['back']),
   node('back', 'link out', [[]], { mode: 'return', links: [] }),
   node('delay', 'flow.delay', [['second']], { until: 'for a while', wait_s: '1' }),
@@ -71,5 +73,5 @@ export function expected(count: number): Record<string, number> {
   const all = Array.from({ length: count }, (_, i) => i + 1)
   const kept = all.filter((n) => n % 5 !== 0)
   const through = kept.filter((n) => n % 7 !== 0).length
-  return { 'item.first': count, 'item.caught': kept.length - through, 'flow.delay': through, 'item.second': through, 'item.part': PARTS * through, 'flow.join': through, 'item.last': through }
+  return { 'item.first': count, 'item.caught': kept.length - through, 'item.inner': through, 'flow.delay': through, 'item.second': through, 'item.part': PARTS * through, 'flow.join': through, 'item.last': through }
 }
