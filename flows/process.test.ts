@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { Fault } from '../core/contract/fault.ts'
 import { bench, tokenOf, type Bench } from './testing/start.ts'
 import type { FlowEntry } from './red.ts'
 
@@ -217,6 +218,25 @@ test('a call asks with what the message says, else with its form, and goes on wi
   core.emit('test.came', { n: 5 })
   await core.settled()
   expect(core.published.map(({ input }) => input['n'])).toEqual([15])
+})
+
+test('a call that core was away for is asked until it is answered; what the plugin says against it is an error of the node', async () => {
+  const { core, log, until } = await deployed([TAB, node('came', 'test.came', ['delay']), node('delay', 'delay', ['ask'], { pauseType: 'delay', timeout: '50', timeoutUnits: 'milliseconds', outputs: 1 }), node('ask', 'test.twice', ['pick'], { n: '', by: '' }),
+    fn('pick', 'return { payload: { n: msg.payload.product } }', ['first']), node('catch', 'catch', ['note'], { scope: ['ask'], uncaught: false }), fn('note', 'return { payload: { n: msg.error.code } }', ['first']), node('first', 'test.first', [])])
+  core.calls.set('test.twice', ({ n }) => {
+    if (n === 2) throw new Fault('not-found', 'There is no two.')
+    return { product: 2 * (n as number) }
+  })
+  core.emit('test.came', { n: 2 })
+  await core.settled()
+  const said = log.length
+  core.emit('test.came', { n: 1 })
+  core.away = true
+  await until(() => log.slice(said).some((line) => line.startsWith('core does not answer')))
+  await new Promise((resolve) => setTimeout(resolve, 500)) // the call was asked by now
+  core.away = false
+  await core.settled()
+  expect(core.published.map(({ input }) => input['n'])).toEqual(['not-found', 2])
 })
 
 test('the button of a node repeats its last work, its last question, its last event; only of a node that runs, and only for who may change flows', async () => {

@@ -3,6 +3,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { Scope } from '../core/access/scope.ts'
 import { Fault, type FaultCode } from '../core/contract/fault.ts'
 import type { Board, Publication, Published } from '../core/tasks/port.ts'
+import type { Core } from './core.ts'
 
 export interface Publisher {
   /** Durable when it resolves. Waits as long as core is away; throws the Fault when core will never take it. */
@@ -53,8 +54,8 @@ export function createPublisher(board: Pick<Board, 'publish'>, persist: Persist)
   }
 }
 
-/** Does it until core has done it; a refusal is passed on. */
-export type Persist = <T>(what: () => Promise<T>) => Promise<T>
+/** Does it until core has done it; a refusal is passed on. @param isRefused Which failures are that; those of a publication when it is not given. */
+export type Persist = <T>(what: () => Promise<T>, isRefused?: (error: unknown) => boolean) => Promise<T>
 
 const BACKOFF_MS = 100
 const BACKOFF_MAX_MS = 5_000
@@ -66,7 +67,7 @@ const BACKOFF_MAX_MS = 5_000
 export function createPersist(onAway: (why: unknown) => void, signal?: AbortSignal): Persist {
   let away = false
   const toNobody = new Promise<never>(() => undefined)
-  return async (what) => {
+  return async (what, isRefused = isRefusal) => {
     for (let wait_ms = BACKOFF_MS; ; wait_ms = Math.min(2 * wait_ms, BACKOFF_MAX_MS)) {
       try {
         const done = await what()
@@ -76,7 +77,7 @@ export function createPersist(onAway: (why: unknown) => void, signal?: AbortSign
         return done
       } catch (error) {
         if (signal?.aborted) return toNobody
-        if (isRefusal(error)) throw error
+        if (isRefused(error)) throw error
         if (!away) onAway(error)
         away = true
         await after(wait_ms)
@@ -84,5 +85,12 @@ export function createPersist(onAway: (why: unknown) => void, signal?: AbortSign
     }
   }
 }
+
+/** What says of a call that it was not answered. All other faults are answers of the plugin. */
+const UNANSWERED: ReadonlySet<FaultCode> = new Set<FaultCode>(['core/unreachable', 'access/unauthenticated', 'access/limited', 'log/held', 'log/failed', 'flows/taken', 'flows/unavailable'])
+
+/** Calls that wait as long as core is away; a fault that the plugin answers is thrown. */
+export const persistentCalls = ({ call }: Pick<Core, 'call'>, persist: Persist): Pick<Core, 'call'> =>
+  ({ call: (name, input) => persist(() => call(name, input), (error) => error instanceof Fault && !UNANSWERED.has(error.code)) })
 
 const isRefusal = (error: unknown): error is Fault => error instanceof Fault && REFUSALS.has(error.code)

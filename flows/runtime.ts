@@ -13,7 +13,7 @@ import { writePalette } from './editor.ts'
 import { openEntered } from './entered.ts'
 import type { Begin, FromChild, ToChild } from './ipc.ts'
 import { createNodes, type LiveNodes } from './nodes.ts'
-import { createPersist, createPublisher } from './publisher.ts'
+import { createPersist, createPublisher, persistentCalls } from './publisher.ts'
 import { loadRed, type NodeApi, type Red } from './red.ts'
 import { createRouter } from './router.ts'
 import { track } from './tracker.ts'
@@ -40,7 +40,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
     tracked: (onEnded) => track(red.hooks, { onEnded }), nodes: () => nodes, clone: red.util.cloneMessage,
   })
   const nodes: LiveNodes = createNodes({
-    palette: begin.palette, ask: router.ask, nameOf: router.nameOf, core,
+    palette: begin.palette, ask: router.ask, nameOf: router.nameOf, core: { ...core, ...persistentCalls(core, persist) },
     emit: (type, key, payload) => persist(() => core.emit(HOME, type, key, payload)),
   })
 

@@ -11,7 +11,7 @@ import { caller, MAX_BODY_BYTES } from '../../core/tasks/caller.ts'
 import { BEAT_MOST_ENTRIES, LIFE_HEADER, type Beat, type BeatAnswer } from '../../core/tasks/seat.ts'
 import { coreClient, type Core } from '../core.ts'
 import type { Ask, LiveNodes } from '../nodes.ts'
-import { createPersist, createPublisher } from '../publisher.ts'
+import { createPersist, createPublisher, persistentCalls } from '../publisher.ts'
 import type { FlowEntry, Message, StockApi } from '../red.ts'
 import { createRouter } from '../router.ts'
 import type { Tracker } from '../tracker.ts'
@@ -109,7 +109,7 @@ export function openLink({ address, key, red, tracked, nodes, onTrouble, onTold,
   }
 
   return {
-    core,
+    core: { ...core, ...persistentCalls(core, persist) },
     ask: router.ask,
     nameOf: router.nameOf,
     emit: (type, key, payload) => persist(() => core.emit(HOME, type, key, payload)),
