@@ -141,6 +141,18 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
         expect(await payloads()).toEqual([['join', { ...joined, gathered: 2, items: [{ drive: 'd', n: 0 }, { drive: 'd', n: 2 }] }]])
       })
 
+      test('waits in one task, however the node is set meanwhile; whoever keeps it is told how it is set last', async () => {
+        await publish(member(0))
+        const first = await claim('nas', 'flow.join')
+        await publish({ ...member(1), options: { most_s: 60 } })
+        const second = await claim('nas', 'flow.join')
+        expect([first, second].map(({ id, options }) => [id, options])).toEqual([[first.id, { most_s: 0 }], [first.id, { most_s: 60 }]])
+        expect(await bench.device('nas').complete('nas', { id: first.id, token: first.token, output: {}, files: [] })).toBe('already')
+        await bench.restart()
+        await publish({ ...member(2), options: { most_s: 60 } })
+        expect(await payloads()).toEqual([['join', joined]])
+      })
+
       test('what was not split is refused by its reason', async () => {
         await expect(publish({ stage: 'flow.join', input: { of: 's', count: 2 }, waiter: waiter('join', 'r1') })).rejects.toMatchObject({ code: 'input/invalid', message: 'flow.join gathers what was split, and this message was not.' })
       })

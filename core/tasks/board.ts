@@ -128,10 +128,11 @@ class TaskBoard implements OpenBoard {
 
   async publish(scope: Scope, publications: readonly Publication[]): Promise<readonly Published[]> {
     const home: Home = { org: scope.org, site: scope.site }
-    const { answers, open, whole } = await this.#publishing.publish(home, publications)
+    const { answers, open, changed, whole } = await this.#publishing.publish(home, publications)
     for (const { id } of whole) this.#lending.end(id)
     if (whole.length > 0) this.#parts.onChange?.(home)
     if (open.length > 0) this.#offer(open)
+    await Promise.all(changed.map(({ id }) => this.#lending.leases.get(id)).filter((lease) => lease !== undefined).map((lease) => this.#takeBack(lease)))
     return answers
   }
 
@@ -217,11 +218,15 @@ class TaskBoard implements OpenBoard {
   }
 
   async letGo(device: string): Promise<void> {
-    await Promise.all(this.#lending.of(device).map((lease) => this.#lanes.alone([lease.id], async () => {
+    await Promise.all(this.#lending.of(device).map((lease) => this.#takeBack(lease)))
+  }
+
+  #takeBack(lease: Lease): Promise<void> {
+    return this.#lanes.alone([lease.id], async () => {
       if (this.#lending.leases.get(lease.id) !== lease) return
       this.#lending.takeBack(lease)
       await this.#giveBack(lease.id, lease.token)
-    })))
+    })
   }
 
   async #giveBack(id: string, token: string): Promise<void> {

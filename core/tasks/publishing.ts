@@ -9,6 +9,7 @@ import type { Outcomes } from './outcomes.ts'
 import { OWN, type Publication, type Published } from './port.ts'
 import { begun, done, type TaskRecord, type Tasks } from './record.ts'
 import { workOf, type StageRules, type Work } from './rules.ts'
+import { canonical } from './shape.ts'
 
 export interface PublishingParts {
   readonly log: Log
@@ -25,6 +26,7 @@ export interface PublishingParts {
 export interface Made {
   readonly answers: readonly Published[] // one for each publication, in their order
   readonly open: readonly TaskRecord[] // new, to be offered
+  readonly changed: readonly TaskRecord[] // open, and set otherwise than when they were claimed
   readonly whole: readonly TaskRecord[] // of which all have come that they gather, so they are complete
 }
 
@@ -53,6 +55,7 @@ export class Publishing {
       const known = drafts.get(work.id)
       const draft = known ?? this.#draft(batch, work, priority)
       drafts.set(work.id, draft)
+      if (draft.task.state !== 'complete' && draft.task.options !== work.options && canonical(draft.task.options) !== canonical(work.options)) draft.task = { ...draft.task, options: work.options }
       if (waiter !== undefined) draft.task = deliveries.ask(batch, asked, held, draft.task, draft.before === null, waiter)
       if (this.#isWhole(draft.task)) {
         const { waiting } = draft.task
@@ -68,8 +71,10 @@ export class Publishing {
       await batch.commit(log)
       crashPoint('board.publish.committed')
     }
-    const open = [...drafts.values()].filter(({ before, task }) => before === null && task.state === 'pending').map(({ task }) => task)
-    return { answers, open, whole }
+    const pending = [...drafts.values()].filter(({ task }) => task.state === 'pending')
+    const open = pending.filter(({ before }) => before === null).map(({ task }) => task)
+    const changed = pending.filter(({ before, task }) => before !== null && before.options !== task.options).map(({ task }) => task)
+    return { answers, open, changed, whole }
   }
 
   /** The task as it is, or as it begins. */

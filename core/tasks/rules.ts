@@ -39,7 +39,9 @@ export function workOf(rules: StageRules | null, { org, site }: Home, { stage, i
   const wrongOptions = rules.options === undefined ? null : misfit(rules.options, options)
   if (wrongOptions !== null) throw new Fault('input/invalid', `${stage}: its options do not fit: ${wrongOptions}`)
   const asker = rules.each ? { asker: former ?? askerOf(waiter) } : {}
-  const id = hash('sha256', canonical([stage, rules.version, options, input, run, org, site, ...Object.values(asker)])).slice(0, 32)
+  // Messages that wait for each other do so in one task, also those that come after somebody set the node otherwise.
+  const named = rules.gathers === undefined ? options : {}
+  const id = hash('sha256', canonical([stage, rules.version, named, input, run, org, site, ...Object.values(asker)])).slice(0, 32)
   const resource = rules.exclusive === undefined ? null : `${homeKey({ org, site })}!${rules.exclusive(input)}`
   return { id, stage, version: rules.version, org, site, input, options, run, resource, ...asker }
 }

@@ -28,6 +28,7 @@ export const STAGES: Readonly<Record<string, StageRules>> = {
     version: 1, lease_s: 60,
     input: Type.Object({ of: Type.String(), count: Type.Integer({ minimum: 1 }) }),
     output: Type.Object({ gathered: Type.Integer() }),
+    options: Type.Object({ most_s: Type.Number({ default: 0 }) }),
     gathers: ({ count }: { count: number }) => count,
   },
   'lab.exchange': {
