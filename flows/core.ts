@@ -7,8 +7,8 @@ import { boardClient } from '../core/tasks/board-client.ts'
 export interface Core extends Pick<Board, 'publish'>, OutcomeLog, Pick<EventDoor, 'emit'> {
   /** A quick question to a plugin, such as `archive.copies`. */
   call(name: string, input: Record<string, unknown>): Promise<Record<string, unknown>>
-  /** Has the work done once more; null: the newest of the stage. */
-  again(stage: string, task: string | null): Promise<Again>
+  /** Has the work done once more; null: the newest of the stage that this node asked for. */
+  again(stage: string, task: string | null, node: string): Promise<Again>
   /** What happened last; null: nothing of this type is known. */
   lastEvent(type: string): Promise<Record<string, unknown> | null>
 }
@@ -23,9 +23,9 @@ export function coreClient(where: CoreDoor): Core & { close(): void } {
   return {
     ...board,
     call: (name, input) => post(`/api/plugins/${name.replace('.', '/')}`, input),
-    async again(stage, task) {
+    async again(stage, task, node) {
       const found = task === null
-        ? (await ask<{ tasks: TaskView[] }>('GET', `/api/tasks?${new URLSearchParams({ stage, limit: '1' })}`)).tasks[0]
+        ? (await ask<{ tasks: TaskView[] }>('GET', `/api/tasks?${new URLSearchParams({ stage, node, limit: '1' })}`)).tasks[0]
         : await ask<TaskView>('GET', `/api/tasks/${task}`)
       if (!found) return 'nothing to repeat'
       if (found.state === 'pending') return 'on its way'

@@ -112,7 +112,7 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
         },
       },
       stage: {
-        again: () => core.again(of.type, task),
+        again: () => core.again(of.type, task, node.id),
         async meet(message) {
           task = await ask(node, of, options, message)
           letGo(message, nodeOf)

@@ -252,7 +252,7 @@ test('the button of a node repeats its last work, its last question, its last ev
   core.published.length = 0
   core.repeated.length = 0
   expect(await again('second')).toEqual([200, 'done again'])
-  expect(core.repeated).toEqual([{ stage: 'test.second', task: expect.stringContaining('"width_px":640') }])
+  expect(core.repeated).toEqual([{ stage: 'test.second', task: expect.stringContaining('"width_px":640'), node: 'second' }])
   expect(await again('ask')).toEqual([200, 'done again'])
   await core.until(() => core.published.some(({ input }) => input['n'] === 10))
   expect(await again('came')).toEqual([200, 'done again'])

@@ -89,7 +89,7 @@ export function makeHandlers({ access, index, desk, catalogue, events, devices, 
     refusals: async (_ask, who) => ({ refusals: await index(who.scope).refusals(1000) }),
 
     work: (_ask, who) => work(who.scope),
-    tasks: async ({ state, stage, before, limit = LIMIT }, who) => ({ tasks: await desk.tasks(who.scope, { state, stage, before, limit }) }),
+    tasks: async ({ state, stage, node, before, limit = LIMIT }, who) => ({ tasks: await desk.tasks(who.scope, { state, stage, node, before, limit }) }),
     task: async ({ id }, who) => found(await desk.task(who.scope, id), `There is no task ${id}.`),
     retry: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.retry(who.scope, tasks, who.name)) }),
     cancel: async (which, who) => ({ changed: await overTasks(index(who.scope), which, (tasks) => desk.cancel(who.scope, tasks, who.name)) }),

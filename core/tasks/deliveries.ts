@@ -115,6 +115,12 @@ export class Deliveries {
     return JSON.parse(value) as Delivery
   }
 
+  /** Whether this node waits for a task, or did. */
+  async isFor({ id }: TaskRecord, node: string): Promise<boolean> {
+    const prefix = deliveriesPrefix(id)
+    return (await this.#log.range({ gte: prefix, lt: past(prefix) })).some(([, value]) => (JSON.parse(value) as Delivery).node === node)
+  }
+
   /** What another run of a task needs of the former one. */
   async former(task: TaskRecord): Promise<Former> {
     const prefix = deliveriesPrefix(task.id)

@@ -41,6 +41,14 @@ test('tasks are listed newest first, by state and stage, page by page', async ()
   expect(await list({ limit: 3, before: second!.id })).toEqual(['d', 'c', 'b'])
 })
 
+test('tasks are listed by the node that waited for them, answered or not, also one that was asked for by several', async () => {
+  await bench.board.publish(HOME, [['a', 'n1'], ['b', 'n2'], ['c', 'n1'], ['c', 'n2'], ['d', 'n3']].map(([clip, node]) => ({ ...probe(clip!), waiter: waiter(node!, 'r') })))
+  await complete((await claim(1, 'clip.probe'))[0]!)
+  await bench.restart()
+  const list = async (node: string, limit = 9) => (await bench.board.tasks(HOME, { stage: 'clip.probe', node, limit })).map(({ input }) => input['clip'])
+  expect([await list('n1'), await list('n2'), await list('n2', 1), await list('n4')]).toEqual([['c', 'a'], ['c', 'b'], ['c'], []])
+})
+
 test('progress is shown while the task runs, from its own device only', async () => {
   await bench.board.publish(HOME, [probe('a')])
   const [held] = await claim(1, 'clip.probe')

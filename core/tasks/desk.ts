@@ -23,6 +23,9 @@ interface DeskParts extends RerunParts {
 
 const STATES: readonly TaskState[] = ['pending', 'complete', 'parked']
 
+/** So many are looked through for those of one node. */
+const MOST_LOOKED_AT = 1_000
+
 /** So many of those that made a task, and that it made, are shown. */
 const MAX_LINKS = 100
 
@@ -58,6 +61,23 @@ export function openDesk(parts: DeskParts): BoardDesk {
     return changed
   }
 
+  /** Newest first. */
+  const listed = async (scope: Scope, { state, stage, limit, before }: Parameters<BoardDesk['tasks']>[1]): Promise<readonly TaskRecord[]> => {
+    const last = before === undefined ? null : find(scope, before)
+    if (state === 'running') {
+      const found = held(scope).filter((lease) => stage === undefined || lease.stage === stage).flatMap(({ id }) => find(scope, id) ?? [])
+      return newest(found.map(({ id, seq }) => ({ id, seq })), last?.seq, limit).flatMap(({ id }) => tasks.read(id) ?? [])
+    }
+    const stages = stage === undefined ? new Set([...stageNames, ...tasks.counts(scope).map((count) => count.stage)]) : [stage]
+    const ranges = [...stages].flatMap((of) => (state === undefined ? STATES : [state]).map(async (in_) => {
+      const prefix = listPrefix(scope, in_, of)
+      const rows = await log.range({ gte: prefix, lt: last === null ? past(prefix) : prefix + last.seq, limit, reverse: true })
+      return rows.map(([key, id]) => ({ id, seq: key.slice(prefix.length) }))
+    }))
+    const found = (await Promise.all(ranges)).flat()
+    return newest(found, last?.seq, limit).flatMap(({ id }) => tasks.read(id) ?? [])
+  }
+
   const read = (ids: readonly string[], isMeant: (task: TaskRecord) => boolean) => ids.flatMap((id) => tasks.read(id) ?? []).filter(isMeant)
 
   return {
@@ -71,20 +91,14 @@ export function openDesk(parts: DeskParts): BoardDesk {
       })
     },
 
-    async tasks(scope, { state, stage, limit, before }) {
-      const last = before === undefined ? null : find(scope, before)
-      if (state === 'running') {
-        const found = held(scope).filter((lease) => stage === undefined || lease.stage === stage).flatMap(({ id }) => find(scope, id) ?? [])
-        return Promise.all(newest(found.map(({ id, seq }) => ({ id, seq })), last?.seq, limit).flatMap(({ id }) => tasks.read(id) ?? []).map(view))
+    async tasks(scope, { node, ...filter }) {
+      if (node === undefined) return Promise.all((await listed(scope, filter)).map(view))
+      const found: TaskRecord[] = []
+      for (const task of await listed(scope, { ...filter, limit: MOST_LOOKED_AT })) {
+        if (found.length >= filter.limit) break
+        if (await deliveries.isFor(task, node)) found.push(task)
       }
-      const stages = stage === undefined ? new Set([...stageNames, ...tasks.counts(scope).map((count) => count.stage)]) : [stage]
-      const ranges = [...stages].flatMap((of) => (state === undefined ? STATES : [state]).map(async (in_) => {
-        const prefix = listPrefix(scope, in_, of)
-        const rows = await log.range({ gte: prefix, lt: last === null ? past(prefix) : prefix + last.seq, limit, reverse: true })
-        return rows.map(([key, id]) => ({ id, seq: key.slice(prefix.length) }))
-      }))
-      const found = (await Promise.all(ranges)).flat()
-      return Promise.all(newest(found, last?.seq, limit).flatMap(({ id }) => tasks.read(id) ?? []).map(view))
+      return Promise.all(found.map(view))
     },
 
     async task(scope, id) {

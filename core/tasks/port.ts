@@ -117,7 +117,8 @@ export interface StageCount { readonly stage: string; readonly pending: number; 
 /** What a person may do and see. */
 export interface BoardDesk {
   counts(scope: Scope): Promise<readonly StageCount[]>
-  tasks(scope: Scope, filter: { state?: TaskState | 'running'; stage?: string; limit: number; before?: string }): Promise<readonly TaskView[]>
+  /** @param filter `node`: tasks that this node of the flow waited for, among the newest thousand of the rest. */
+  tasks(scope: Scope, filter: { state?: TaskState | 'running'; stage?: string; node?: string; limit: number; before?: string }): Promise<readonly TaskView[]>
   task(scope: Scope, id: string): Promise<TaskView | null>
   /** Parked tasks are offered again; what happened to them stays. Returns how many.
    *  @param by Who asked, as the audit will say it; so for `cancel` and `rerun`. */

@@ -20,7 +20,7 @@ export interface FakeCore {
   readonly complete: Map<string, (input: Record<string, unknown>) => Record<string, unknown> | null>
   /** What calls answer, by name; what was asked for again. */
   readonly calls: Map<string, (input: Record<string, unknown>) => Record<string, unknown>>
-  readonly repeated: { readonly stage: string; readonly task: string | null }[]
+  readonly repeated: { readonly stage: string; readonly task: string | null; readonly node: string }[]
   /** Nothing is answered while it is true. */
   away: boolean
   /** As if nothing had happened; numbers go on. */
@@ -114,8 +114,8 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
         return core.calls.get(name)!(input)
       }
       case 'again': {
-        const [stage, task] = question.with as [string, string | null]
-        core.repeated.push({ stage, task })
+        const [stage, task, node] = question.with as [string, string | null, string]
+        core.repeated.push({ stage, task, node })
         changed()
         return 'done again'
       }
@@ -179,7 +179,7 @@ export function fakeCoreClient(socketPath: string): Core {
     gone: (seqs, why) => ask('gone', seqs, why),
     emit: (scope, type, key, payload) => ask('emit', scope, type, key, payload),
     call: (name, input) => ask('call', name, input),
-    again: (stage, task) => ask('again', stage, task),
+    again: (stage, task, node) => ask('again', stage, task, node),
     lastEvent: (type) => ask('lastEvent', type),
   }
 }
