@@ -44,6 +44,15 @@ test('the page registers the node with its defaults and its checks, and markup i
   expect(html).toContain('<p>A &#38; B</p>')
 })
 
+test('a clock that is made, copied or imported begins now; one that was deployed keeps when it began', () => {
+  let added = (_node: object): void => undefined
+  const script = /<script type="text\/javascript">\n([\s\S]*?)\n<\/script>/.exec(packageOf([{ ...node, type: 'flow.at', plugin: 'flow' }]).get('flow.html')!)![1]!
+  runInNewContext(script, { RED: { nodes: { registerType: () => undefined }, events: { on: (_: string, listener: typeof added) => { added = listener } } } })
+  const [copied, loaded, other] = [{ type: 'flow.at', changed: true, since_ms: 5 }, { type: 'flow.at', since_ms: 5 }, { type: 'flow.if', changed: true }]
+  for (const one of [copied, loaded, other]) added(one)
+  expect([copied.since_ms > Date.now() - 60_000, loaded.since_ms, other]).toEqual([true, 5, { type: 'flow.if', changed: true }])
+})
+
 /** Runs a page of the palette where everything answers with anything and every question fails; what was noticed. */
 function noticed(html: string, press: (definitions: Map<string, unknown>) => void = () => undefined): string[] {
   const notices: string[] = []

@@ -60,11 +60,13 @@ const htmlOf = (nodes: readonly PaletteNode[], elsewhere: boolean): string => [
 
 interface EditorField { typedInput(what: Record<string, unknown>): void; val(value: unknown): void; prop(name: string, value: unknown): void }
 interface Answering { done(told: (answer: { what: string }) => void): Answering; fail(told: (failed: { statusText: string; responseJSON?: { message?: string } }) => void): Answering }
-declare const RED: { nodes: { registerType(type: string, definition: Record<string, unknown>): void }; notify(text: string, kind: 'success' | 'warning' | 'error'): void }
+declare const RED: { nodes: { registerType(type: string, definition: Record<string, unknown>): void }; events: { on(event: 'nodes:add', listener: (node: { type: string; changed?: boolean; since_ms?: number }) => void): void }; notify(text: string, kind: 'success' | 'warning' | 'error'): void }
 declare const $: ((selector: string) => EditorField) & { ajax(how: { url: string; type: string }): Answering }
 
 /** Runs in the editor, printed as it stands: nothing outside it is known there. */
 function registerAll(nodes: readonly PaletteNode[], elsewhere: boolean): void {
+  // What lies before it was made, copied, imported, or meant otherwise was never meant to start anything. One that is loaded is not changed.
+  if (nodes.some(({ type }) => type === 'flow.at')) RED.events.on('nodes:add', (node) => { if (node.type === 'flow.at' && node.changed) node.since_ms = Date.now() })
   for (const node of nodes) {
     const lines = (ports: readonly Port[]) => ports.map((port) => `${port.name}: ${port.type}`).join('\n')
     const fits = (field: Field) => (value: unknown) => {
@@ -109,9 +111,7 @@ function registerAll(nodes: readonly PaletteNode[], elsewhere: boolean): void {
             .fail((failed) => notify(failed.responseJSON?.message ?? failed.statusText, 'error'))
         },
       },
-      // What lies before it was made, or meant otherwise, was never meant to start anything.
       oneditsave(this: { since_ms?: number }) { if (node.type === 'flow.at') this.since_ms = Date.now() },
-      onadd(this: { since_ms?: number }) { if (node.type === 'flow.at' && !this.since_ms) this.since_ms = Date.now() },
       oneditprepare(this: Record<string, unknown>) {
         for (const field of node.fields) {
           const input = $(`#node-input-${field.name}`)
