@@ -337,6 +337,28 @@ test('when its parent is killed it is gone, too', async () => {
   await rm(folder, { recursive: true })
 })
 
+test('a core that itself stood still, and longer than it lets Node-RED be silent, goes on with the Node-RED that it had', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'viewshed-flows-'))
+  const parent = spawn(process.execPath, [fileURLToPath(new URL('./testing/parent.ts', import.meta.url)), folder, '6000'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const pids: number[] = []
+  parent.stdout!.on('data', (line: Buffer) => pids.push(Number(String(line))))
+  try {
+    await expect.poll(() => pids.length, { timeout: 60_000 }).toBe(1)
+    for (let i = 0; i < 2; i++) {
+      parent.kill('SIGSTOP')
+      await new Promise((resolve) => setTimeout(resolve, 7_500))
+      parent.kill('SIGCONT')
+      await new Promise((resolve) => setTimeout(resolve, 2_000))
+    }
+    expect([pids.length, isAlive(pids[0]!)]).toEqual([1, true])
+  } finally {
+    parent.kill('SIGKILL')
+    await once(parent, 'exit')
+  }
+  while (pids.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 20))
+  await rm(folder, { recursive: true, force: true })
+}, 120_000)
+
 function isAlive(pid: number): boolean {
   try {
     return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')

@@ -88,7 +88,8 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   const enteredPath = `${options.socketPath}.entered`
   const key = await credentialKey(options.credentialKeyPath)
   let child: ChildProcess | null = null
-  let heard_ms = 0 // of performance.now()
+  const look_ms = Math.min(1_000, hang_ms / 4)
+  let silent_ms = 0 // in looks of the watchdog: while this process itself stands still (paused, suspended) it is nobody's silence
   let patience_ms = LOAD_MS
   let loaded = false // what was in the file: what is started after that was deployed
   let stalled = false
@@ -115,7 +116,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     if (mine !== life) return
     const started = launch(options)
     child = started
-    heard_ms = performance.now()
+    silent_ms = 0
     patience_ms = LOAD_MS
     loaded = state.safe !== null
     set({ starts: state.starts + 1, pid: started.pid ?? null, ready: false, running: false, stopped: null })
@@ -140,7 +141,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   }
 
   function hear(message: FromChild): void {
-    heard_ms = performance.now()
+    silent_ms = 0
     switch (message.kind) {
       case 'ready':
         patience_ms = hang_ms
@@ -195,10 +196,12 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   }
 
   const watchdog = setInterval(() => {
-    if (!child || stalled || performance.now() - heard_ms < patience_ms) return
+    if (!child || stalled) return
+    silent_ms += look_ms
+    if (silent_ms < patience_ms) return
     stalled = true
     child.kill('SIGKILL')
-  }, Math.min(1_000, hang_ms / 4))
+  }, look_ms)
   watchdog.unref()
 
   const tell = (message: ToChild) => {

@@ -1,4 +1,4 @@
-/** A core that does nothing but keep a Node-RED process in the folder it is given, and say its process id. */
+/** A core that does nothing but keep a Node-RED process in the folder it is given, and say its process id at each start. The second argument: `hang_ms`. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startFlows } from '../process.ts'
@@ -11,5 +11,5 @@ const flows = await startFlows({
   userDir: join(folder, 'user'), socketPath: join(folder, 'red.sock'), coreSocket: join(folder, 'core.sock'), credentialKeyPath: join(folder, 'key'),
   token: '', secret: '', palette: [], defaultFlow: [], logger: { info: quiet, warn: quiet, error: quiet },
   entry: fileURLToPath(new URL('./child.ts', import.meta.url)),
-  onReady: () => console.log(flows.state().pid),
+  ...(process.argv[3] === undefined ? {} : { hang_ms: Number(process.argv[3]) }), onReady: () => console.log(flows.state().pid),
 })
