@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Fault } from '../core/contract/fault.ts'
+import { areTooMany } from './process.ts'
 import { bench, tokenOf, type Bench } from './testing/start.ts'
 import type { FlowEntry } from './red.ts'
 
@@ -161,6 +162,11 @@ test('flows that crash it again and again end in safe mode', async () => {
   await flows.restart() // a person says: once more
   expect(flows.safeMode).toBe(false)
 }, 120_000)
+
+test('crashes are too many: three within a minute, or ten within an hour, however far apart', () => {
+  const every = (apart_ms: number, crashes: number) => areTooMany(Array.from({ length: crashes }, (_, i) => i * apart_ms + 1), (crashes - 1) * apart_ms + 1)
+  expect([every(29_000, 2), every(29_000, 3), every(31_000, 9), every(31_000, 10), every(360_000, 10), every(400_001, 20)]).toEqual([false, true, false, true, true, false])
+})
 
 test('a flow with a node that nobody installed runs nothing, says why, and calls nothing gone', async () => {
   red = await bench([...CHAIN, node('odd', 'somebody-elses', [])])

@@ -74,9 +74,8 @@ export interface Flows {
 /** Loading a few hundred modules from a slow disk that others use, too; a start that is only slow must not end in safe mode. */
 const LOAD_MS = 60_000
 const STOP_MS = 5_000
-/** This many crashes within a minute: it is the flows. */
-const CRASHES = 3
-const CRASHES_WITHIN_MS = 60_000
+/** So many crashes within so long: it is the flows. The longer one is for those that run a while before they end it. */
+const TOO_MANY = [{ crashes: 3, within_ms: 60_000 }, { crashes: 10, within_ms: 3_600_000 }] as const
 const BACKOFF_MS = 100
 const BACKOFF_MAX_MS = 30_000
 const NOTHING_HELD: Held = { total: 0, oldest: [] }
@@ -96,7 +95,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   let stopping = false // what ends now ends because it was told to
   let over = false
   let life = 0 // each start, and each end, makes what was being started before nobody's
-  let crashes: number[] = [] // UTC epoch, ms; within the last minute
+  let crashes: number[] = [] // UTC epoch, ms; within the last hour
   let again: NodeJS.Timeout | undefined
   let turn = Promise.resolve() // of those who want it restarted
   let foreign = 0 // palettes that were installed, at the last start
@@ -169,9 +168,9 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     if (stopping) return
     const now_ms = Date.now()
     // Killed from outside says nothing against the flows; out of heap is SIGABRT.
-    if (!stalled && signal !== 'SIGKILL' && signal !== 'SIGTERM') crashes = [...crashes.filter((at_ms) => at_ms > now_ms - CRASHES_WITHIN_MS), now_ms]
+    if (!stalled && signal !== 'SIGKILL' && signal !== 'SIGTERM') crashes = [...crashes.filter((at_ms) => at_ms > now_ms - TOO_MANY[1].within_ms), now_ms]
     const last = takeEntered(enteredPath, options.userDir)
-    const failed = stalled ? 'stalled' : crashes.length >= CRASHES ? 'crashing' : null
+    const failed = stalled ? 'stalled' : areTooMany(crashes, now_ms) ? 'crashing' : null
     if (failed !== null && state.safe === null) {
       set({ safe: { since_ms: now_ms, why: failed, last } })
       crashes = []
@@ -264,6 +263,10 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
     },
   }
 }
+
+/** @param crashes When they were, UTC epoch, ms. */
+export const areTooMany = (crashes: readonly number[], now_ms: number): boolean =>
+  TOO_MANY.some((most) => crashes.filter((at_ms) => at_ms > now_ms - most.within_ms).length >= most.crashes)
 
 /** Secrets go over the pipe, never into arguments or environment. Where the kernel can, it kills the child with us; else the closed pipe tells it. */
 function launch({ userDir, maxHeap_mib = 256, nodePath = process.execPath, entry = fileURLToPath(new URL('./child.ts', import.meta.url)) }: FlowsOptions): ChildProcess {
