@@ -66,7 +66,7 @@ export interface Stage<Config, I extends TSchema = TSchema, O extends TSchema = 
   readonly title: string
   readonly help: string // one or two sentences for the person who wires it
   readonly version: number // raised when the same input would now give another output
-  readonly input: I // only the fields declared here are taken from a message, and only they name the work
+  readonly input: I // only the fields declared here are taken from a message, and only they name the work; with `additionalProperties: true` the others, too
   readonly output: O
   readonly options?: P // the node's form
   readonly records?: (input: Static<I>, output: Static<O>) => readonly Doc[] // pure; runs inside the completion batch

@@ -12,10 +12,15 @@ export function misfit(schema: TSchema, value: unknown): string | null {
   return first.keyword === 'required' ? `${where} lacks ${first.params.requiredProperties.join(' and ')}` : `${where} ${first.message}`
 }
 
-/** Only the fields that the schema declares, as a value of its own; a schema that is no object takes everything. */
+/** Of a field that a schema takes without declaring it, as JSON; a larger one is left out, for each task keeps its input. */
+export const MOST_UNDECLARED_BYTES = 64 * 1024
+
+/** Only the fields that the schema declares, as a value of its own. A schema that is no object takes everything; one with `additionalProperties: true`
+ *  the others, too, up to `MOST_UNDECLARED_BYTES` each. */
 export function pick(schema: TSchema, from: Record<string, unknown>): Record<string, unknown> {
   const declared = properties(schema)
-  const fields = declared === null ? Object.entries(from) : declared.flatMap((name) => (Object.hasOwn(from, name) && from[name] !== undefined ? [[name, from[name]] as const] : []))
+  const isOpen = 'additionalProperties' in schema && schema.additionalProperties === true
+  const fields = Object.entries(from).filter(([name, value]) => value !== undefined && (declared === null || declared.includes(name) || (isOpen && Buffer.byteLength(JSON.stringify(value)) <= MOST_UNDECLARED_BYTES)))
   return Object.fromEntries(fields.map(([name, value]) => [name, copied(value)]))
 }
 

@@ -11,9 +11,8 @@ export type CommandConfig = Static<typeof CommandConfig>
 export const CommandInput = Type.Object({
   sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the recording: what the script makes is filed under it' })),
   media: Type.Optional(MediaRef),
-  fields: Type.Optional(Type.Unsafe<Record<string, unknown>>(Type.Object({}, { additionalProperties: true, description: 'What else the script should know' }))),
-})
-export type CommandInput = Static<typeof CommandInput>
+}, { additionalProperties: true }) // the script is told all that the message says
+export type CommandInput = Static<typeof CommandInput> & { readonly [field: string]: unknown }
 
 export const CommandOutput = Type.Object({
   result: Type.Unsafe<Record<string, unknown>>(Type.Object({}, { additionalProperties: true, description: 'The JSON object that the script printed; `said` with its text when it printed something else' })),
@@ -35,8 +34,8 @@ export default plugin({
   config: CommandConfig,
   stages: {
     run: stage<CommandConfig, typeof CommandInput, typeof CommandOutput, typeof CommandOptions>({
-      title: 'Any command', help: 'Runs a script of yours once for each message: the recording is at $MEDIA, all that the message says comes as JSON on standard input, what it prints as JSON goes on as `result`, what it leaves in $OUT is kept.',
-      version: 1, each: true, input: CommandInput, output: CommandOutput, options: CommandOptions, lease_s: 60, load: () => import('./run.ts'),
+      title: 'Any command', help: 'Runs a script of yours once for each message: the recording is at $MEDIA, all that the message says (camera, name, plates and so on; no field of more than 64 kB) comes as JSON on standard input, what it prints as JSON goes on as `result`, what it leaves in $OUT is kept.',
+      version: 2, each: true, input: CommandInput, output: CommandOutput, options: CommandOptions, lease_s: 60, load: () => import('./run.ts'),
     }),
   },
 })

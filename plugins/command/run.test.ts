@@ -37,9 +37,9 @@ async function script(text: string, options: Partial<CommandOptions> = {}, input
 }
 
 test('the recording comes at $MEDIA, the message on standard input, arguments as they stand; JSON goes on, files in $OUT are kept under the recording', async () => {
-  const { result, made } = await script('cat > "$OUT/in.json"; cp "$MEDIA" "$OUT/copy"; printf \'{"args":"%s"}\' "$1"', { args: ['a "b"; c'.replaceAll('"', '')] }, { sha256: MEDIA.sha256, media: MEDIA, fields: { n: 1 } })
+  const { result, made } = await script('cat > "$OUT/in.json"; cp "$MEDIA" "$OUT/copy"; printf \'{"args":"%s"}\' "$1"', { args: ['a "b"; c'.replaceAll('"', '')] }, { sha256: MEDIA.sha256, media: MEDIA, camera: 'Van' })
   expect(result).toEqual({ args: 'a b; c' })
-  expect(written.map(([path, text]) => [basename(path).replace(/^[0-9a-f]{8}-/, ''), text])).toEqual([['copy', 'abc'], ['in.json', JSON.stringify({ sha256: MEDIA.sha256, media: MEDIA, fields: { n: 1 } })]])
+  expect(written.map(([path, text]) => [basename(path).replace(/^[0-9a-f]{8}-/, ''), text])).toEqual([['copy', 'abc'], ['in.json', JSON.stringify({ sha256: MEDIA.sha256, media: MEDIA, camera: 'Van' })]])
   expect(made.every(({ path }) => path.startsWith(`derived/aa/${MEDIA.sha256}/mine.sh/`))).toBe(true)
 })
 
