@@ -10,16 +10,22 @@ export interface Ability {
 
 const DEFAULT_CAP_MIB = 1024
 
-/** What of the software's stages the machine has the means for, by name; and why not, of the others. */
-export function abilities(plugins: readonly AnyPlugin[], has: Means): { readonly stages: ReadonlyMap<string, Ability>; readonly lacks: Record<string, string> } {
+/** What of the software's stages the machine has the means for, by name, and their versions; and why not, of the others. */
+export function abilities(plugins: readonly AnyPlugin[], has: Means): { readonly stages: ReadonlyMap<string, Ability>; readonly versions: Record<string, number>; readonly lacks: Record<string, string> } {
   const stages = new Map<string, Ability>()
+  const versions: Record<string, number> = {}
   const lacks: Record<string, string> = {}
   for (const plugin of plugins)
     for (const [short, stage] of Object.entries(plugin.stages ?? {})) {
       if (stage.own) continue // core does it
       const why = unmet(stage.needs, has)
-      if (why === null) stages.set(`${plugin.name}.${short}`, { plugin, cap_mib: stage.needs?.memory_mib ?? DEFAULT_CAP_MIB, alone: stage.needs?.all_cores ?? false })
-      else lacks[`${plugin.name}.${short}`] = why
+      const name = `${plugin.name}.${short}`
+      if (why !== null) {
+        lacks[name] = why
+        continue
+      }
+      stages.set(name, { plugin, cap_mib: stage.needs?.memory_mib ?? DEFAULT_CAP_MIB, alone: stage.needs?.all_cores ?? false })
+      versions[name] = stage.version
     }
-  return { stages, lacks }
+  return { stages, versions, lacks }
 }

@@ -73,8 +73,8 @@ async function joined(folder: string, wish: string | null, name: string, signal:
   const say = (text: string) => void process.stderr.write(`${text}\n`)
   const address = /^https?:\/\//.test(wish) ? new URL(wish).origin : choose(await discover(), wish === '' ? null : wish).address
   const machine = await probe(folder)
-  const { stages, lacks } = abilities(plugins, machine)
-  const device = await join({ address, name, capability: { ...machine, stages: [...stages.keys()], lacks, mounts: [] }, say, signal })
+  const { stages, versions, lacks } = abilities(plugins, machine)
+  const device = await join({ address, name, capability: { ...machine, stages: [...stages.keys()], versions, lacks, mounts: [] }, say, signal })
   await keepDevice(folder, device)
   say(`  ${device.device} has joined. From now on viewshed agent alone is enough.`)
   return device

@@ -78,7 +78,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
   const cache = openCache(order.cache)
   await cache.settle()
   const machine = await probe(scratch.root)
-  const { stages, lacks } = abilities(plugins, machine)
+  const { stages, versions, lacks } = abilities(plugins, machine)
   for (const [stage, why] of Object.entries(lacks)) log.info(`${stage} is not run here: ${why}`)
   const mark = randomUUID() // of all that our stages start
   const reaper = startReaper(mark)
@@ -93,7 +93,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
   let mounts: Awaited<ReturnType<typeof checkedMounts>> = { good: [], wrong: [] }
   let link: BrokerLink | null = null
   const far = agentFar(order.remotes)
-  const capability = () => ({ ...machine, stages: [...stages.keys()], lacks, mounts: mounts.good.map(({ name }) => name) })
+  const capability = () => ({ ...machine, stages: [...stages.keys()], versions, lacks, mounts: mounts.good.map(({ name }) => name) })
 
   /** Says what it can do, and hears what it may. Twice when a mount came or went: what it can do changed with it. */
   async function hello(): Promise<HelloAnswer> {

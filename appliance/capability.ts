@@ -14,7 +14,7 @@ import { HERE, type Here } from './machine/here.ts'
 import { limits } from './machine/limits.ts'
 
 /** All but what follows from the software and from what a person mounted. */
-export type Machine = Omit<Capability, 'stages' | 'lacks' | 'mounts'>
+export type Machine = Omit<Capability, 'stages' | 'versions' | 'lacks' | 'mounts'>
 
 /** What stages ask for, and how each says its version. */
 export const TOOLS: Readonly<Record<string, { readonly args: readonly string[]; readonly version: RegExp }>> = {

@@ -7,7 +7,7 @@ export function unableOf(stages: readonly RegisteredStage[], devices: readonly P
   if (heard.length === 0) return {}
   return Object.fromEntries(stages.flatMap(({ name, stage }): [string, string][] => {
     if (stage.own) return []
-    const reasons = heard.map(({ capability, allowed }) => unmet(stage.needs, capability) ?? (allowed !== null && !allowed.includes(name) ? 'no device that could is allowed to' : null))
+    const reasons = heard.map(({ capability, allowed }) => unmet(stage.needs, capability) ?? capability.lacks[name] ?? (allowed !== null && !allowed.includes(name) ? 'no device that could is allowed to' : null))
     return reasons.includes(null) ? [] : [[name, reasons.find((why) => why !== null)!]]
   }))
 }

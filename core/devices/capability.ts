@@ -16,6 +16,7 @@ export const Capability = Type.Object({
   accelerators: Type.Array(Type.Enum([...ACCELERATORS]), { maxItems: 16 }),
   tools: Type.Record(Type.String({ maxLength: 64 }), Word), // name → version
   stages: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 1_000 }), // that its software has and its means allow
+  versions: Type.Optional(Type.Record(Type.String({ maxLength: 100 }), Type.Integer({ minimum: 0 }))), // of those stages; an agent from before they were said says none
   lacks: Type.Record(Type.String({ maxLength: 100 }), Word), // stage → why it cannot, in words
   mounts: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64 }), // volumes that it has as folders
   platform: Word, // `linux`, `darwin`, `win32`

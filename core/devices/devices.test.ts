@@ -221,6 +221,24 @@ test('who has not said what it can do since the start is asked to, and then gets
   expect(await code(claim('gpu', token))).toBe('device/unheard')
 })
 
+test('a device whose software does a stage in another version is not given it; its page says what to update', async () => {
+  const token = await yard.join('gpu')
+  await publish('plate.read', 1)
+  const { versions, ...silent } = CAPABILITY
+  const said = async (capability: typeof CAPABILITY) => {
+    await yard.api(token).hello({ capability, conditions: CONDITIONS })
+    const { stages, lacks } = (await view('gpu'))!.capability!
+    return { stages, lacks }
+  }
+  const older = 'update Viewshed there: the appliance has a newer version of this stage'
+  expect(await said({ ...CAPABILITY, versions: { ...versions, 'plate.read': 2 } })).toEqual({ stages: ['clip.probe', 'clip.thumb'], lacks: { 'plate.read': older } })
+  expect(await said({ ...CAPABILITY, versions: { ...versions, 'plate.read': 4 } })).toMatchObject({ lacks: { 'plate.read': 'update the appliance: the device has a newer version of this stage' } })
+  expect(await said(silent)).toEqual({ stages: [], lacks: { 'clip.probe': older, 'clip.thumb': older, 'plate.read': older } })
+  expect(await claim('gpu', token)).toEqual([])
+  expect(await said(CAPABILITY)).toEqual({ stages: CAPABILITY.stages, lacks: {} })
+  expect((await claim('gpu', token)).map(({ stage }) => stage)).toEqual(['plate.read'])
+})
+
 test('what it said at the broker is as good as a hello', async () => {
   const token = await yard.join('gpu')
   const { peer } = await connect('gpu', token)

@@ -20,6 +20,7 @@ import { openMemory } from './memory.ts'
 import { LOOK_MS, watchPresence } from './presence.ts'
 import { isAllowed, type DeviceRecord, type Records } from './records.ts'
 import { rests } from './rests.ts'
+import { heldTo } from './versions.ts'
 import { viewsOf } from './views.ts'
 
 /** What the broker does for devices. */
@@ -42,7 +43,7 @@ export interface DevicesParts {
   /** Names of devices that hold a task, of all orgs and sites. */
   readonly holders: () => ReadonlySet<string>
   /** By name; null: there is no such stage. */
-  readonly stage: (name: string) => { readonly needs?: Needs } | null
+  readonly stage: (name: string) => { readonly needs?: Needs; readonly version: number } | null
   /** Where a device finds the broker, and the disks of its org. */
   readonly whereabouts: (device: DeviceRecord) => Pick<HelloAnswer, 'mqtt' | 'volumes' | 'far'>
   readonly warn: (error: unknown, message: string) => void
@@ -118,8 +119,11 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
     presence.heard(id)
   }
 
-  function learn(record: DeviceRecord, capability: Capability): void {
+  const held = (said: Capability) => heldTo(said, (name) => stage(name)?.version ?? null)
+
+  function learn(record: DeviceRecord, said: Capability): void {
     const one = memory.of(record.id)
+    const capability = held(said)
     // Free scratch space is another number each time; it is not worth a write.
     const isNew = one.capability === null || JSON.stringify({ ...one.capability, scratch_mib: 0 }) !== JSON.stringify({ ...capability, scratch_mib: 0 })
     if (isNew || !one.told) changed(record)
@@ -154,7 +158,7 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
     if (unknown !== undefined) throw new Fault('input/invalid', `stages: there is no stage ${unknown}.`)
   }
 
-  const canRun = (capability: Capability, name: string) => unmet(stage(name)?.needs, capability) === null
+  const canRun = (capability: Capability, name: string) => capability.stages.includes(name) && unmet(stage(name)?.needs, capability) === null
   const shown = (scope: Scope, of: readonly DeviceRecord[]) => viewsOf(of, {
     heard: memory.of, isHere: presence.isHere, running: board.running(scope), counts: () => board.counts(scope), canRun, rests: restsNow, now_ms: clock(),
   })
@@ -237,7 +241,7 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
       one.unsaved = true
     },
 
-    join: admission.join,
+    join: (ask, address) => admission.join({ ...ask, capability: held(ask.capability) }, address),
     joinState: admission.state,
     async accept(ask, by) {
       const record = await admission.accept(ask, by)

@@ -16,7 +16,7 @@ import { openRecords, type Records } from './records.ts'
 
 export const CAPABILITY: Capability = {
   cores: 8, memory_mib: 16_000, scratch_mib: 100_000, gpu_mib: 8_192, gpus: [{ name: 'RTX 4070', memory_mib: 8_192, driver: '560.1' }], accelerators: ['cuda', 'nvenc'],
-  tools: { ffmpeg: '7.0' }, stages: ['clip.probe', 'clip.thumb', 'plate.read'], lacks: {}, mounts: [], platform: 'linux', host: 'gpu-pc', version: '0.3.0', battery: false,
+  tools: { ffmpeg: '7.0' }, stages: ['clip.probe', 'clip.thumb', 'plate.read'], versions: Object.fromEntries(Object.entries(STAGES).map(([name, { version }]) => [name, version])), lacks: {}, mounts: [], platform: 'linux', host: 'gpu-pc', version: '0.3.0', battery: false,
 }
 
 export const CONDITIONS: Conditions = { gpu_busy_percent: null, temperature_c: null, on_battery: false, battery_percent: null, scratch_free_mib: null, load: 0.1 }
@@ -61,7 +61,7 @@ export async function openYard(more: (records: Records) => Partial<BrokerOptions
     devices = await openDevices({
       log, records, access, board, clock: now, monotonic: now, tick: false,
       holders: () => new Set(board.running(ann.scope).map(({ device }) => device)),
-      stage: (name) => (name in STAGES ? { needs: NEEDS[name] } : null),
+      stage: (name) => (name in STAGES ? { ...STAGES[name]!, needs: NEEDS[name] } : null),
       whereabouts: ({ id }) => ({ mqtt: { url: null, port: broker.port, username: id, password: null }, volumes: [{ name: 'media', id: 'm1' }] }),
       warn: (error) => { throw error },
     })

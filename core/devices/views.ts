@@ -39,7 +39,7 @@ function waitingFor(records: readonly DeviceRecord[], counts: readonly StageCoun
     if (pending === 0) continue
     const able = records.filter((record) => {
       const { capability } = heard(record.id)
-      return capability !== null && isAllowed(record, stage) && capability.stages.includes(stage) && canRun(capability, stage)
+      return capability !== null && isAllowed(record, stage) && canRun(capability, stage)
     })
     if (able.length === 1) waiting.set(able[0]!.id, (waiting.get(able[0]!.id) ?? 0) + pending)
   }
