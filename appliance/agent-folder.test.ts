@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { agentFolder, keepDevice, readDevice, readWishes } from './agent-folder.ts'
+import { agentFolder, asWish, isMeant, keepDevice, readDevice, readWishes } from './agent-folder.ts'
 
 let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'agent-folder-')) })
@@ -21,6 +21,21 @@ test.each([
 })
 
 const DEVICE = { address: 'http://nas:8080', device: 'gpu-pc', token: 'secret', org: 'home', site: 'home' }
+
+test.each([
+  [undefined, null, true],
+  ['http://nas:8080', '', true],
+  ['http://nas:8080', 'HTTP://NAS:8080/', true],
+  ['http://nas:8080', 'http://nas:8080/devices', true],
+  ['http://nas:8080', 'http://shed:8080', false],
+  ['http://192.168.1.20:8080', 'http://192.168.1.20:8080', true], // it has another address since
+  ['Attic NAS', 'attic nas', true],
+  ['Attic NAS', 'shed', false],
+  [undefined, 'shed', true],
+  [undefined, 'http://shed:8080', false],
+] as const)('joined as %j, a start with the wish %j is for the appliance that it joined: %s', (given, wish, expected) => {
+  expect(isMeant({ ...DEVICE, ...(given === undefined ? {} : { wish: asWish(given) }) }, wish)).toBe(expected)
+})
 
 describe('who it is', () => {
   test('is kept whole, for its owner alone, in folders that are made', async () => {

@@ -24,6 +24,7 @@ const Device = Type.Object({
   token: Type.String({ minLength: 1 }),
   org: Type.String({ minLength: 1 }),
   site: Type.String({ minLength: 1 }),
+  wish: Type.Optional(Type.String({ minLength: 1, description: 'the address or the name that it was given when it joined' })),
 })
 /** Who this device is, and to whom. */
 export type Device = Static<typeof Device>
@@ -53,6 +54,14 @@ export async function readDevice(folder: string): Promise<Device | null> {
     throw e
   }
 }
+
+/** How a wish is compared and kept: of an address what counts is the origin, and a name is the same however it is written. */
+export const asWish = (given: string): string => (isAddress(given) ? new URL(given).origin : given.toLowerCase())
+export const isAddress = (wish: string): boolean => /^https?:\/\//i.test(wish)
+
+/** Whether it joined the appliance that is wished for. @param wish an address, an appliance's name, '' for whichever answers, null: as it was */
+export const isMeant = ({ address, wish: former }: Device, wish: string | null): boolean =>
+  wish === null || wish === '' || [address, former].includes(asWish(wish)) || (former === undefined && !isAddress(wish)) // what it was called is not known of one that joined before that was kept
 
 /** Readable by its owner alone: whoever has the token is the device. */
 export const keepDevice = (folder: string, device: Device): Promise<void> => writeDurable(path.join(folder, DEVICE), JSON.stringify(device, null, 2) + '\n', 0o600)

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { Fault } from '../core/contract/fault.ts'
 import plugins from '../plugins/index.ts'
 import { abilities } from './abilities.ts'
-import { agentFolder, keepDevice, readDevice, readWishes, type Device } from './agent-folder.ts'
+import { agentFolder, asWish, isAddress, isMeant, keepDevice, readDevice, readWishes, type Device } from './agent-folder.ts'
 import { runAgent, type AgentLife, type AgentOrder } from './agent.ts'
 import { probe } from './capability.ts'
 import { askCore } from './core-request.ts'
@@ -68,13 +68,13 @@ async function joined(folder: string, wish: string | null, name: string, signal:
     if (wish !== null && e instanceof Fault && e.code === 'config/invalid') return null // joining anew mends it
     throw e
   })
-  if (kept !== null && (wish === null || wish === kept.address) && (await isKnown(kept, signal))) return kept
+  if (kept !== null && isMeant(kept, wish) && (await isKnown(kept, signal))) return kept
   if (wish === null) throw new Fault('config/invalid', `This machine has not joined an appliance${kept ? ` any more: ${kept.address} does not know it` : ''}. viewshed agent --join http://nas:8080, or viewshed agent --discover`)
   const say = (text: string) => void process.stderr.write(`${text}\n`)
-  const address = /^https?:\/\//.test(wish) ? new URL(wish).origin : choose(await discover(), wish === '' ? null : wish).address
+  const { name: called, address } = isAddress(wish) ? { name: wish, address: asWish(wish) } : choose(await discover(), wish === '' ? null : wish)
   const machine = await probe(folder)
   const { stages, versions, lacks } = abilities(plugins, machine)
-  const device = await join({ address, name, capability: { ...machine, stages: [...stages.keys()], versions, lacks, mounts: [] }, say, signal })
+  const device = { ...(await join({ address, name, capability: { ...machine, stages: [...stages.keys()], versions, lacks, mounts: [] }, say, signal })), wish: asWish(called) }
   await keepDevice(folder, device)
   say(`  ${device.device} has joined. From now on viewshed agent alone is enough.`)
   return device

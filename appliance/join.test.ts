@@ -96,7 +96,7 @@ describe('a machine joins an appliance', () => {
     await done(task)
   }, 60_000)
 
-  test('SIGTERM is a goodbye; the next start needs neither address nor code, and brings a fresh token', async () => {
+  test('SIGTERM is a goodbye; the next start shows no code, though it is given the address once more, and brings a fresh token', async () => {
     const before = await readFile(join(folder(), 'device.json'), 'utf8')
     const [agent] = running
     const ended = once(agent!, 'exit')
@@ -104,7 +104,7 @@ describe('a machine joins an appliance', () => {
     expect((await ended)[0]).toBe(0)
     await vi.waitFor(async () => expect((await view()).online).toBe(false), LONG)
     const task = await work()
-    const { said } = start('--folder', folder())
+    const { said } = start('--join', `${core.url}/`, '--folder', folder())
     await done(task)
     expect(code(said())).toBeUndefined()
     await vi.waitFor(async () => expect(await readFile(join(folder(), 'device.json'), 'utf8')).not.toBe(before), LONG)
