@@ -12,6 +12,7 @@ import { runAgent, type AgentLife, type AgentOrder } from './agent.ts'
 import { probe } from './capability.ts'
 import { askCore } from './core-request.ts'
 import { choose, discover } from './discover.ts'
+import { foundAgain } from './find-again.ts'
 import { join } from './join.ts'
 
 /** What was under way gets this long to stop by itself. */
@@ -33,8 +34,15 @@ export async function agentMain(args: readonly string[]): Promise<void> {
     const folder = values.folder ?? agentFolder(process.platform, process.env, homedir())
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const wish = values.join ?? (values.discover ? '' : null)
-    const device = await joined(folder, wish, values.name ?? nameOf(hostname()), stop.signal)
-    await run(await orderOf(device, folder), { signal: stop.signal, keepToken: (token) => keepDevice(folder, { ...device, token }) }, values.join ?? device.address)
+    let device = await joined(folder, wish, values.name ?? nameOf(hostname()), stop.signal)
+    const keep = (change: Partial<Device>) => keepDevice(folder, device = { ...device, ...change })
+    const find = async () => {
+      const address = await foundAgain(device, await discover(), stop.signal)
+      if (address !== null) await keep({ address })
+      return address
+    }
+    // What multicast finds speaks HTTP: a device that was given HTTPS keeps to it.
+    await run(await orderOf(device, folder), { signal: stop.signal, keepToken: (token) => keep({ token }), ...(device.address.startsWith('http:') ? { find } : {}) }, values.join ?? device.address)
   }
   process.exit(0)
 }

@@ -53,10 +53,13 @@ export interface AgentLife {
   readonly signal: AbortSignal
   /** A fresh token, to be kept; without it the token that it was given lasts as long as the agent. */
   readonly keepToken?: (token: string) => Promise<void>
+  /** Where the same appliance answers by now, to be kept; null: it is nowhere. Asked while it does not answer where it was. */
+  readonly find?: () => Promise<string | null>
 }
 
 const IDLE_WAIT_MS = 5_000 // when nobody said that there is work
 const RETRY_MS = 1_000
+const FIND_EVERY_MS = 30_000
 const RENEW_EVERY_MS = 5_000 // core takes 20 s of silence for an end
 const HELLO_EVERY_MS = 60_000
 const TOKEN_EVERY_MS = 86_400_000
@@ -64,7 +67,7 @@ const LOOK_EVERY_MS = 10_000
 const GOODBYE_MS = 6_000
 
 /** Runs until `signal` aborts. Throws Fault `access/unauthenticated` when the appliance no longer knows it. */
-export async function runAgent(order: AgentOrder, { signal: told, keepToken }: AgentLife): Promise<void> {
+export async function runAgent(order: AgentOrder, { signal: told, keepToken, find }: AgentLife): Promise<void> {
   const log = pino({ name: 'agent', level: process.env.VIEWSHED_LOG ?? 'info' }, pino.destination(2))
   const ending = new AbortController() // told to stop, or a loop of ours failed
   const { signal } = ending
@@ -123,9 +126,25 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
       } catch (e) {
         if (signal.aborted || !(e instanceof Fault)) throw e
         if (e.code === 'device/unheard') hear(await untilAnswered(hello))
-        else if (PASSING.has(e.code)) await wait(RETRY_MS, undefined, { signal })
-        else throw e
+        else if (PASSING.has(e.code)) {
+          if (e.code === 'core/unreachable') void lookAgain()
+          await wait(RETRY_MS, undefined, { signal })
+        } else throw e
       }
+    }
+  }
+
+  let looked_ms = Number.NEGATIVE_INFINITY
+  async function lookAgain(): Promise<void> {
+    if (find === undefined || performance.now() - looked_ms < FIND_EVERY_MS) return
+    looked_ms = performance.now()
+    try {
+      const found = await find()
+      if (found === null || found === address.baseUrl) return
+      address.baseUrl = found
+      log.info(`the appliance is at ${found} now`)
+    } catch (e) {
+      if (!signal.aborted) log.warn(e, 'the appliance could not be looked for; it is tried again')
     }
   }
 
@@ -254,8 +273,8 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken }: A
     link = joinBroker({ device: order.device, home, token: address.token, where: first.mqtt, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring, onCameras: order.watchers ? cameras.wake : null })
     await Promise.all([
       claimLoop(), every(RENEW_EVERY_MS, renew), every(HELLO_EVERY_MS, async () => {
-        hear(await hello())
-        configs = await settings() // the appliance may have been started with others
+        hear(await untilAnswered(hello))
+        configs = await untilAnswered(settings) // the appliance may have been started with others
       }),
       ...(keepToken ? [renewToken().catch(laterToken).then(() => every(TOKEN_EVERY_MS, renewToken, laterToken))] : []),
       ...(order.watchers ? [cameras.run(signal), ...plugins.filter((p) => p.watch).map(watch)] : []),

@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +14,7 @@ import { SETTINGS } from '../core/devices/settings.ts'
 import plugins from '../plugins/index.ts'
 import { openCore, type Core } from './core.ts'
 import { announce, choose, discover } from './discover.ts'
+import { foundAgain } from './find-again.ts'
 
 const CLI = fileURLToPath(new URL('./cli.ts', import.meta.url))
 const SCOPE: Scope = { ...HOME, role: 'admin' }
@@ -109,6 +112,23 @@ describe('a machine joins an appliance', () => {
     expect(code(said())).toBeUndefined()
     await vi.waitFor(async () => expect(await readFile(join(folder(), 'device.json'), 'utf8')).not.toBe(before), LONG)
   }, 120_000)
+
+  test('the appliance has another address: it is found again by what it proves, and no stranger is shown the token', async () => {
+    const heard: string[] = []
+    const stranger: Server = createServer((request, response) => {
+      heard.push(JSON.stringify(request.headers))
+      request.setEncoding('utf8').on('data', (part: string) => heard.push(part)).on('end', () => response.end(JSON.stringify({ proof: 'x'.repeat(43) })))
+    }).listen(0, '127.0.0.1')
+    await once(stranger, 'listening')
+    const { token } = await core.access.signDevice({ id: 'gpu-pc', org: HOME.org, site: HOME.site, generation: 'g' })
+    const found = [`http://127.0.0.1:${(stranger.address() as AddressInfo).port}`, 'http://127.0.0.1:9', core.url].map((address) => ({ name: 'nas', address }))
+    const { signal } = new AbortController()
+    expect(await foundAgain({ token }, found, signal)).toBe(core.url)
+    expect(await foundAgain({ token: `${token.slice(0, -4)}AAAA` }, found, signal)).toBeNull() // of another appliance
+    stranger.close()
+    expect(heard.length).toBeGreaterThan(0)
+    expect(heard.join()).not.toContain(token.split('.')[2])
+  }, 60_000)
 
   test('revoked, it ends with exit code 3 and says how to come back; its token is worth nothing', async () => {
     const [, agent] = running

@@ -23,6 +23,8 @@ export interface MqttClient { readonly principal: Principal; readonly session: s
 export interface Access extends Pick<Tokens, 'mint' | 'revoke' | 'principalOfBearer' | 'mqttOf'> {
   /** A device's token for the next 30 days. */
   readonly signDevice: DeviceTokens['sign']
+  /** To a device that looks for its appliance. */
+  readonly prove: DeviceTokens['prove']
   /** There is no admin yet. A new password that was asked for at the command line changes nothing here: until its link is used, the old one is good. */
   setupNeeded(): boolean
   /** A new one-time token for the first admin, good for an hour; the former one is void. Fault `access/denied` once there is an admin. */
@@ -101,6 +103,7 @@ export async function openAccess({ log, clock = Date.now, devices = NOBODY }: { 
     mint: minted.mint,
     revoke: minted.revoke,
     signDevice: signed.sign,
+    prove: signed.prove,
     keys,
     principalOfBearer: async (token) => keys.find(token)?.principal ?? (await minted.principalOfBearer(token)) ?? (await signed.find(token))?.principal ?? null,
     keyOfBearer: (token) => keys.find(token)?.id ?? null,

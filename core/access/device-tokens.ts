@@ -4,6 +4,7 @@
  */
 import { randomBytes, webcrypto } from 'node:crypto'
 import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
+import { proofOf } from './proof.ts'
 import type { Principal } from './scope.ts'
 import { entries, type AccessLog } from './store.ts'
 
@@ -20,6 +21,8 @@ export interface JoinedDevices {
 export interface DeviceTokens {
   /** A new token; former ones stay good for their time, for the answer may be lost on its way. */
   sign(device: KnownDevice): Promise<{ readonly token: string; readonly ends_ms: number }>
+  /** That we signed the token with these claims, if we did: `header.payload`, without the signature. */
+  prove(claims: string, nonce: string): Promise<string>
   /** Null: not ours, over, or its device is not known any more. */
   find(token: string): Promise<{ readonly principal: Principal; readonly ends_ms: number } | null>
 }
@@ -60,6 +63,7 @@ export async function openDeviceTokens({ log, clock, devices }: { log: AccessLog
         .setIssuedAt(Math.floor(now_ms / 1000)).setExpirationTime(ends_s).sign(key)
       return { token, ends_ms: ends_s * 1000 }
     },
+    prove: async (claims, nonce) => proofOf(new Uint8Array(await webcrypto.subtle.sign('HMAC', key, Buffer.from(claims))), nonce),
     async find(token) {
       if (token.split('.', 4).length !== 3) return null // one that lives in memory
       const claims = await claimsOf(token)

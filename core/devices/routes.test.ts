@@ -7,7 +7,7 @@ import { CAPABILITY, CONDITIONS, openYard, type Yard } from './testing.ts'
 
 const BOARD = ['/api/board/claim', '/api/board/renew', '/api/board/complete', '/api/board/fault', '/api/board/release'] as const
 const OWN = [routes.hello.path, routes.renewToken.path, routes.goodbye.path] as const
-const OPEN = [routes.join.path, routes.joinState.path] as const
+const OPEN = [routes.join.path, routes.joinState.path, routes.prove.path] as const
 /** Those that take an empty body as it is. */
 const BARE: readonly string[] = [routes.renewToken.path, routes.goodbye.path]
 

@@ -37,6 +37,7 @@ const Code = Type.String({ pattern: '^[0-9A-Z]{3}-[0-9A-Z]{3}$', description: 'a
 const Stages = Type.Union([Type.Null(), Type.Array(Type.String({ maxLength: 100 }), { maxItems: 1_000 })])
 const Join = Type.Object({ name: DeviceName, capability: Capability })
 const JoinState = Type.Object({ secret: Type.String({ minLength: 20, maxLength: 100 }) })
+const Prove = Type.Object({ claims: Type.String({ pattern: '^[\\w-]+\\.[\\w-]+$', maxLength: 2_000, description: 'a token without its signature' }), nonce: Type.String({ pattern: '^[\\w-]+$', minLength: 20, maxLength: 100 }) })
 const Accept = Type.Object({ code: Code, name: Type.Optional(DeviceName), stages: Type.Optional(Stages) })
 const Refuse = Type.Object({ code: Code })
 const Steer = Type.Object({ id: Type.String({ maxLength: 63 }), mode: Mode })
@@ -187,6 +188,7 @@ export const routes = {
   device: route<typeof ById, DeviceDetail>('GET', '/api/devices/:id', 'viewer', ById),
   join: route<typeof Join, { code: string; secret: string; ends_s: number }>('POST', '/api/join', null, Join),
   joinState: route<typeof JoinState, JoinAnswer>('POST', '/api/join/state', null, JoinState),
+  prove: route<typeof Prove, { proof: string }>('POST', '/api/join/proof', null, Prove),
   acceptDevice: route<typeof Accept, { device: string }>('POST', '/api/joining/accept', 'admin', Accept),
   refuseDevice: route<typeof Refuse, Record<string, never>>('POST', '/api/joining/refuse', 'admin', Refuse),
   steerDevice: route<typeof Steer, Record<string, never>>('POST', '/api/devices/:id/mode', 'operator', Steer),

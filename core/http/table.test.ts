@@ -34,6 +34,7 @@ const PROMISED: readonly [method: string, path: string, role: Role | null][] = [
   ['GET', '/api/devices/v1', 'viewer'],
   ['POST', '/api/join', null],
   ['POST', '/api/join/state', null],
+  ['POST', '/api/join/proof', null],
   ['POST', '/api/joining/accept', 'admin'],
   ['POST', '/api/joining/refuse', 'admin'],
   ['POST', '/api/devices/v1/mode', 'operator'],

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { Fault } from '../contract/fault.ts'
 import { faultOfAnswer } from '../http/answer.ts'
 
-/** Where a core listens: a URL, or a unix socket on the same machine. */
+/** Where a core listens: a URL, or a unix socket on the same machine. Looked at for each request: the token is renewed, and the address may be another one. */
 export interface CoreDoor {
   readonly token: string
   readonly baseUrl?: string
@@ -36,14 +36,14 @@ export interface Caller {
 
 /** Asks core over connections that are kept. */
 export function caller(where: CoreDoor): Caller {
-  const base = new URL(where.baseUrl ?? 'http://core')
-  const secure = base.protocol === 'https:'
+  const base = () => new URL(where.baseUrl ?? 'http://core')
+  const secure = base().protocol === 'https:'
   const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
-  const name = where.socketPath ?? base.origin
+  const name = () => where.socketPath ?? base().origin
   let closed = false // then a connection that breaks is no idle one
 
   const once = (method: 'GET' | 'POST', path: string, payload: string | null, isAgain: boolean) => new Promise<{ status: number; text: string }>((answer, fail) => {
-    const request = (secure ? httpsRequest : httpRequest)(new URL(path, base), {
+    const request = (secure ? httpsRequest : httpRequest)(new URL(path, base()), {
       method, agent, timeout: TIMEOUT_MS, ...(where.socketPath === undefined ? {} : { socketPath: where.socketPath }),
       headers: { ...where.headers, authorization: `Bearer ${where.token}`, ...(payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) },
     })
@@ -51,7 +51,7 @@ export function caller(where: CoreDoor): Caller {
       // The other side closed an idle connection just as we took it: nothing was read there, so it is no second try.
       const wasIdle = request.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
       if (wasIdle && !isAgain && !closed) once(method, path, payload, true).then(answer, fail)
-      else fail(new Fault('core/unreachable', `Viewshed at ${name} does not answer: ${error.message}`, { cause: error }))
+      else fail(new Fault('core/unreachable', `Viewshed at ${name()} does not answer: ${error.message}`, { cause: error }))
     }
     request.once('response', (response) => text(response).then((body) => answer({ status: response.statusCode ?? 0, text: body }), unreachable))
     request.once('error', unreachable)
@@ -65,7 +65,7 @@ export function caller(where: CoreDoor): Caller {
     const { status, text: said } = await once(method, path, payload, false)
     const value = answerOf(said)
     if (status >= 200 && status < 300 && value !== null) return value as T
-    throw faultOfAnswer(status, said, `Viewshed at ${name}`)
+    throw faultOfAnswer(status, said, `Viewshed at ${name()}`)
   }
   return Object.assign(ask, {
     close() {
