@@ -1,6 +1,7 @@
 /** One HTTP request to core, over its unix socket or over the network, with the device's token. */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { urlToHttpOptions } from 'node:url'
 import { Fault } from '../core/contract/fault.ts'
 import { faultOfAnswer } from '../core/http/answer.ts'
 
@@ -29,7 +30,7 @@ export async function requestCore(core: CoreAddress, ask: CoreAsk & { body?: str
 export function beginRequest(core: CoreAddress, { method, path, headers, signal }: CoreAsk): ClientRequest {
   const base = new URL(core.baseUrl ?? 'http://core')
   return (base.protocol === 'https:' ? httpsRequest : httpRequest)({
-    ...(core.socketPath ? { socketPath: core.socketPath } : { host: base.hostname, port: base.port || undefined }),
+    ...(core.socketPath ? { socketPath: core.socketPath } : urlToHttpOptions(base)),
     method, path, headers: { authorization: `Bearer ${core.token}`, ...headers }, signal,
   })
 }
