@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
@@ -22,4 +22,17 @@ const hasIpv6 = Object.values(networkInterfaces()).flat().some((one) => one?.add
 test.skipIf(!hasIpv6)('an appliance is reached by a literal address of IPv6', async () => {
   const port = await listening(createServer((request, response) => response.end(JSON.stringify({ path: request.url }))), '::1')
   expect(await askCore({ baseUrl: `http://[::1]:${port}`, token: 't' }, 'GET', '/api/x?y=1')).toEqual({ path: '/api/x?y=1' })
+})
+
+test('an answer that takes its time is waited for', async () => {
+  const port = await listening(createServer((_request, response) => void setTimeout(() => response.end('{}'), 6_000)), '127.0.0.1') // longer than Node keeps a connection
+  expect(await askCore({ baseUrl: `http://127.0.0.1:${port}`, token: 't' }, 'GET', '/')).toEqual({})
+}, 30_000)
+
+test.each([
+  ['says nothing', () => undefined],
+  ['breaks off in the middle of its answer', (response: ServerResponse) => void response.writeHead(200, { 'content-length': 100 }).write('{"half')],
+])('an appliance that %s and keeps the connection is as one that does not answer', async (_, answer) => {
+  const port = await listening(createServer((_request, response) => answer(response)), '127.0.0.1')
+  await expect(askCore({ baseUrl: `http://127.0.0.1:${port}`, token: 't' }, 'GET', '/', undefined, undefined, 300)).rejects.toMatchObject({ code: 'core/unreachable' })
 })

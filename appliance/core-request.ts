@@ -16,7 +16,11 @@ export interface CoreAsk {
   readonly path: string
   readonly headers?: Record<string, string>
   readonly signal?: AbortSignal | undefined
+  readonly idle_ms?: number // over the network: so long without a byte, and the connection counts as broken; none: for ever
 }
+
+/** A connection of which the other end is gone without a word would be waited for as long as the agent lives. */
+const IDLE_MS = 60_000
 
 /** The answer's body, when its status is 2xx. Throws the Fault that core answered, or `core/unreachable`. @param within_ms until its headers must be here */
 export async function requestCore(core: CoreAddress, ask: CoreAsk & { body?: string }, within_ms?: number): Promise<IncomingMessage> {
@@ -27,12 +31,16 @@ export async function requestCore(core: CoreAddress, ask: CoreAsk & { body?: str
 }
 
 /** A request whose body is still to be written; it is over when `signal` is. */
-export function beginRequest(core: CoreAddress, { method, path, headers, signal }: CoreAsk): ClientRequest {
+export function beginRequest(core: CoreAddress, { method, path, headers, signal, idle_ms }: CoreAsk): ClientRequest {
   const base = new URL(core.baseUrl ?? 'http://core')
-  return (base.protocol === 'https:' ? httpsRequest : httpRequest)({
+  const isTimed = idle_ms !== undefined && !core.socketPath
+  const request = (base.protocol === 'https:' ? httpsRequest : httpRequest)({
     ...(core.socketPath ? { socketPath: core.socketPath } : urlToHttpOptions(base)),
-    method, path, headers: { authorization: `Bearer ${core.token}`, ...headers }, signal,
+    method, path, headers: { authorization: `Bearer ${core.token}`, ...headers }, signal, ...(isTimed ? { timeout: idle_ms } : {}),
   })
+  // Only where it was asked for: Node's own agent has a time of its own for connections that are kept, and says so here too.
+  if (isTimed) request.on('timeout', () => request.destroy(new Error(`nothing came for ${idle_ms / 1000} s`)))
+  return request
 }
 
 /** Whatever core answers. Throws `core/unreachable`, or the signal's reason. */
@@ -68,10 +76,10 @@ export async function textOf(answer: IncomingMessage, signal?: AbortSignal): Pro
   }
 }
 
-/** The answer as JSON. */
-export async function askCore<T>(core: CoreAddress, method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+/** The answer as JSON. What takes long on the same machine may take as long as it does. */
+export async function askCore<T>(core: CoreAddress, method: 'GET' | 'POST', path: string, body?: unknown, signal?: AbortSignal, idle_ms = IDLE_MS): Promise<T> {
   const answer = await requestCore(core, {
-    method, path, signal, ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    method, path, signal, idle_ms, ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   })
   return JSON.parse(await textOf(answer, signal)) as T
 }
