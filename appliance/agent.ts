@@ -94,7 +94,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken, fin
     LOOK_EVERY_MS, (now) => { link?.state(now); bell.ring() }, () => undefined,
   )
   let mounts: Awaited<ReturnType<typeof checkedMounts>> = { good: [], wrong: [] }
-  let link: BrokerLink | null = null
+  let link = null as BrokerLink | null
   const far = agentFar(order.remotes)
   const capability = () => ({ ...machine, stages: [...stages.keys()], versions, lacks, mounts: mounts.good.map(({ name }) => name) })
 
@@ -107,7 +107,18 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken, fin
     for (const { why } of mounts.wrong) log.warn(why)
     const isSame = said.mounts.join() === capability().mounts.join()
     if (!isSame) link?.birth(capability())
+    meet(answer.mqtt)
     return isSame ? answer : askCore<HelloAnswer>(address, 'POST', '/api/device/hello', { capability: capability(), conditions: conditions.now() }, signal)
+  }
+
+  let met = ''
+  /** At the broker that core names, which may be another one than it was. */
+  function meet(where: HelloAnswer['mqtt']): void {
+    const at = JSON.stringify([where, address.baseUrl])
+    if (at === met) return
+    met = at
+    link?.end()
+    link = joinBroker({ device: order.device, home, token: address.token, where, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring, onCameras: order.watchers ? cameras.wake : null })
   }
 
   let may: Pick<HelloAnswer, 'settings' | 'allowed' | 'rests'>
@@ -270,7 +281,6 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken, fin
     const first = await untilAnswered(hello)
     hear(first)
     configs = await untilAnswered(settings)
-    link = joinBroker({ device: order.device, home, token: address.token, where: first.mqtt, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring, onCameras: order.watchers ? cameras.wake : null })
     await Promise.all([
       claimLoop(), every(RENEW_EVERY_MS, renew), every(HELLO_EVERY_MS, async () => {
         hear(await untilAnswered(hello))

@@ -30,6 +30,8 @@ export interface BrokerLink {
   progress(now: { readonly task: string; readonly stage: string; readonly done: number; readonly what: string | null }): void
   /** For the next time that it connects. */
   password(token: string): void
+  /** Goes without a word: another connection of this device says how it is. */
+  end(): void
   /** Says that it goes, and goes. */
   leave(): Promise<void>
 }
@@ -77,6 +79,7 @@ export function joinBroker({ device, home, token, where, baseUrl, url, birth, st
     password(fresh) {
       if (where.password === null) client.options.password = fresh
     },
+    end: () => void client.end(!client.connected),
     leave: () => new Promise((left) => {
       const timer = setTimeout(() => { client.end(true); left() }, LEAVE_MS)
       const end = () => client.end(false, {}, () => { clearTimeout(timer); left() })

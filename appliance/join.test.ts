@@ -41,11 +41,12 @@ describe('a machine joins an appliance', () => {
   }
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'join-'))
-    core = await openCore({
-      name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port: 0, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
-      plugins: { folder: { inboxes: [] } },
-    }, plugins, pino({ level: 'silent' }))
+    core = await open(0)
   })
+  const open = (port: number) => openCore({
+    name: 'test', folder: join(dir, 'config'), host: '127.0.0.1', port, mqttPort: 0, mqtt: null, trustProxy: false, tiles: null, volumes: { media: join(dir, 'media') }, inbox: join(dir, 'inbox'),
+    plugins: { folder: { inboxes: [] } },
+  }, plugins, pino({ level: 'silent' }))
   afterAll(async () => {
     for (const agent of running) if (agent.exitCode === null && agent.signalCode === null) {
       const ended = once(agent, 'exit')
@@ -112,6 +113,14 @@ describe('a machine joins an appliance', () => {
     expect(code(said())).toBeUndefined()
     await vi.waitFor(async () => expect(await readFile(join(folder(), 'device.json'), 'utf8')).not.toBe(before), LONG)
   }, 120_000)
+
+  test('the broker is elsewhere when the appliance comes back: the device meets it there', async () => {
+    const { mqttPort } = core
+    await core.close()
+    core = await open(Number(new URL(core.url).port))
+    expect(core.mqttPort).not.toBe(mqttPort)
+    await vi.waitFor(async () => expect(await (await fetch(`${core.url}/metrics`)).text()).toContain('viewshed_mqtt_clients 1'), LONG)
+  }, 60_000)
 
   test('the appliance has another address: it is found again by what it proves, and no stranger is shown the token', async () => {
     const heard: string[] = []
