@@ -34,6 +34,7 @@ import { checkedMounts, type Wanted } from './mounts.ts'
 import { startReaper } from './reaper.ts'
 import { KEPT, openScratch } from './scratch.ts'
 import { room } from './slots.ts'
+import { isTokenDue } from './token-due.ts'
 import { twinsOn } from './twin.ts'
 
 export interface AgentOrder {
@@ -62,7 +63,6 @@ const RETRY_MS = 1_000
 const FIND_EVERY_MS = 30_000
 const RENEW_EVERY_MS = 5_000 // core takes 20 s of silence for an end
 const HELLO_EVERY_MS = 60_000
-const TOKEN_EVERY_MS = 86_400_000
 const LOOK_EVERY_MS = 10_000
 const GOODBYE_MS = 6_000
 
@@ -222,10 +222,10 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken, fin
     })
   }
 
-  const every = async (ms: number, act: () => Promise<unknown>, ignore: (e: unknown) => void = ignorePassing) => {
+  const every = async (ms: number, act: () => Promise<unknown>) => {
     while (!signal.aborted) {
       await wait(ms, undefined, { signal }).catch(ignoreAbort)
-      if (!signal.aborted) await act().catch(ignore)
+      if (!signal.aborted) await act().catch(ignorePassing)
     }
   }
   async function renew(): Promise<void> {
@@ -234,13 +234,19 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken, fin
     const ours = new Set(await core.renew(order.device, held))
     for (const { id, token } of held) if (!ours.has(token)) running.get(id)?.run.abort()
   }
-  async function renewToken(): Promise<void> {
+  let tokenTried_ms = Number.NEGATIVE_INFINITY
+  /** A full disk, there or here, is no reason to drop what is in hand: the token is good for a month. */
+  async function renewToken({ token_ends_ms }: Pick<HelloAnswer, 'token_ends_ms'>): Promise<void> {
+    if (keepToken === undefined || !isTokenDue(token_ends_ms, Date.now(), performance.now() - tokenTried_ms)) return
+    tokenTried_ms = performance.now()
+    await freshToken(keepToken).catch(laterToken)
+  }
+  async function freshToken(keep: (token: string) => Promise<void>): Promise<void> {
     const { token } = await askCore<{ token: string }>(address, 'POST', '/api/device/token', {}, signal)
-    await keepToken!(token)
+    await keep(token)
     address.token = token
     link?.password(token)
   }
-  /** A full disk, there or here, is no reason to drop what is in hand: the token is good for a month. */
   const laterToken = (e: unknown) => {
     if (e instanceof Error && e.name === 'AbortError') return
     if (e instanceof Fault && e.code.startsWith('access/') && e.code !== 'access/limited') throw e
@@ -283,10 +289,12 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken, fin
     configs = await untilAnswered(settings)
     await Promise.all([
       claimLoop(), every(RENEW_EVERY_MS, renew), every(HELLO_EVERY_MS, async () => {
-        hear(await untilAnswered(hello))
+        const now = await untilAnswered(hello)
+        hear(now)
+        await renewToken(now)
         configs = await untilAnswered(settings) // the appliance may have been started with others
       }),
-      ...(keepToken ? [renewToken().catch(laterToken).then(() => every(TOKEN_EVERY_MS, renewToken, laterToken))] : []),
+      renewToken(first),
       ...(order.watchers ? [cameras.run(signal), ...plugins.filter((p) => p.watch).map(watch)] : []),
     ])
   } catch (e) {
