@@ -167,6 +167,11 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken, fin
       const isRemote = mounts.good.length === 0
       const claims = open.length > 0 ? await untilAnswered(() => core.claim(order.device, { ...home, role: 'device' }, open, 1, isRemote ? cache.holds() : [])) : []
       for (const claim of claims) {
+        // Paused while core was asked: what it lent after it took back the rest is in nobody's hands yet.
+        if (may.settings.mode === 'paused') {
+          await untilAnswered(() => core.release(order.device, claim.id, claim.token))
+          continue
+        }
         if (!running.has(claim.id)) {
           start(claim)
           continue
