@@ -191,6 +191,13 @@ test('a refused message is an error of its node: caught, with code and sentence;
   ])
 })
 
+test('what a function throws is in the log in its words', async () => {
+  const { core, log } = await deployed([TAB, node('came', 'test.came', ['odd']), fn('odd', 'return msg.payload.nobody.length', [], { name: 'Odd' })])
+  core.emit('test.came', { n: 1 })
+  await core.settled()
+  await expect.poll(() => log.some((line) => line.includes('[function:Odd] TypeError: Cannot read properties of undefined')), { timeout: 20_000 }).toBe(true)
+})
+
 test('while core is away nothing is acknowledged and nothing is forgotten', async () => {
   const { core, log, until } = await deployed([TAB, node('came', 'test.came', ['delay']), node('delay', 'delay', ['first'], { pauseType: 'delay', timeout: '50', timeoutUnits: 'milliseconds', outputs: 1 }), node('first', 'test.first', [])])
   const seq = core.emit('test.came', { n: 1 })

@@ -3,6 +3,7 @@ import { chmod, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { types } from 'node:util'
 import { HOME } from '../core/access/scope.ts'
 import { FLOW_TOKEN_HEADER, verifyFlowToken } from '../core/access/flow-token.ts'
 import { FLOW_MOST_BYTES } from '../core/http/flows-limit.ts'
@@ -190,8 +191,8 @@ const AUDIT = 98
 
 interface LogEntry { readonly event?: string; readonly user?: { readonly username?: string }; readonly level: number; readonly msg?: unknown; readonly type?: string; readonly id?: string; readonly name?: string }
 
-/** Levels of Node-RED: 10 fatal, 20 error, 30 warn, 40 info. */
+/** Levels of Node-RED: 10 fatal, 20 error, 30 warn, 40 info. What a function throws is of a realm of its own, and no `instanceof Error` here. */
 function logLine({ level, msg, type, id, name }: LogEntry): FromChild {
-  const text = msg instanceof Error ? (msg.stack ?? msg.message) : typeof msg === 'string' ? msg.trim() : JSON.stringify(msg)
+  const text = types.isNativeError(msg) ? (msg.stack ?? msg.message) : typeof msg === 'string' ? msg.trim() : JSON.stringify(msg)
   return { kind: 'log', level: level <= 20 ? 'error' : level === 30 ? 'warn' : 'info', text: type ? `[${type}:${name ?? id ?? ''}] ${text}` : text }
 }
