@@ -44,6 +44,7 @@ import { boardRoutes } from '../core/tasks/port-http.ts'
 import { openSeat, OWN_FLOWS } from '../core/tasks/seat.ts'
 import { seatRoutes } from '../core/tasks/seat-http.ts'
 import { readFlow } from '../flows/install.ts'
+import { makePalette } from '../flows/palette.ts'
 import { firstFlow } from '../flows/pipelines.ts'
 import type { Flows } from '../flows/process.ts'
 import type { FlowEntry } from '../flows/red.ts'
@@ -54,7 +55,7 @@ import { openOwnWork } from './own-work.ts'
 import { openPlayable } from './playable.ts'
 import { startRetention } from './retention-clock.ts'
 import { startSentRounds } from './sent-round.ts'
-import { openFlowsDesk } from './flows-desk.ts'
+import { openFlowsDesk, type SteeredFlows } from './flows-desk.ts'
 import { farFlows, ownFlows, statusOf } from './status.ts'
 import { unableOf } from './unable.ts'
 import { volumeRoutes } from './volume-routes.ts'
@@ -80,7 +81,7 @@ export interface Core {
   /** An address that signs a browser in once, by the cookie of a session that the caller holds already. */
   enterLink(cookie: string): string
   /** Node-RED, once it is started: its nodes are told the counts, its state shows in the status. */
-  attach(flows: Pick<Flows, 'state' | 'count' | 'setUnable' | 'said' | 'restart'>): void
+  attach(flows: SteeredFlows & Pick<Flows, 'count' | 'setUnable'>): void
   /** Node-RED runs, or does not, for another reason. */
   flowsChanged(): void
   /** Whether Node-RED may install palettes of others. */
@@ -116,7 +117,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const outcomes = await openOutcomes({ log: store, clock: Date.now })
   let counting: NodeJS.Timeout | undefined
-  let flows: Pick<Flows, 'state' | 'said' | 'restart'> | null = null
+  let flows: SteeredFlows | null = null
   let countsChanged = true
   let feed: Broker | null = null // what happens before it is there, nobody listens to
   const changed = (kinds: readonly string[]) => feed?.announce(HOME, kinds)
@@ -195,7 +196,8 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
   const status = statusOf({ config, board, outcomes, projector, indexes, volumes, watched, flows: () => (flowsAt === null ? ownFlows(flows?.state() ?? null) : farFlows(flowsAt, seat.state())) })
   const enter = new Map<string, string>() // one-time tickets → cookie
   const userDir = join(config.folder, 'node-red')
-  const flowsDesk = openFlowsDesk({ log: store, box: config.name, userDir, elsewhere: flowsAt, flows: () => flows, clock: Date.now, note: (what) => log.info(what) })
+  const deployed = async () => (flowsAt === null ? flowOf(await readOrNull(join(userDir, 'flows.json'))) : ((seat.flow() ?? []) as readonly FlowEntry[]))
+  const flowsDesk = openFlowsDesk({ log: store, outcomes, box: config.name, userDir, elsewhere: flowsAt, flows: () => flows, seat, deployed, palette: makePalette(plugins), clock: Date.now, note: (what) => log.info(what) })
   const shownWork = workOf({ plugins, registry })
   const handlers = makeHandlers({
     access, desk: board, catalogue, status, devices, cameras, clocks,
@@ -213,7 +215,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     },
     index: (scope) => indexes.index(scope),
     events: (scope, filter) => events.list(scope, filter),
-    work: async (scope) => shownWork(await board.counts(scope), flowsAt === null ? flowOf(await readOrNull(join(userDir, 'flows.json'))) : ((seat.flow() ?? []) as readonly FlowEntry[])),
+    work: async (scope) => shownWork(await board.counts(scope), await deployed()),
   })
   const requests = openRequests({ acts: handlers, say: broker.say, log, registry: metrics })
   const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), devices: await devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
@@ -222,7 +224,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
 
   const door = await startHttp({
     port: config.port, host: config.host, socketPath: coreSocket, access, log, broker, ui: UI, registry: metrics, trustProxy: config.trustProxy, handlers,
-    routers: [inbox(config.inbox, sending.sent), boardRoutes({ board, outcomes, events, gate: devices.gate, seat, isIn: ({ id }) => id === OWN_FLOWS || access.keys.list().some(({ name, role }) => role === 'flows' && id === `key/${name}`) }).routes(), seatRoutes({ seat, told: async () => ({ version: manifest.version, counts: await board.counts(SCOPE), unable: unableOf(registry.stages, await devices.views(SCOPE)) }) }).routes(), ...(flowsAt === null ? [] : [flowsElsewhere(flowsAt)]), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
+    routers: [inbox(config.inbox, sending.sent), boardRoutes({ board, outcomes, events, gate: devices.gate, seat, isIn: ({ id }) => id === OWN_FLOWS || access.keys.list().some(({ name, role }) => role === 'flows' && id === `key/${name}`) }).routes(), seatRoutes({ seat, isUnrouted: (seq) => outcomes.get(seq) !== null, told: async () => ({ version: manifest.version, counts: await board.counts(SCOPE), unable: unableOf(registry.stages, await devices.views(SCOPE)) }) }).routes(), ...(flowsAt === null ? [] : [flowsElsewhere(flowsAt)]), ownRoutes({ registry, watched, enter }), calls({ plugins, config: registry.config, reader: (scope) => catalogue.reader(scope) }), doorRoutes({ access, url: () => door.url }), volumeRoutes({ volumes, catalogue, idOf: (name) => store.get(`volume!${name}`) })],
     media: openPlayable(volumes, (scope) => indexes.index(scope)),
     staging: { ...openUploads(volumes), admit: (scope, { task, token, volume }) => {
       if (volumes.orgOf(volume) !== scope.org || !board.within(scope, task)) throw new Fault('task/unknown', `there is no task ${task}`)

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openLog, type Log } from '../core/store/log.ts'
+import { openSeat } from '../core/tasks/seat.ts'
 import { openFlowsDesk } from './flows-desk.ts'
 
 let dir: string
@@ -22,7 +23,8 @@ afterEach(async () => {
 const desk = (started = true) => {
   const opened: ReturnType<typeof openFlowsDesk> = openFlowsDesk({
     log, box: 'shed', userDir: dir, elsewhere: null, clock: () => 5, note: (what) => notes.push(what),
-    flows: () => (started ? { state: () => { throw new Error('is not asked') }, said: () => [], restart: async () => { restarts.push(opened.palettesOn()) } } : null),
+    flows: () => (started ? { state: () => { throw new Error('is not asked') }, said: () => [], restart: async () => { restarts.push(opened.palettesOn()) }, resend: () => undefined, dismiss: () => undefined } : null),
+    outcomes: { get: () => null, dismiss: async () => undefined }, seat: openSeat({ elsewhere: null, clock: () => 5 }), deployed: async () => [], palette: [],
   })
   return opened
 }

@@ -1,16 +1,31 @@
-/** What administrators see of Node-RED and do with it; the switch for palettes of others is kept in the log. */
+/** What people see of Node-RED and do with it; the switch for palettes of others is kept in the log. */
 import type { Log } from '../core/store/log.ts'
 import { Fault } from '../core/contract/fault.ts'
 import type { FlowsDesk } from '../core/tasks/flows-desk.ts'
+import { NOTHING_HELD, STUCK_MS, type HeldOutcome, type HeldView } from '../core/tasks/held.ts'
+import type { Outcomes } from '../core/tasks/outcomes.ts'
+import type { Outcome } from '../core/tasks/port.ts'
+import { assetsOf } from '../core/tasks/record.ts'
+import type { Seat } from '../core/tasks/seat.ts'
+import { placeOf } from '../flows/entered.ts'
 import { installedPalettes, removePalette } from '../flows/installed.ts'
+import type { Palette } from '../flows/palette.ts'
 import type { Flows } from '../flows/process.ts'
+import type { FlowEntry } from '../flows/red.ts'
+
+/** Our own Node-RED, as far as people steer it. */
+export type SteeredFlows = Pick<Flows, 'state' | 'said' | 'restart' | 'resend' | 'dismiss'>
 
 export interface FlowsDeskOptions {
   readonly log: Log
+  readonly outcomes: Pick<Outcomes, 'get' | 'dismiss'>
   readonly box: string
   readonly userDir: string // of Node-RED
   readonly elsewhere: string | null
-  readonly flows: () => Pick<Flows, 'state' | 'said' | 'restart'> | null // null: not started
+  readonly flows: () => SteeredFlows | null // null: not started
+  readonly seat: Pick<Seat, 'state' | 'resend' | 'dismiss'>
+  readonly deployed: () => Promise<readonly FlowEntry[]>
+  readonly palette: Palette
   readonly clock: () => number
   readonly note: (what: string) => void
 }
@@ -19,7 +34,7 @@ interface Switch { readonly on: boolean; readonly by: string | null; readonly at
 
 const KEY = 'flows!palettes'
 
-export function openFlowsDesk({ log, box, userDir, elsewhere, flows, clock, note }: FlowsDeskOptions): FlowsDesk & { palettesOn(): boolean } {
+export function openFlowsDesk({ log, outcomes, box, userDir, elsewhere, flows, seat, deployed, palette, clock, note }: FlowsDeskOptions): FlowsDesk & { palettesOn(): boolean } {
   const palettes = (): Switch => {
     const value = log.get(KEY)
     return value === undefined ? { on: false, by: null, at_ms: null } : (JSON.parse(value) as Switch)
@@ -31,7 +46,32 @@ export function openFlowsDesk({ log, box, userDir, elsewhere, flows, clock, note
     return started
   }
 
+  const titles = new Map(palette.map(({ type, title }) => [type, title]))
+  /** Whoever routes, here or elsewhere; null: nobody does. */
+  const routing = (): Pick<Flows, 'resend' | 'dismiss'> | null => (elsewhere !== null ? (seat.state().routes ? seat : null) : flows()?.state().running ? flows() : null)
+
   return {
+    async held() {
+      const { stuck, oldest } = elsewhere !== null ? seat.state().held : (flows()?.state().held ?? NOTHING_HELD)
+      const flow = await deployed()
+      return {
+        stuck,
+        held: oldest.filter(({ held_ms }) => held_ms >= STUCK_MS).flatMap((one) => {
+          const outcome = outcomes.get(one.seq)
+          return outcome === null ? [] : [heldView(one, outcome, titles.get(outcome.type) ?? outcome.type, flow, clock())]
+        }),
+      }
+    },
+    async resend(seqs, by) {
+      const to = routing()
+      if (to === null) throw new Fault('flows/unavailable', 'No flow runs now. What is held is sent again by itself when the flow begins.')
+      note(`${by} has ${seqs.length} held messages sent again`)
+      to.resend(seqs)
+    },
+    async dismiss(seqs, by) {
+      await outcomes.dismiss(seqs, by)
+      routing()?.dismiss(seqs)
+    },
     palettesOn: () => palettes().on,
     async view() {
       const started = flows()
@@ -60,4 +100,20 @@ export function openFlowsDesk({ log, box, userDir, elsewhere, flows, clock, note
       await started.restart(() => removePalette(userDir, name))
     },
   }
+}
+
+function heldView({ seq, held_ms, last, why }: HeldOutcome, { task, message }: Omit<Outcome, 'seq'>, title: string, flow: readonly FlowEntry[], now_ms: number): HeldView {
+  const { payload } = message
+  const input = payload !== null && typeof payload === 'object' ? (payload as Record<string, unknown>) : {}
+  return {
+    seq, title, task, subject: subjectOf(input), asset: assetsOf({ input })[0] ?? null, since_ms: now_ms - held_ms,
+    last: last === '' ? null : placeOf(last.slice(last.lastIndexOf(':') + 1), flow), waits: why === 'node not running',
+  }
+}
+
+/** The plate, or else the file, that a message is about. */
+function subjectOf({ plate, name, media }: Record<string, unknown>): string | null {
+  if (typeof plate === 'string') return plate
+  const path = typeof name === 'string' ? name : media !== null && typeof media === 'object' && 'path' in media ? media.path : null
+  return typeof path === 'string' ? path.slice(path.lastIndexOf('/') + 1) : null
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { pino } from 'pino'
 import { client } from '../core/http/client.ts'
 import { boardClient } from '../core/tasks/board-client.ts'
+import { NOTHING_HELD } from '../core/tasks/held.ts'
 import { LIFE_HEADER, type BeatAnswer } from '../core/tasks/seat.ts'
 import plugins from '../plugins/index.ts'
 import { readConfig } from './config.ts'
@@ -43,12 +44,12 @@ async function open(lines: string) {
 
 test('flows elsewhere: a key of the flows routes, and says what is shown; the page is told where, and /flows leads there', async () => {
   const { api, ask, viewer, admin, own } = await open('flows: { elsewhere: "http://red.lan:1880" }')
-  expect((await api.status({})).flows).toEqual({ running: false, trouble: 'They run in your Node-RED at http://red.lan:1880, which has not been heard since the appliance started.', held: 0, elsewhere: 'http://red.lan:1880', last: null })
+  expect((await api.status({})).flows).toEqual({ running: false, trouble: 'They run in your Node-RED at http://red.lan:1880, which has not been heard since the appliance started.', held: 0, stuck: 0, elsewhere: 'http://red.lan:1880', last: null })
 
   const flow = [{ id: 'tab', type: 'tab' }, { id: 'a', type: 'clip.probe', z: 'tab', wires: [['b']] }, { id: 'b', type: 'switch', z: 'tab', wires: [['c']] }, { id: 'c', type: 'inference.plates', z: 'tab', wires: [[]] }]
-  const told = await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: 2, flow } })
+  const told = await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: { total: 2, stuck: 0, oldest: [] }, flow } })
   expect(told.body as unknown as BeatAnswer).toMatchObject({ asks_flow: false, unable: {}, counts: expect.arrayContaining([expect.objectContaining({ stage: 'clip.probe', pending: 0 })]) })
-  expect((await api.status({})).flows).toEqual({ running: true, trouble: null, held: 2, elsewhere: 'http://red.lan:1880', last: null })
+  expect((await api.status({})).flows).toEqual({ running: true, trouble: null, held: 2, stuck: 0, elsewhere: 'http://red.lan:1880', last: null })
   expect((await api.work({})).links).toContainEqual({ from: 'clip.probe', to: 'inference.plates' })
 
   expect((await ask('GET', '/api/flows', { token: admin })).body).toMatchObject({ elsewhere: 'http://red.lan:1880', pid: null, lines: [], palettes: { on: false, installed: [] } })
@@ -59,6 +60,30 @@ test('flows elsewhere: a key of the flows routes, and says what is shown; the pa
   expect((await ask('GET', '/api/outcomes', { token: own }))).toMatchObject({ status: 409, body: { code: 'flows/taken' } })
   expect(await ask('GET', '/flows/some/where', { token: viewer })).toMatchObject({ status: 302, location: 'http://red.lan:1880/' })
   expect((await ask('GET', '/flows', { token: 'nobody' })).status).toBe(401)
+})
+
+test('what a node there swallowed is shown with its age and that node; sent again by the next beat, or dismissed, which is durable before it is heard of', async () => {
+  const { api, ask } = await open('flows: { elsewhere: "http://red.lan:1880" }')
+  const operator = core!.tokenFor('person', 'otto', 'operator')
+  for (const name of ['a.mp4', 'b.mp4', 'c.mp4']) await ask('POST', '/api/events', { token: core!.tokenFor('device', 'nas', 'device'), body: { type: 'folder.refused', key: name, payload: { name: `/inbox/${name}`, camera: 'Van', code: 'clip/unsupported', message: 'no' } } })
+  const [a, b, c] = ((await ask('GET', '/api/outcomes')).body['outcomes'] as { seq: string }[]).map(({ seq }) => seq)
+  const flow = [{ id: 'tab', type: 'tab', label: 'Mine' }, { id: 'j', type: 'join', name: 'Both halves', z: 'tab' }]
+  const says = (...held: [seq: string | undefined, held_s: number][]) => ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, flow, held: { total: held.length, stuck: held.filter(([, s]) => s >= 60).length, oldest: held.map(([seq, s]) => ({ seq, type: 'folder.refused', node: null, held_ms: s * 1000, last: 'join:j', why: 'not ended' })) } } })
+  await says([a, 90], [b, 90], [c, 5])
+
+  expect((await api.status({})).flows).toMatchObject({ held: 3, stuck: 2 })
+  const shown = await api.heldMessages({})
+  expect(shown).toEqual({ stuck: 2, held: ['a.mp4', 'b.mp4'].map((subject, i) => ({ seq: [a, b][i], title: 'A file was refused', subject, asset: null, task: null, since_ms: expect.any(Number) as number, last: { id: 'j', name: 'Both halves', tab: 'Mine' }, waits: false })) })
+  expect(Math.abs(Date.now() - 90_000 - shown.held[0]!.since_ms)).toBeLessThan(60_000)
+
+  const order = (what: string, seqs: readonly (string | undefined)[], token = operator) => ask('POST', `/api/flows/held/${what}`, { token, body: { seqs } })
+  expect([(await order('resend', [a], core!.tokenFor('person', 'vera', 'viewer'))).status, (await order('dismiss', [])).status]).toEqual([403, 400])
+  expect([(await order('resend', [a])).status, (await order('dismiss', [b])).status]).toEqual([200, 200])
+  expect(await api.heldMessages({})).toEqual({ stuck: 0, held: [] })
+  expect(((await ask('GET', '/api/outcomes')).body['outcomes'] as { seq: string }[]).map(({ seq }) => seq)).toEqual([a, c])
+  expect((await api.events({ type: 'flow.dismissed' })).events.map(({ payload }) => payload)).toEqual([{ seq: b, node: null, type: 'folder.refused', task: null, by: 'otto' }])
+  expect((await says([a, 92], [b, 92], [c, 7])).body).toMatchObject({ resend: [a], ended: [b] })
+  expect((await says([a, 1], [c, 9])).body).toMatchObject({ resend: [], ended: [] })
 })
 
 test('a Node-RED that is killed gives way as soon as another one has begun', async () => {
@@ -75,7 +100,7 @@ test('a Node-RED that is killed gives way as soon as another one has begun', asy
 test('a key that is revoked while its question waits hears nothing of what comes then', async () => {
   const { ask } = await open('flows: { elsewhere: "http://red.lan:1880" }')
   const asking = ask('GET', '/api/outcomes?wait_ms=20000')
-  await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: 0 } }) // the question before it has come in
+  await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: NOTHING_HELD } }) // the question before it has come in
   await core!.access.keys.revoke('red')
   await ask('POST', '/api/events', { token: core!.tokenFor('device', 'nas', 'device'), body: { type: 'folder.refused', key: 'k', payload: { name: 'a', camera: 'Van', code: 'clip/unsupported', message: 'no' } } })
   expect(await asking).toMatchObject({ status: 401, body: { code: 'access/unauthenticated' } })
@@ -83,10 +108,10 @@ test('a key that is revoked while its question waits hears nothing of what comes
 
 test('flows here: a key of the flows is told who routes and what to write, and core’s own Node-RED routes', async () => {
   const { api, ask, own, viewer } = await open('')
-  for (const [method, path, body] of [['GET', '/api/outcomes'], ['POST', '/api/outcomes/ack', { seqs: [] }], ['POST', '/api/board/publish', { calls: [] }], ['POST', '/api/events', { type: 'flow.at', key: 'k', payload: {} }], ['POST', '/api/flows/beat', { host: 'pi', idle: null, held: 0 }]] as const)
+  for (const [method, path, body] of [['GET', '/api/outcomes'], ['POST', '/api/outcomes/ack', { seqs: [] }], ['POST', '/api/board/publish', { calls: [] }], ['POST', '/api/events', { type: 'flow.at', key: 'k', payload: {} }], ['POST', '/api/flows/beat', { host: 'pi', idle: null, held: NOTHING_HELD }]] as const)
     expect([path, await ask(method, path, { body })]).toMatchObject([path, { status: 409, body: { code: 'flows/taken', message: expect.stringContaining('viewshed.yaml') } }])
   expect((await ask('GET', '/api/outcomes', { token: own })).body).toEqual({ outcomes: [] })
-  expect((await ask('POST', '/api/flows/beat', { token: viewer, body: { host: 'pi', idle: null, held: 0 } })).status).toBe(403)
+  expect((await ask('POST', '/api/flows/beat', { token: viewer, body: { host: 'pi', idle: null, held: NOTHING_HELD } })).status).toBe(403)
   expect((await api.status({})).flows.elsewhere).toBeNull()
 })
 

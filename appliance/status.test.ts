@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { FlowsState } from '../flows/process.ts'
 import { ownFlows } from './status.ts'
 
-const RUNS: FlowsState = { ready: true, running: true, stopped: null, aside: null, safe: null, leftOut: false, starts: 1, pid: 1, rss_bytes: 1, held: { total: 0, oldest: [] } }
+const RUNS: FlowsState = { ready: true, running: true, stopped: null, aside: null, safe: null, leftOut: false, starts: 1, pid: 1, rss_bytes: 1, held: { total: 0, stuck: 0, oldest: [] } }
 const LOOP = { id: 'n1', name: 'Loop', tab: 'Drive' }
 const trouble = (change: Partial<FlowsState>) => ownFlows({ ...RUNS, ...change }).trouble
 

@@ -37,13 +37,13 @@ export const statusOf = ({ config, board, outcomes, projector, indexes, volumes,
 
 /** @param state Null: not started. */
 export function ownFlows(state: FlowsState | null): StatusView['flows'] {
-  if (!state) return { running: false, trouble: null, held: 0, elsewhere: null, last: null }
+  if (!state) return { running: false, trouble: null, held: 0, stuck: 0, elsewhere: null, last: null }
   const kept = `The flow file could not be read; it is kept as ${state.aside}`
   const why = { stalled: 'A flow kept Node-RED from answering', crashing: 'Node-RED ended again and again', 'broken flow file': kept }
   const trouble = state.leftOut ? 'Node-RED ended or stood still without any flow, too. It runs without the palettes that were installed: remove the one that does it in the settings.'
     : state.safe ? `${why[state.safe.why]}. Node-RED runs in safe mode, without flows: mend the flow in the editor and deploy it.`
     : state.stopped ?? (state.aside === null ? null : `${kept}. What was deployed before runs instead: look whether it is what you want, and deploy it.`)
-  return { running: state.running, trouble, held: state.held.total, elsewhere: null, last: state.leftOut ? null : (state.safe?.last ?? null) }
+  return { running: state.running, trouble, held: state.held.total, stuck: state.held.stuck, elsewhere: null, last: state.leftOut ? null : (state.safe?.last ?? null) }
 }
 
 /** Of flows that run in somebody's own Node-RED at `address`. */
@@ -52,7 +52,7 @@ export function farFlows(address: string, { routes, host, idle, held, heard_ms }
     : heard_ms === null ? `They run in your Node-RED at ${address}, which has not been heard since the appliance started.`
     : heard_ms > LATE_MS ? `They run in your Node-RED at ${address}, which has not been heard for ${Math.round(heard_ms / 60_000) || 'less than'} min.`
     : idle === null ? null : `Your Node-RED at ${address} (${host}) routes nothing: ${idle}.`
-  return { running: routes, trouble, held, elsewhere: address, last: null }
+  return { running: routes, trouble, held: held.total, stuck: held.stuck, elsewhere: address, last: null }
 }
 
 /** A restart of Node-RED takes no longer. */

@@ -4,12 +4,11 @@
  */
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import type { NodePlace } from '../core/tasks/held.ts'
 import { readFlow } from './install.ts'
-import type { RedNode } from './red.ts'
+import type { FlowEntry, RedNode } from './red.ts'
 
 const BYTES = 128
-
-export interface EnteredNode { readonly id: string; readonly name: string; readonly tab: string } // tab: of a node that lies in a subflow the subflow
 
 /** A write of a few bytes for each message and node, at the moment it enters: later may be too late. */
 export function openEntered(path: string) {
@@ -33,15 +32,19 @@ export function openEntered(path: string) {
 }
 
 /** What the process entered last before it ended, by the names in its flow file; null: none, or one that is not there any more. */
-export function takeEntered(path: string, userDir: string): EnteredNode | null {
+export function takeEntered(path: string, userDir: string): NodePlace | null {
   const id = textOf(path)?.replaceAll('\0', '') ?? ''
   rmSync(path, { force: true })
   if (id === '') return null
-  const flow = readFlow(textOf(join(userDir, 'flows.json')) ?? '') ?? []
-  const node = flow.find((entry) => entry.id === id)
+  return placeOf(id, readFlow(textOf(join(userDir, 'flows.json')) ?? '') ?? [])
+}
+
+/** @param id Of a node that runs: inside a subflow it is called after its instances, `instance-node`. Null: it is not in the flow. */
+export function placeOf(id: string, flow: readonly FlowEntry[]): NodePlace | null {
+  const node = flow.find((entry) => entry.id === id) ?? flow.find((entry) => entry.id === id.slice(id.lastIndexOf('-') + 1))
   if (!node) return null
   const tab = flow.find((entry) => entry.id === node.z)
-  return { id, name: node.name || node.type, tab: tab?.label || tab?.name || '' }
+  return { id: node.id, name: node.name || node.type, tab: tab?.label || tab?.name || '' }
 }
 
 function textOf(path: string): string | null {

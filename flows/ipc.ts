@@ -1,6 +1,7 @@
 /** What core and its Node-RED process say to each other over the pipe between them. Closed pipe: the child ends itself. */
 import type { Palette } from './palette.ts'
 import type { Pipeline } from './shipped.ts'
+import type { Held } from '../core/tasks/held.ts'
 import type { StageCount } from '../core/tasks/port.ts'
 
 /** All that the child is told at its start; secrets are never in its arguments or environment. */
@@ -31,14 +32,3 @@ export type FromChild =
   | { readonly kind: 'flows'; readonly running: boolean; readonly why: string | null } // deployed and started, or not
   | { readonly kind: 'beat'; readonly rss_bytes: number; readonly held: Held }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
-
-/** Outcomes that were sent out and have not ended. */
-export interface Held { readonly total: number; readonly oldest: readonly HeldOutcome[] } // at most 100
-export interface HeldOutcome {
-  readonly seq: string
-  readonly type: string
-  readonly node: string | null // that it left from
-  readonly since_ms: number // UTC epoch
-  readonly last: string // the node that was entered last, `join:abc123`; empty: none
-  readonly why: 'not ended' | 'node not running'
-}

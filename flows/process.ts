@@ -8,11 +8,12 @@ import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { NOTHING_HELD, without, type Held, type NodePlace } from '../core/tasks/held.ts'
 import type { StageCount } from '../core/tasks/port.ts'
-import { takeEntered, type EnteredNode } from './entered.ts'
+import { takeEntered } from './entered.ts'
 import { credentialKey, installFlow } from './install.ts'
 import { installedPalettes, npmEnvironment } from './installed.ts'
-import type { FromChild, Held, ToChild } from './ipc.ts'
+import type { FromChild, ToChild } from './ipc.ts'
 import type { Palette } from './palette.ts'
 import type { FlowEntry } from './red.ts'
 import { remember, type Logger, type Said } from './said.ts'
@@ -31,7 +32,7 @@ export interface FlowsOptions {
   readonly pipelines?: readonly Pipeline[] // that can be restored one by one
   readonly palettes?: () => boolean // whether palettes of others may be installed; asked at each start
   readonly logger: Logger
-  readonly onChange?: () => void // it runs, or does not, for another reason
+  readonly onChange?: () => void // it runs, or does not, for another reason; more or less is held that people see
   readonly onReady?: (state: FlowsState) => void // the editor answers; after every start
   readonly onExit?: (why: string) => void
   readonly maxHeap_mib?: number
@@ -45,7 +46,7 @@ export interface FlowsState {
   readonly running: boolean // flows are deployed and started
   readonly stopped: string | null // why they are not, where Node-RED says so: node types that nobody installed
   readonly aside: string | null // flows.json was no flow; it is kept under this name until the next deploy says what is right
-  readonly safe: { readonly since_ms: number; readonly why: 'stalled' | 'crashing' | 'broken flow file'; readonly last: EnteredNode | null } | null // for the banner; over with the next deploy
+  readonly safe: { readonly since_ms: number; readonly why: 'stalled' | 'crashing' | 'broken flow file'; readonly last: NodePlace | null } | null // for the banner; over with the next deploy
   readonly leftOut: boolean // palettes that were installed are not loaded, until `restart`
   readonly starts: number
   readonly pid: number | null
@@ -62,7 +63,9 @@ export interface Flows {
   count(counts: readonly StageCount[]): void
   /** Stages that no device can do the work of, and why: said on their nodes. */
   setUnable(why: Readonly<Record<string, string>>): void
+  /** What is held is sent once more, by the wires of now. */
   resend(seqs: readonly string[]): void
+  /** A person says that it has ended. */
   dismiss(seqs: readonly string[]): void
   /** What Node-RED said, oldest first. */
   said(): readonly Said[]
@@ -78,7 +81,6 @@ const STOP_MS = 5_000
 const TOO_MANY = [{ crashes: 3, within_ms: 60_000 }, { crashes: 10, within_ms: 3_600_000 }] as const
 const BACKOFF_MS = 100
 const BACKOFF_MAX_MS = 30_000
-const NOTHING_HELD: Held = { total: 0, oldest: [] }
 const SETPRIV = '/usr/bin/setpriv'
 
 export async function startFlows(options: FlowsOptions): Promise<Flows> {
@@ -105,7 +107,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   const set = (change: Partial<FlowsState>) => {
     const before = state
     state = { ...state, ...change }
-    if ((['running', 'stopped', 'aside', 'safe', 'leftOut'] as const).some((of) => state[of] !== before[of])) options.onChange?.()
+    if ((['running', 'stopped', 'aside', 'safe', 'leftOut'] as const).some((of) => state[of] !== before[of]) || state.held.stuck !== before.held.stuck) options.onChange?.()
   }
 
   async function start(): Promise<void> {
@@ -234,8 +236,14 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
       unable = why
       tell({ kind: 'unable', why })
     },
-    resend: (seqs) => tell({ kind: 'resend', seqs }),
-    dismiss: (seqs) => tell({ kind: 'dismiss', seqs }),
+    resend(seqs) {
+      set({ held: without(state.held, seqs) })
+      tell({ kind: 'resend', seqs })
+    },
+    dismiss(seqs) {
+      set({ held: without(state.held, seqs) })
+      tell({ kind: 'dismiss', seqs })
+    },
     said: logger.lines,
     restart(meanwhile) {
       const mine = turn.then(async () => {

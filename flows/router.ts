@@ -9,8 +9,8 @@ import { randomUUID } from 'node:crypto'
 import { HOME } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import { isBroken } from '../core/store/crash.ts'
+import { MOST_HELD, STUCK_MS, type Held, type HeldOutcome } from '../core/tasks/held.ts'
 import type { Outcome, OutcomeLog } from '../core/tasks/port.ts'
-import type { Held, HeldOutcome } from './ipc.ts'
 import { outgoing, portable, readRoot, rootOf, type Root } from './message.ts'
 import type { Ask, LiveNodes } from './nodes.ts'
 import type { PaletteNode } from './palette.ts'
@@ -139,11 +139,14 @@ export function createRouter({ log, publisher, persist, tracked, nodes, clone }:
   }
 
   function held(): Held {
-    const last = new Map(tracker.held(Date.now() - HELD_MS).map((root) => [root.root, root.last]))
-    const all = [...open.values()].flatMap(({ outcome, root, since_ms }): HeldOutcome[] =>
-      root === null ? [{ ...outcome, since_ms, last: '', why: 'node not running' }]
-      : last.has(root) ? [{ ...outcome, since_ms, last: last.get(root)!, why: 'not ended' }] : [])
-    return { total: all.length, oldest: all.slice(0, 100) }
+    const now_ms = Date.now()
+    const last = new Map(tracker.held(now_ms - HELD_MS).map((root) => [root.root, root.last]))
+    const all = [...open.values()].flatMap(({ outcome, root, since_ms }): HeldOutcome[] => {
+      const held_ms = Math.max(0, now_ms - since_ms)
+      return root === null ? [{ ...outcome, held_ms, last: '', why: 'node not running' }]
+        : last.has(root) ? [{ ...outcome, held_ms, last: last.get(root)!, why: 'not ended' }] : []
+    })
+    return { total: all.length, stuck: all.filter(({ held_ms }) => held_ms >= STUCK_MS).length, oldest: all.slice(0, MOST_HELD) }
   }
 
   const rootOfMessage = (message: Message) => oldest(tracker.rootsOf(message), (seq) => open.has(seq) || interrupted.has(seq))

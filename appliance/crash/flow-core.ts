@@ -48,7 +48,7 @@ process.on('message', (question: 'counts' | 'all' | 'key') => {
 })
 
 async function told(question: 'counts' | 'all'): Promise<void> {
-  const now = { counts: await board.counts(HOME), unrouted: outcomes.unrouted(), held: seat.state().held, gone: [], missing: [] }
+  const now = { counts: await board.counts(HOME), unrouted: outcomes.unrouted(), held: seat.state().held.total, gone: [], missing: [] }
   if (question === 'counts') return void process.send?.(now)
   const gone = (await events.list(HOME, { type: 'flow.node-gone', limit: 1_000 })).filter(({ payload }) => payload['node'] !== 'extra').map(({ payload }) => JSON.stringify(payload))
   const inputs = async (stage: string) => new Set((await board.tasks(HOME, { stage, limit: 1_000 })).map(({ input }) => input['n']))
@@ -74,7 +74,7 @@ async function elsewhere(port: number): Promise<void> {
     Object.assign(ctx.state, await whoSent(access, ctx.req))
     await next()
   })
-  app.use(seatRoutes({ seat, told: async () => ({ version: manifest.version, counts: await board.counts(HOME), unable: {} }) }).routes())
+  app.use(seatRoutes({ seat, isUnrouted: (seq) => outcomes.get(seq) !== null, told: async () => ({ version: manifest.version, counts: await board.counts(HOME), unable: {} }) }).routes())
   app.use(boardRoutes({ board, outcomes, events, seat }).routes())
   await once(app.listen(port, '127.0.0.1'), 'listening')
 }

@@ -15,6 +15,7 @@ import type { RetentionView } from '../retention/desk.ts'
 import type { RunNote } from '../retention/journal.ts'
 import type { AssetView, DriveView, PlateHit, SightingHit } from '../store/port.ts'
 import type { FlowsView } from '../tasks/flows-desk.ts'
+import { MOST_HELD, type HeldView, type NodePlace } from '../tasks/held.ts'
 import type { StageCount, TaskView } from '../tasks/port.ts'
 
 const Empty = Type.Object({})
@@ -72,6 +73,7 @@ const RetentionQuery = Type.Object({ reason: Type.Optional(Type.String({ maxLeng
 const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
 /** Without ids: everything that is in the trash. */
 const Undo = Type.Object({ ids: Type.Optional(Type.Array(Type.String({ maxLength: 40 }), { maxItems: 10_000 })) })
+const HeldOnes = Type.Object({ seqs: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { minItems: 1, maxItems: MOST_HELD }) })
 const SetPalettes = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
 const RemovePalette = Type.Object({ name: Type.String({ minLength: 1, maxLength: 214 }) })
 const Decide = Type.Object({ id: Type.String({ maxLength: 100 }), way: Type.Union([Type.Literal('yes'), Type.Literal('no')]), note: Type.Optional(Type.String({ maxLength: 2_000 })) })
@@ -93,8 +95,9 @@ export interface StatusView {
     readonly running: boolean
     readonly trouble: string | null
     readonly held: number // outcomes whose messages have not ended
+    readonly stuck: number // of these, for longer than a minute: a person should look
     readonly elsewhere: string | null // address of the Node-RED that runs them; null: ours does, at /flows
-    readonly last: { readonly id: string; readonly name: string; readonly tab: string } | null // node that a message entered last before a flow stood still or crashed; over with the next deploy
+    readonly last: NodePlace | null // node that a message entered last before a flow stood still or crashed; over with the next deploy
   }
   readonly volumes: readonly { name: string; mounted: boolean; bytes_free: number | null; bytes_total: number | null }[]
   readonly inbox: { readonly path: string; readonly busy: string | null }
@@ -216,6 +219,9 @@ export const routes = {
   undoRetention: route<typeof Undo, { back: number; refused: readonly { name: string; why: string }[] }>('POST', '/api/retention/undo', 'operator', Undo),
   setRetention: route<typeof SetRetention, Record<string, never>>('POST', '/api/retention/settings', 'admin', SetRetention),
   flows: route<typeof Empty, FlowsView>('GET', '/api/flows', 'admin', Empty),
+  heldMessages: route<typeof Empty, { stuck: number; held: readonly HeldView[] }>('GET', '/api/flows/held', 'viewer', Empty),
+  resendHeld: route<typeof HeldOnes, Record<string, never>>('POST', '/api/flows/held/resend', 'operator', HeldOnes),
+  dismissHeld: route<typeof HeldOnes, Record<string, never>>('POST', '/api/flows/held/dismiss', 'operator', HeldOnes),
   restartFlows: route<typeof Empty, Record<string, never>>('POST', '/api/flows/restart', 'admin', Empty),
   setPalettes: route<typeof SetPalettes, Record<string, never>>('POST', '/api/flows/palettes', 'admin', SetPalettes),
   removePalette: route<typeof RemovePalette, Record<string, never>>('POST', '/api/flows/palettes/remove', 'admin', RemovePalette),

@@ -1,4 +1,5 @@
-/** Node-RED as administrators see and steer it: what it said, whether it may install palettes of others. */
+/** Node-RED as people see and steer it: what it holds of their messages, what it said, whether it may install palettes of others. */
+import type { HeldView } from './held.ts'
 
 export interface FlowsView {
   readonly elsewhere: string | null // address of the Node-RED that runs the flows, which keeps its own log and palettes; null: ours does
@@ -16,9 +17,16 @@ export interface FlowsView {
   readonly lines: readonly { readonly at_ms: number; readonly level: 'info' | 'warn' | 'error'; readonly text: string }[] // oldest first
 }
 
-/** All but `view` throw Fault `flows/unavailable` where flows run elsewhere. */
 export interface FlowsDesk {
+  /** What a node has held for longer than a minute, oldest first, at most 100; `stuck`: how many there are. */
+  held(): Promise<{ readonly stuck: number; readonly held: readonly HeldView[] }>
+  /** Sent once more, by the wires of now. Throws Fault `flows/unavailable` while no flow runs. */
+  resend(seqs: readonly string[], by: string): Promise<void>
+  /** They go no further. Durable when it resolves. */
+  dismiss(seqs: readonly string[], by: string): Promise<void>
+
   view(): Promise<FlowsView>
+  // What follows throws Fault `flows/unavailable` where flows run elsewhere.
   /** Ends safe mode, and loads again what was left out. */
   restart(by: string): Promise<void>
   /** Restarts Node-RED. @param name of the box, typed by whoever switches it on. Throws Fault `input/invalid` for another one. */

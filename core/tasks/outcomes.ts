@@ -14,6 +14,9 @@ export interface Outcomes extends OutcomeLog {
   /** How many the flow has not taken yet. */
   unrouted(): number
   readonly projections: Projections
+  get(seq: string): Omit<Outcome, 'seq'> | null
+  /** A person says that what came of it has ended; the audit says who. Unknown ones are passed over. */
+  dismiss(seqs: readonly string[], by: string): Promise<void>
   /** Those who wait get an empty answer. */
   close(): void
   /** For the board and the events, which write theirs into batches of their own. */
@@ -40,11 +43,25 @@ export async function openOutcomes({ log, clock }: { log: Log; clock: () => numb
   const projected = await Queue.open<Omit<Projection, 'seq'>>(log, sequence, PROJECTIONS)
   const closed = new AbortController()
 
+  /** Takes those that are still there off the list, and writes down why. */
+  async function end(seqs: readonly string[], type: string, words: object): Promise<void> {
+    const batch = new Batch()
+    for (const seq of new Set(seqs)) {
+      const outcome = queue.get(seq)
+      if (outcome === null) continue
+      const home: Home = outcome.scope
+      noteEvent(batch, sequence, home, type, clock(), { seq, node: outcome.node, type: outcome.type, task: outcome.task, ...words })
+    }
+    queue.drop(batch, seqs)
+    await batch.commit(log)
+  }
+
   return {
     queue,
     projected,
     sequence,
     unrouted: () => queue.count,
+    get: (seq) => queue.get(seq),
     close: () => closed.abort(),
 
     async outcomes(after, limit, wait_ms) {
@@ -70,17 +87,8 @@ export async function openOutcomes({ log, clock }: { log: Log; clock: () => numb
       if (seqs.length > 0) crashPoint('outcome.acknowledged')
     },
 
-    async gone(seqs, why) {
-      const batch = new Batch()
-      for (const seq of new Set(seqs)) {
-        const outcome = queue.get(seq)
-        if (outcome === null) continue
-        const home: Home = outcome.scope
-        noteEvent(batch, sequence, home, 'flow.node-gone', clock(), { seq, node: outcome.node, type: outcome.type, task: outcome.task, why })
-      }
-      queue.drop(batch, seqs)
-      await batch.commit(log)
-    },
+    gone: (seqs, why) => end(seqs, 'flow.node-gone', { why }),
+    dismiss: (seqs, by) => end(seqs, 'flow.dismissed', { by }),
 
     projections: {
       async pending(limit) {

@@ -2,13 +2,14 @@ import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import { HOME, type Principal } from '../access/scope.ts'
 import { Fault } from '../contract/fault.ts'
+import { NOTHING_HELD, type Held } from './held.ts'
 import { openSeat, type Beat, type Seat } from './seat.ts'
 
 let now_ms = 0
 const elsewhere = () => openSeat({ elsewhere: 'http://red.lan:1880', clock: () => now_ms })
 const key = (name: string): Principal => ({ kind: 'flows', id: `key/${name}`, name, scope: { ...HOME, role: 'flows' } })
 const own: Principal = { kind: 'flows', id: 'flows', name: 'flows', scope: { ...HOME, role: 'flows' } }
-const beat = (more: Partial<Beat> = {}): Beat => ({ host: 'pi', idle: null, held: 0, ...more })
+const beat = (more: Partial<Beat> = {}): Beat => ({ host: 'pi', idle: null, held: NOTHING_HELD, ...more })
 const refusal = (what: () => void): string | null => {
   try {
     what()
@@ -18,6 +19,7 @@ const refusal = (what: () => void): string | null => {
     throw error
   }
 }
+const held = (...seqs: string[]): Held => ({ total: seqs.length, stuck: seqs.length, oldest: seqs.map((seq) => ({ seq, type: 'folder.arrived', node: null, held_ms: 90_000, last: 'join:j', why: 'not ended' })) })
 const wire = new EventEmitter()
 const routes = (seat: Seat, life: string) => refusal(() => seat.admit(key('red'), life, wire)) === null
 
@@ -35,7 +37,7 @@ test('of two only the first routes, and the second is told where; also with the 
   seat.beat(key('red'), 'a', wire, beat({ host: 'pi' }))
   expect(refusal(() => seat.admit(key('red'), 'b', wire))).toContain('(pi)')
   expect(refusal(() => seat.beat(key('blue'), 'b', wire, beat({ host: 'pc' })))).toContain('(pi)')
-  expect([routes(seat, 'a'), seat.state()]).toEqual([true, { routes: true, host: 'pi', idle: null, held: 0, heard_ms: 0 }])
+  expect([routes(seat, 'a'), seat.state()]).toEqual([true, { routes: true, host: 'pi', idle: null, held: NOTHING_HELD, heard_ms: 0 }])
 })
 
 test('one whose connections are all closed is gone after 3 s; one that has another, or speaks again, is not', () => {
@@ -71,9 +73,9 @@ test('the closed connection of one that has lost its place takes it from nobody'
 
 test('one whose network was cut is waited for 15 s, and refused when it comes back to another one', () => {
   const seat = elsewhere()
-  seat.beat(key('red'), 'a', wire, beat({ held: 3 }))
+  seat.beat(key('red'), 'a', wire, beat({ held: held('1') }))
   now_ms += 14_999
-  expect([routes(seat, 'b'), seat.state()]).toEqual([false, { routes: true, host: 'pi', idle: null, held: 3, heard_ms: 14_999 }])
+  expect([routes(seat, 'b'), seat.state()]).toEqual([false, { routes: true, host: 'pi', idle: null, held: held('1'), heard_ms: 14_999 }])
   now_ms += 1
   expect(seat.state()).toMatchObject({ routes: false, heard_ms: 15_000 })
   expect([routes(seat, 'b'), routes(seat, 'a')]).toEqual([true, false])
@@ -100,4 +102,15 @@ test('the flow that it told is known until another start of Node-RED speaks', ()
   now_ms += 20_000
   seat.beat(key('red'), 'b', wire, beat())
   expect(seat.flow()).toBeNull()
+})
+
+test('what a person wants sent again is told once to whoever routes, and is held no longer until that one says so; what was dismissed, too', () => {
+  const seat = elsewhere()
+  seat.beat(key('red'), 'a', wire, beat({ held: held('1', '2', '3') }))
+  seat.resend(['2'])
+  seat.dismiss(['3'])
+  expect(seat.state().held).toEqual(held('1'))
+  expect(seat.beat(key('blue'), 'b', wire, beat({ idle: 'no node of Viewshed is in its flow' }))).toEqual([])
+  expect(seat.beat(key('red'), 'a', wire, beat({ held: held('1', '2') }))).toEqual(['2'])
+  expect([seat.beat(key('red'), 'a', wire, beat({ held: held('1', '2') })), seat.state().held]).toEqual([[], held('1', '2')])
 })

@@ -88,13 +88,17 @@ export function openLink({ address, key, red, tracked, nodes, onTrouble, onTold,
     beating = true
     clearTimeout(next)
     const silent = setTimeout(() => failed(new Fault('core/unreachable', `Viewshed at ${address} does not answer`)), SILENT_MS)
-    const says: Beat = { host: hostname().slice(0, 100), idle, held: router.held().total, ...(saysFlow && flow !== null ? { flow: [...outline] } : {}) }
+    const says: Beat = { host: hostname().slice(0, 100), idle, held: router.held(), ...(saysFlow && flow !== null ? { flow: [...outline] } : {}) }
     try {
       const answer = await ask<BeatAnswer>('POST', '/api/flows/beat', JSON.stringify(says))
       if (closed.signal.aborted) return
       saysFlow = answer.asks_flow || (saysFlow && says.flow === undefined)
       onTrouble(null)
       onTold(answer)
+      if (routing) {
+        if (answer.ended.length > 0) router.dismiss(answer.ended)
+        if (answer.resend.length > 0) router.resend(answer.resend)
+      }
       if (flow !== null && says.idle === null && idle === null && !routing) {
         routing = true
         router.started(flow)

@@ -1,7 +1,7 @@
 /** The settings: Node-RED as administrators see and steer it. Pictures stay in `.viewshed/screens/`. */
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { installed, LOOKS, plain, sideways, skipped, visit, type Visit } from './chromium.ts'
+import { installed, LOOKS, NOON_MS, plain, sideways, skipped, visit, type Visit } from './chromium.ts'
 
 describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000 }, () => {
   let v: Visit
@@ -10,6 +10,7 @@ describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000
   beforeEach(async () => {
     await v.mend()
     v.box.engine.set('runs')
+    v.box.engine.holds([])
   })
   const region = (page: Page, name: string) => page.getByRole('region', { name, exact: true })
   const said = (page: Page) => region(page, 'What Node-RED says').getByRole('listitem')
@@ -132,6 +133,68 @@ describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000
     await region(page, 'The flow').getByRole('button', { name: 'Start again' }).click()
     await page.locator('.stuck').waitFor({ state: 'detached' })
     expect(v.asked('restartFlows')).toEqual([{}])
+  })
+
+  const holds = () => {
+    const { asset } = v.box.world.views[0]!
+    v.box.engine.holds([
+      { seq: '1', title: 'Probe', subject: asset.name, asset: asset.sha256, task: v.box.world.tasks[0]!.id, since_ms: NOON_MS - 3 * 3_600_000, last: { id: 'both', name: 'Wait for both halves', tab: 'Drive' }, waits: false },
+      { seq: '2', title: 'A file was refused', subject: '20261117_181033_F.MP4', asset: null, task: null, since_ms: NOON_MS - 720_000, last: null, waits: false },
+      { seq: '3', title: 'A time of day came', subject: null, asset: null, task: null, since_ms: NOON_MS - 61_000, last: null, waits: true },
+    ])
+  }
+
+  for (const [size, theme] of LOOKS) {
+    test(`${size}, ${theme}: what nodes hold fits its width, on the page of the work and at home`, async () => {
+      holds()
+      const page = await v.open(await v.context(size, theme), '/work')
+      const look = v.look(page, size, theme)
+      await look('work-held', '/work', '[aria-label="Held messages"] li', false)
+      await look('work-held-dismiss', '/work', '[aria-label="Held messages"] li', false, async () => { await page.getByRole('button', { name: 'Dismiss all…' }).click(); await page.getByRole('dialog').waitFor() })
+      await look('home-held', '/', '.need', false)
+      expect(await page.locator('.need', { hasText: '3 messages are held in the flow' }).count()).toBe(1)
+      expect(v.complaints).toEqual([])
+      await page.close()
+    })
+  }
+
+  test('a message that a node swallowed is shown with its age and that node; sent again, or dismissed after it was asked once more', async () => {
+    holds()
+    const page = await v.desk('/work')
+    const held = region(page, 'Held messages')
+    const rows = held.getByRole('listitem')
+    await rows.first().waitFor()
+    expect((await rows.allInnerTexts()).map((text) => plain(text).replace(/\s+/g, ' '))).toEqual([
+      `${v.box.world.views[0]!.asset.name} Probe · held for 3 h · last in Wait for both halves on “Drive” Send again Dismiss…`,
+      '20261117_181033_F.MP4 A file was refused · held for 12 min · last in a node that is not in the flow any more Send again Dismiss…',
+      'A time of day came held for 61 s · the node that it leaves from does not run Send again Dismiss…',
+    ])
+    expect(await held.getByRole('link', { name: 'Wait for both halves' }).getAttribute('href')).toBe('/flows#node/both')
+
+    v.box.state.refuse = { resendHeld: { code: 'flows/unavailable', message: 'No flow runs now.' } }
+    await rows.first().getByRole('button', { name: 'Send again' }).click()
+    await held.getByText('No flow runs now.').waitFor()
+    v.box.state.refuse = {}
+    await rows.first().getByRole('button', { name: 'Send again' }).click()
+    await page.getByText('1 message sent again.').waitFor()
+    await expect.poll(() => rows.count()).toBe(2)
+    await rows.first().getByRole('button', { name: 'Dismiss…' }).click()
+    await page.getByRole('dialog', { name: 'Dismiss 20261117_181033_F.MP4?' }).getByRole('button', { name: 'Keep' }).click()
+    expect(v.asked('dismissHeld')).toEqual([])
+    await held.getByRole('button', { name: 'Dismiss all…' }).click()
+    await page.getByRole('dialog', { name: 'Dismiss 2 messages?' }).getByRole('button', { name: 'Dismiss' }).click()
+    await held.waitFor({ state: 'detached' })
+    expect([v.asked('resendHeld'), v.asked('dismissHeld')]).toEqual([[{ seqs: ['1'] }, { seqs: ['1'] }], [{ seqs: ['2', '3'] }]])
+  })
+
+  test('who may not act sees what is held, and no button', async () => {
+    holds()
+    v.box.state.role = 'viewer'
+    const page = await v.open(await v.context('desk', 'light'), '/work')
+    const held = region(page, 'Held messages')
+    await held.getByRole('listitem').first().waitFor()
+    expect(await held.getByRole('button').count()).toBe(0)
+    await page.close()
   })
 
   test('who is no administrator sees where flows are wired and nothing of what Node-RED says; the box is not even asked', async () => {
