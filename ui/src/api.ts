@@ -56,7 +56,7 @@ const WIRE = {
   removePalette: 'POST /api/flows/palettes/remove',
   events: 'GET /api/events',
   edit: 'POST /api/edits',
-} as const satisfies Record<Exclude<keyof Routes, 'join' | 'joinState' | 'hello' | 'goodbye' | 'renewToken' | 'sayCameras' | 'clipArchived' | 'clipCame' | 'lockClip'>, string> // those are an agent's
+} as const satisfies Record<Exclude<keyof Routes, 'join' | 'joinState' | 'hello' | 'goodbye' | 'renewToken' | 'sayCameras' | 'clipArchived' | 'clipCame' | 'lockClip' | 'knownFile' | 'prove'>, string> // those are an agent's
 export type Asked = keyof typeof WIRE
 
 /** What went wrong, as the server said it; `offline` when nothing answered. */

@@ -9,7 +9,7 @@ type Correction = Clock['corrections'][number]
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-type CameraRoutes = 'cameras' | 'camera' | 'steerCamera' | 'skipClips' | 'retryClips' | 'cameraHere' | 'sayCameras' | 'clipArchived' | 'clipCame' | 'lockClip' | 'cameraClock' | 'correctClock' | 'undoClock'
+type CameraRoutes = 'cameras' | 'camera' | 'steerCamera' | 'skipClips' | 'retryClips' | 'cameraHere' | 'sayCameras' | 'clipArchived' | 'clipCame' | 'lockClip' | 'knownFile' | 'cameraClock' | 'correctClock' | 'undoClock'
 
 export const readCard = (n: number, name: string, recordings: number, refused: number): EventView =>
   ({ seq: String(n), type: 'folder.card', at_ms: Date.now() - (10 - n) * MINUTE_MS, payload: { path: `/media/${name}`, name, recordings, refused, bytes: recordings * 1_000_000 } })
@@ -130,7 +130,7 @@ export function garageAt(now_ms: number): Garage {
       cameraClock: ({ id }) => ({ corrections: garage.corrections, stretches: id === 'Blue van' ? stretches(garage.corrections) : [] }),
       correctClock: ({ offset_s, from_ms = null, to_ms = null }) => { garage.corrections = [...garage.corrections, { id: `c${garage.corrections.length}`, from_ms, to_ms, offset_s, by: 'anna', at_ms: now_ms }]; return { moved: 143 } },
       undoClock: ({ correction }) => { garage.corrections = garage.corrections.filter(({ id }) => id !== correction); return { moved: 143 } },
-      sayCameras: () => null, clipArchived: () => null, clipCame: () => null, lockClip: () => null, // a watcher's, not a page's
+      sayCameras: () => null, clipArchived: () => null, clipCame: () => null, lockClip: () => null, knownFile: () => null, // a watcher's, not a page's
     },
   }
   return garage

@@ -6,7 +6,7 @@ import type { World } from './world.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-type DeviceRoutes = 'devices' | 'device' | 'join' | 'joinState' | 'acceptDevice' | 'refuseDevice' | 'steerDevice' | 'setDevice' | 'revokeDevice' | 'hello' | 'goodbye' | 'renewToken'
+type DeviceRoutes = 'devices' | 'device' | 'join' | 'joinState' | 'acceptDevice' | 'refuseDevice' | 'steerDevice' | 'setDevice' | 'revokeDevice' | 'hello' | 'goodbye' | 'renewToken' | 'prove'
 
 export interface Yard {
   devices: DeviceView[]
@@ -83,7 +83,7 @@ export function yardAt(now_ms: number, world: World): Yard {
       steerDevice: ({ id, mode }) => change(id, (device) => ({ rests: null, ...stripped({ ...device.settings, mode }), settings: { ...device.settings, mode } })),
       setDevice: ({ id, stages, settings }) => change(id, (device) => ({ ...(stages === undefined ? {} : { allowed: stages }), settings: settings ?? device.settings })),
       revokeDevice: ({ id }) => { if (!find(id)) return null; yard.devices = yard.devices.filter((device) => device.id !== id); return {} },
-      join: () => null, joinState: () => null, hello: () => null, goodbye: () => null, renewToken: () => null, // an agent's, not a page's
+      join: () => null, joinState: () => null, hello: () => null, goodbye: () => null, renewToken: () => null, prove: () => null, // an agent's, not a page's
     },
   }
   return yard
