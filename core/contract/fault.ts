@@ -56,6 +56,7 @@ export const FAULTS = {
   'log/failed': { status: 503, retry: true }, // its disk answered with an error
   'core/unreachable': { status: 503, retry: true },
   'notify/failed': { status: 502, retry: true }, // whoever should be told did not take it
+  'notify/unreachable': { status: 503, retry: 'mended' }, // nobody heard it: they are away, and may be for a night
   'command/failed': { status: 422, retry: true }, // the user's own script said no
   'flows/unavailable': { status: 503, retry: true },
   'flows/taken': { status: 409, retry: true }, // another Node-RED routes

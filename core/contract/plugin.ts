@@ -92,7 +92,7 @@ export interface OwnContext<Config, Options = unknown> {
   readonly asked_ms: number // UTC epoch: when the work was asked for, which stays so whatever restarts
   readonly now_ms: number
   readonly look: OwnLook
-  /** To the broker, as core; it has taken it. Throws Fault `notify/failed`. */
+  /** To the broker, as core; it has taken it. Throws Fault `notify/unreachable`. */
   readonly say: (topic: string, payload: string, retain: boolean) => Promise<void>
   /** What a person would say of a recording. */
   readonly edit: (target: string, set: Record<string, unknown>) => Promise<void>

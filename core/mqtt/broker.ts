@@ -24,7 +24,7 @@ export interface Broker extends Announcer {
   readonly port: number | null // of TCP; null: none
   /** Says something as core, here and at the broker outside. Retained: until it is said otherwise; empty takes it back. */
   say(topic: string, payload: string, retain: boolean): void
-  /** The same, and whoever is to hear it can: the broker outside has taken it, where there is one. Throws Fault `notify/failed`. */
+  /** The same, and whoever is to hear it can: the broker outside has taken it, where there is one. Throws Fault `notify/unreachable`. */
   tell(topic: string, payload: string, retain: boolean): Promise<void>
   /** A WebSocket that arrived at `/mqtt`; its origin was looked at already. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, who?: { readonly principal: Principal | null; readonly session: string | null }): void

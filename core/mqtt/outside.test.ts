@@ -57,7 +57,7 @@ describe.skipIf(!MOSQUITTO)('at a Mosquitto', () => {
     await seconds(() => ours.tell('flow/seen', 'one', false).then(() => true, () => false)).toBe(true)
     await seconds(() => heard).toEqual(['one'])
     await broker.kill()
-    await seconds(() => ours.tell('flow/seen', 'two', false).then(() => '', (e: { code: string }) => e.code)).toBe('notify/failed')
+    await seconds(() => ours.tell('flow/seen', 'two', false).then(() => '', (e: { code: string }) => e.code)).toBe('notify/unreachable')
   })
 
   test.each([{ persistence: false }, { persistence: true }])('killed and started again ($persistence): every device is available again within seconds, all that Home Assistant knew is back', async ({ persistence }) => {

@@ -37,7 +37,7 @@ export interface Outside {
   readonly connected: boolean
   /** Retained: until it is said otherwise, whatever becomes of the connection; an empty one takes it back. Others are lost while nobody answers. */
   say(topic: string, payload: string, retain: boolean): void
-  /** The same, and it was taken. Throws Fault `notify/failed`. */
+  /** The same, and it was taken. Throws Fault `notify/unreachable`. */
   tell(topic: string, payload: string, retain: boolean): Promise<void>
   /** Says goodbye; waits for it no longer than a second. */
   close(): Promise<void>
@@ -111,12 +111,12 @@ export function connectOutside({ url, username, password, ca, cert, key, request
     },
     async tell(topic, payload, retain) {
       if (retain) kept.set(topic, payload)
-      if (!client.connected) throw new Fault('notify/failed', `The MQTT broker at ${place(url)} does not answer.`)
+      if (!client.connected) throw new Fault('notify/unreachable', `The MQTT broker at ${place(url)} does not answer.`)
       const late = new Promise<never>((_, fail) => setTimeout(() => fail(new Error(`no answer in ${TAKEN_MS / 1000} s`)), TAKEN_MS).unref())
       try {
         await Promise.race([client.publishAsync(topic, payload, { qos: 1, retain }), late])
       } catch (cause) {
-        throw new Fault('notify/failed', `The MQTT broker at ${place(url)} did not take it: ${(cause as Error).message}`, { cause })
+        throw new Fault('notify/unreachable', `The MQTT broker at ${place(url)} did not take it: ${(cause as Error).message}`, { cause })
       }
     },
     async close() {

@@ -19,9 +19,16 @@ export async function run({ to, subject, text, svg }: MailInput, { task, config:
       ...(svg === undefined ? {} : { attachments: [{ filename: 'map.svg', content: svg, contentType: 'image/svg+xml' }] }),
     })
   } catch (cause) {
-    throw new Fault('notify/failed', `${host}:${port} did not take the mail: ${(cause as Error).message}`, { cause })
+    throw new Fault(isAway(cause as SMTPError) ? 'notify/unreachable' : 'notify/failed', `${host}:${port} did not take the mail: ${(cause as Error).message}`, { cause })
   } finally {
     server.close()
   }
   return { output: { sent_ms: now_ms } }
 }
+
+/** As much of nodemailer's errors as is asked of them. */
+interface SMTPError { readonly code?: string; readonly syscall?: string; readonly timeoutType?: string; readonly permanent?: boolean }
+
+/** Whether no server heard of the mail, or one said to come again (4yz: RFC 5321, 4.2.1). Later on it may have the mail already. */
+const isAway = ({ code, syscall, timeoutType, permanent }: SMTPError): boolean =>
+  code === 'EDNS' || syscall === 'connect' || timeoutType === 'CONNECT_TIMEOUT' || timeoutType === 'GREETING_TIMEOUT' || permanent === false

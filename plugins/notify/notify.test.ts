@@ -26,7 +26,7 @@ const listening = async <S extends Pick<Server, 'listen' | 'address'> & { close(
 }
 
 /** A mail server that takes everything but for the receivers it refuses. */
-async function smtpServer(refused = ''): Promise<{ port: number; heard: string[] }> {
+async function smtpServer(refused = '', code = 550): Promise<{ port: number; heard: string[] }> {
   const heard: string[] = []
   const server = createServer((socket) => {
     let isData = false
@@ -38,7 +38,7 @@ async function smtpServer(refused = ''): Promise<{ port: number; heard: string[]
         if (line === '.') { isData = false; say('250 taken') }
       } else if (/^EHLO/i.test(line)) say('250 test')
       else if (/^DATA/i.test(line)) { isData = true; say('354 go on') }
-      else if (/^RCPT/i.test(line) && refused !== '' && line.includes(refused)) say('550 nobody of that name')
+      else if (/^RCPT/i.test(line) && refused !== '' && line.includes(refused)) say(`${code} nobody of that name`)
       else if (/^QUIT/i.test(line)) socket.end('221 bye\r\n')
       else say('250 ok')
     })
@@ -56,12 +56,14 @@ test('a mail goes out with what the message says before what the node says, and 
   expect(heard.join('\n')).toContain('filename=map.svg')
 })
 
-test('without a server, without a receiver, refused or away: said in words, and what may pass is tried again', async () => {
+test('without a server, without a receiver, refused or away: said in words; who is away, or says to come again, is waited for', async () => {
   await expect(mail({ text: '' }, ctx(MAIL))).rejects.toMatchObject({ code: 'config/invalid', message: expect.stringContaining('plugins.notify.smtp') })
   const { port } = await smtpServer('ada')
   await expect(mail({ text: '' }, ctx({ ...MAIL, to: '' }, smtp(port)))).rejects.toMatchObject({ code: 'input/invalid' })
   await expect(mail({ text: '' }, ctx(MAIL, smtp(port)))).rejects.toMatchObject({ code: 'notify/failed', message: expect.stringContaining('nobody of that name') })
-  await expect(mail({ text: '' }, ctx(MAIL, smtp(1)))).rejects.toMatchObject({ code: 'notify/failed', message: expect.stringContaining('127.0.0.1:1 did not take the mail') })
+  const { port: later } = await smtpServer('ada', 450)
+  await expect(mail({ text: '' }, ctx(MAIL, smtp(later)))).rejects.toMatchObject({ code: 'notify/unreachable' })
+  await expect(mail({ text: '' }, ctx(MAIL, smtp(1)))).rejects.toMatchObject({ code: 'notify/unreachable', message: expect.stringContaining('127.0.0.1:1 did not take the mail') })
 })
 
 test('a webhook gets the body, or what is known, with a key by which a repetition is told; another answer than yes is a fault that keeps the address to itself', async () => {
@@ -82,7 +84,14 @@ test('a webhook gets the body, or what is known, with a key by which a repetitio
   await expect(webhook({}, ctx(options))).rejects.toMatchObject({ code: 'notify/failed', message: `127.0.0.1:${port} answered 500` })
   status = 302
   await expect(webhook({}, ctx(options))).rejects.toMatchObject({ code: 'notify/failed' })
-  await expect(webhook({}, ctx({ ...options, url: 'http://127.0.0.1:1/secret' }))).rejects.toMatchObject({ message: expect.stringMatching(/^127\.0\.0\.1:1 could not be called: (?!.*secret)/) })
+  status = 502
+  await expect(webhook({}, ctx(options))).rejects.toMatchObject({ code: 'notify/unreachable', message: `127.0.0.1:${port} answered 502` })
+  await expect(webhook({}, ctx({ ...options, url: 'http://127.0.0.1:1/secret' }))).rejects.toMatchObject({ code: 'notify/unreachable', message: expect.stringMatching(/^127\.0\.0\.1:1 could not be called: (?!.*secret)/) })
+})
+
+test('a webhook that takes the call and does not answer was perhaps called: each time counts', async () => {
+  const port = await listening(createServer((socket) => void socket.on('error', () => undefined)))
+  await expect(webhook({}, ctx({ url: `http://127.0.0.1:${port}/secret`, timeout_s: 1 }))).rejects.toMatchObject({ code: 'notify/failed', message: `127.0.0.1:${port} could not be called: no answer within 1 s` })
 })
 
 test('a computer is called by its network card, sixteen times over', async () => {
@@ -102,6 +111,6 @@ test('MQTT: as core, under the topic of the node', async () => {
   const said: unknown[] = []
   await mqtt({ name: 'a.mp4' }, ctx<MqttOptions>({ topic: 'seen', retain: true }, undefined, async (...what) => void said.push(what)))
   expect(said).toEqual([['seen', '{"name":"a.mp4"}', true]])
-  const away = new Fault('notify/failed', 'The MQTT broker does not answer.')
+  const away = new Fault('notify/unreachable', 'The MQTT broker does not answer.')
   await expect(mqtt({ name: 'a.mp4' }, ctx<MqttOptions>({ topic: 'seen', retain: false }, undefined, () => Promise.reject(away)))).rejects.toBe(away) // and is tried again
 })
