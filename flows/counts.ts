@@ -2,16 +2,18 @@
 import type { StageCount } from '../core/tasks/port.ts'
 import type { NodeStatus } from './red.ts'
 
-export function countText(count: StageCount | undefined): NodeStatus {
+/** @param node Which of the nodes of the stage: what core itself has for it is shown alone. */
+export function countText(count: StageCount | undefined, node: string): NodeStatus {
   if (!count) return {}
+  const running = count.held === undefined ? count.running : (count.held[node] ?? 0)
   const parts = [
-    ...(count.running > 0 ? [`running ${count.running}`] : []),
+    ...(running > 0 ? [`${count.held === undefined ? 'running' : 'has'} ${running}`] : []),
     ...(count.pending > 0 ? [`waiting ${count.pending}`] : []),
     ...(count.parked > 0 ? [`parked ${count.parked}`] : []),
     ...(count.per_hour > 0 ? [rateText(count.per_hour)] : []),
   ]
   if (parts.length === 0) return {}
-  return { fill: count.parked > 0 ? 'yellow' : count.running > 0 ? 'blue' : 'grey', shape: count.running > 0 ? 'dot' : 'ring', text: parts.join(', ') }
+  return { fill: count.parked > 0 ? 'yellow' : running > 0 ? 'blue' : 'grey', shape: running > 0 ? 'dot' : 'ring', text: parts.join(', ') }
 }
 
 /** Two digits are all that a rate is worth. */

@@ -59,7 +59,7 @@ export function createNodes({ palette, ask, nameOf, core, emit, now_ms = Date.no
 
   function show(one: Live): void {
     if (one.of.kind === 'rule' || refused.has(one.node.id)) return
-    const status: NodeStatus = trouble !== null ? { fill: 'yellow', shape: 'ring', text: trouble } : one.of.kind === 'stage' ? countText(counts.get(one.of.type)) : {}
+    const status: NodeStatus = trouble !== null ? { fill: 'yellow', shape: 'ring', text: trouble } : one.of.kind === 'stage' ? countText(counts.get(one.of.type), one.node.id) : {}
     if (one.shown === (status.text ?? '')) return
     one.shown = status.text ?? ''
     one.node.status(status)

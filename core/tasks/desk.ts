@@ -7,7 +7,7 @@ import { noteEvent } from './event-record.ts'
 import { homeKey, journalKey, listPrefix, madeByPrefix, madePrefix } from './keys.ts'
 import type { Lease, Leases } from './leases.ts'
 import * as machine from './machine.ts'
-import type { BoardDesk, TaskLink, TaskState, TaskView, Which } from './port.ts'
+import { OWN, type BoardDesk, type TaskLink, type TaskState, type TaskView, type Which } from './port.ts'
 import { orderOf, type TaskRecord } from './record.ts'
 import { rerun, type RerunParts } from './rerun.ts'
 import { isMeant, tasksMeant } from './which.ts'
@@ -86,8 +86,13 @@ export function openDesk(parts: DeskParts): BoardDesk {
       const busy = Map.groupBy(held(scope), ({ stage }) => stage)
       return [...new Set([...stageNames, ...known.keys()])].map((stage) => {
         const { pending = 0, complete = 0, parked = 0 } = known.get(stage) ?? {}
-        const running = busy.get(stage)?.length ?? 0
-        return { stage, pending: Math.max(0, pending - running), running, complete, parked, per_hour: perHour(scope, stage) }
+        const leases = busy.get(stage) ?? []
+        const running = leases.length
+        const held = Object.groupBy(leases.filter(({ device, node }) => device === OWN && node !== undefined), ({ node }) => node!)
+        return {
+          stage, pending: Math.max(0, pending - running), running, complete, parked, per_hour: perHour(scope, stage),
+          ...(Object.keys(held).length === 0 ? {} : { held: Object.fromEntries(Object.entries(held).map(([node, those]) => [node, those!.length])) }),
+        }
       })
     },
 

@@ -6,6 +6,7 @@ export interface Lease {
   readonly site: string
   readonly order: string
   readonly device: string
+  readonly node: string | undefined // as in the task
   readonly token: string // names the lease, and the folder its files are staged in
   readonly lease_s: number
   readonly resource: string | null // held alone as long as the lease lasts

@@ -93,9 +93,9 @@ export class Lending {
     return task.resource !== null && this.leases.isBusy(task.resource) ? null : this.#lend(task, rules, device, token, null)
   }
 
-  #lend({ id, stage, org, site, order, resource }: TaskRecord, { lease_s }: StageRules, device: string, token: string, from_ms: number | null): Lease {
+  #lend({ id, stage, org, site, order, resource, node }: TaskRecord, { lease_s }: StageRules, device: string, token: string, from_ms: number | null): Lease {
     const { clock, steady } = this.#parts
-    const lease: Lease = { id, stage, org, site, order, device, token, resource, lease_s, since_ms: clock(), from_ms, until_ms: steady() + lease_s * 1_000, progress: null, what: null }
+    const lease: Lease = { id, stage, org, site, order, device, node, token, resource, lease_s, since_ms: clock(), from_ms, until_ms: steady() + lease_s * 1_000, progress: null, what: null }
     this.leases.take(lease)
     return lease
   }

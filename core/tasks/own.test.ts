@@ -72,6 +72,18 @@ test('what waits is done at its moment, told from when it was asked for, whateve
   await expect.poll(left).toEqual([{ n: 1 }, { n: 2 }])
 })
 
+test('what core has is counted for each node that it is done for, also after a restart', async () => {
+  const wait = (node: string, n: number) => ({ stage: 'flow.wait', input: { n }, waiter: { node, root: `r${n}`, message: { payload: { n } } } })
+  await bench.board.publish(HOME, [wait('n1', 1), wait('n1', 2), wait('n2', 3)])
+  const held = async () => (await bench.board.counts(HOME)).find(({ stage }) => stage === 'flow.wait')!.held
+  await expect.poll(held).toEqual({ n1: 2, n2: 1 })
+  await restart()
+  await expect.poll(held).toEqual({ n1: 2, n2: 1 })
+  bench.clock.now_ms += HOUR_MS
+  await expect.poll(async () => (await left()).length).toBe(3)
+  expect(await held()).toBe(undefined)
+})
+
 test('a person is asked, also after a restart, and answers once', async () => {
   const [task] = await publish('flow.ask', 1)
   await expect.poll(() => own.asking()).toMatchObject([{ task: task!.id, stage: 'flow.ask', question: 'Go on?', input: { n: 1 } }])

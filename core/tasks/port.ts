@@ -112,7 +112,15 @@ export interface TaskView {
 /** Another task of the chain. */
 export interface TaskLink { readonly id: string; readonly stage: string; readonly state: TaskState }
 
-export interface StageCount { readonly stage: string; readonly pending: number; readonly running: number; readonly complete: number; readonly parked: number; readonly per_hour: number } // per_hour: done in the last ten minutes
+export interface StageCount {
+  readonly stage: string
+  readonly pending: number
+  readonly running: number
+  readonly complete: number
+  readonly parked: number
+  readonly per_hour: number // done in the last ten minutes
+  readonly held?: Readonly<Record<string, number>> // of those that run, what core itself has, by node of the flow; none: nothing
+}
 
 /** What a person may do and see. */
 export interface BoardDesk {

@@ -15,6 +15,7 @@ export interface TaskRecord extends Task, Home {
   readonly options: Record<string, unknown>
   readonly run: number // 0; raised each time a person has it done again
   readonly asker?: string // of a stage that acts for each message: for which
+  readonly node?: string // of the same, and of one that gathers: the node of the flow that has it done
   readonly resource: string | null // one task at a time has it
   readonly waiting: readonly string[] // keys of the deliveries that have no answer yet
   readonly output: Record<string, unknown> | null

@@ -74,10 +74,10 @@ export async function rerun(parts: RerunParts, home: Home, ids: readonly string[
 
 /** The next run of a task's work, under the version that the stage has now; a fault when it no longer fits.
  *  A raised version may declare fields that the former one did not: they are looked for in the message. */
-function workAgain(rules: StageRules | null, { stage, version, input, options, run, org, site, asker }: TaskRecord, { payload }: Former): Work | Fault {
+function workAgain(rules: StageRules | null, { stage, version, input, options, run, org, site, asker, node }: TaskRecord, { payload }: Former): Work | Fault {
   if (rules?.gathers !== undefined) return new Fault('input/invalid', `${stage} went on with what it had gathered; run again what it gathered.`)
   try {
-    return workOf(rules, { org, site }, { stage, input: rules?.version === version ? input : payload, options }, run + 1, asker)
+    return { ...workOf(rules, { org, site }, { stage, input: rules?.version === version ? input : payload, options }, run + 1, asker), ...(node === undefined ? {} : { node }) }
   } catch (error) {
     if (error instanceof Fault && (error.code === 'input/invalid' || error.code === 'stage/unknown')) return error
     throw error

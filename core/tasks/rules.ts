@@ -27,7 +27,7 @@ export interface StageRules {
 }
 
 /** A piece of work, told apart by everything that its result depends on. */
-export type Work = Pick<TaskRecord, 'id' | 'stage' | 'version' | 'org' | 'site' | 'input' | 'options' | 'run' | 'resource' | 'asker'>
+export type Work = Pick<TaskRecord, 'id' | 'stage' | 'version' | 'org' | 'site' | 'input' | 'options' | 'run' | 'resource' | 'asker' | 'node'>
 
 /** Checks what was asked for and names it. @param run Raised to have finished work done again. @param former Who asked for the former run. Throws Fault `stage/unknown`, `input/invalid`. */
 export function workOf(rules: StageRules | null, { org, site }: Home, { stage, input: given, options: chosen = {}, waiter }: Publication, run = 0, former: string | undefined = undefined): Work {
@@ -43,7 +43,8 @@ export function workOf(rules: StageRules | null, { org, site }: Home, { stage, i
   const named = rules.gathers === undefined ? options : {}
   const id = hash('sha256', canonical([stage, rules.version, named, input, run, org, site, ...Object.values(asker)])).slice(0, 32)
   const resource = rules.exclusive === undefined ? null : `${homeKey({ org, site })}!${rules.exclusive(input)}`
-  return { id, stage, version: rules.version, org, site, input, options, run, resource, ...asker }
+  const node = (rules.each || rules.gathers !== undefined) && waiter !== undefined ? { node: waiter.node } : {}
+  return { id, stage, version: rules.version, org, site, input, options, run, resource, ...asker, ...node }
 }
 
 /** Tells the messages apart for which a stage acts. The same one, sent again after a crash, is the same; one that follows from nothing is always new. */
