@@ -83,7 +83,7 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
       if (roots.get(name) !== root || root.turn !== turn) return
       root.timers = root.timers.filter((alive) => alive())
       if (root.timers.length > 0) return void setTimeout(look, poll_ms)
-      if ([...root.through].some((node) => performance.now() - (busy_ms.get(node) ?? -Infinity) < quiet_ms)) return void setTimeout(look, quiet_ms)
+      if ([...root.through].some((node) => backlog.has(node) || performance.now() - (busy_ms.get(node) ?? -Infinity) < quiet_ms)) return void setTimeout(look, quiet_ms)
       roots.delete(name)
       onEnded(name)
     }
