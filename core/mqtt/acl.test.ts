@@ -142,7 +142,7 @@ const wrongFor = (good: string, field: string, value: unknown): unknown => {
   const was = (JSON.parse(good) as Record<string, unknown>)[field]
   if (typeof was === 'string') return typeof value === 'string' ? 7 : value
   if (Array.isArray(was)) return [value === 'x' ? 7 : [value]]
-  if (typeof was === 'object' && was !== null) return { key: 7 }
+  if (typeof was === 'object' && was !== null) return { key: [] }
   return value === -1 ? 'x' : value
 }
 
