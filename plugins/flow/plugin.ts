@@ -17,8 +17,8 @@ export default plugin({
       version: 1, each: true, input: DelayInput, output: Nothing, options: DelayOptions, own: () => import('./delay.ts'),
     }),
     when: ownStage<FlowConfig, typeof WhenInput, typeof WhenOutput, typeof WhenOptions>({
-      title: 'When', help: 'Lets through by date, time, sun, place and plates; whatever is filled in must hold. The answer is kept with the message, so that sending it again asks nothing anew.',
-      version: 1, each: true, input: WhenInput, output: WhenOutput, options: WhenOptions, ways: ['yes', 'no'], own: () => import('./when.ts'),
+      title: 'When', help: 'Lets through by date, time, sun, place and plates; whatever is filled in must hold. The answer is kept with the message, with the plates that were asked for and read as `matched`, so that sending it again asks nothing anew.',
+      version: 2, each: true, input: WhenInput, output: WhenOutput, options: WhenOptions, ways: ['yes', 'no'], own: () => import('./when.ts'),
     }),
     join: ownStage<FlowConfig, typeof JoinInput, typeof JoinOutput, typeof JoinOptions>({
       title: 'Join', help: 'Waits until all that a split took apart has come, and goes on once, with everything in its order. Counts through restarts; each part counts once.',

@@ -70,6 +70,7 @@ export const Nothing = Type.Object({})
 export const WhenOutput = Type.Object({
   way: Type.Union([Type.Literal('yes'), Type.Literal('no')]),
   why: Type.String({ description: 'The first thing that did not hold, in words' }),
+  matched: Type.Array(Type.String(), { description: 'Those of the plates asked for that were read, as `BAB123`' }),
 })
 export type WhenOutput = Static<typeof WhenOutput>
 

@@ -54,6 +54,14 @@ test('the sun, and plates however they are written', async () => {
   expect([await when({ plates: ['b-ab 123'] }), await when({ plates: ['B AB 124'] }), await when({ watch_list: true })]).toEqual([['yes', ''], ['no', 'none of the plates was read'], ['yes', '']])
 })
 
+test('which of the plates were read goes on with the message', async () => {
+  const matched = async (options: Partial<WhenOptions>) => {
+    const answer = await run({ sha256: SHA }, { config: CONFIG, options: Value.Default(WhenOptions, options) as WhenOptions, asked_ms: at(23), now_ms: at(23), look: { ...look, plates: async () => ['BAB123', 'MXY99', 'MXY99', 'HH1'] } } as unknown as OwnContext<FlowConfig, WhenOptions>)
+    return 'output' in answer ? answer.output.matched : answer
+  }
+  expect([await matched({}), await matched({ watch_list: true }), await matched({ plates: ['b-ab 123', 'X 1'], watch_list: true }), await matched({ plates: ['X 1'] })]).toEqual([[], ['MXY99'], ['BAB123', 'MXY99'], []])
+})
+
 test('how long a delay waits follows from when it was asked for', () => {
   const until = (options: Partial<DelayOptions>, until_ms?: number) => momentOf({ ...(until_ms === undefined ? {} : { until_ms }) }, Value.Default(DelayOptions, options) as DelayOptions, CONFIG, at(20))
   expect(until({ wait_s: 60 })).toBe(at(20) + 60_000)

@@ -6,11 +6,16 @@ import { isWithin } from './area.ts'
 import type { FlowConfig, WhenInput, WhenOptions, WhenOutput } from './schemas.ts'
 
 export async function run(input: WhenInput, ctx: OwnContext<FlowConfig, WhenOptions>): Promise<OwnAnswer<WhenOutput>> {
+  const { config, options, look } = ctx
+  const wanted = wantedOf(options, config)
   const why = await against(input, ctx)
-  return { output: { way: why === null ? 'yes' : 'no', why: why ?? '' } }
+  if (why !== null) return { output: { way: 'no', why, matched: [] } }
+  if (wanted === null) return { output: { way: 'yes', why: '', matched: [] } }
+  const matched = input.sha256 === undefined ? [] : [...new Set((await look.plates(input.sha256)).map(bare))].filter((plate) => wanted.has(plate))
+  return { output: matched.length > 0 ? { way: 'yes', why: '', matched } : { way: 'no', why: 'none of the plates was read', matched } }
 }
 
-/** The first thing that does not hold, in words; null: all that was filled in holds. */
+/** The first thing beside the plates that does not hold, in words; null: all that was filled in holds. */
 async function against({ sha256, start_ms }: WhenInput, { config, options, asked_ms, look }: OwnContext<FlowConfig, WhenOptions>): Promise<string | null> {
   const { clock, days, from, to, first_day, last_day, sun, side, lat_deg, lon_deg, radius_m = 200, area } = options
   const at_ms = clock === 'when it was recorded' ? (start_ms ?? asked_ms) : asked_ms
@@ -30,16 +35,12 @@ async function against({ sha256, start_ms }: WhenInput, { config, options, asked
     const isIn = (fix: Spot) => (isCircle && distance_m(fix.lat_deg, fix.lon_deg, lat_deg, lon_deg) <= radius_m) || (area !== undefined && isWithin(fix, area))
     if (fixes.some(isIn) !== (side === 'inside')) return side === 'inside' ? 'it was never there' : 'it was there'
   }
-  return platesAgainst(options, config, sha256 === undefined ? [] : await platesOf(options, sha256, look))
+  return null
 }
 
-const platesOf = async ({ plates, watch_list }: WhenOptions, sha256: string, look: OwnLook) => (plates === undefined && watch_list !== true ? [] : look.plates(sha256))
-
-function platesAgainst({ plates, watch_list }: Pick<WhenOptions, 'plates' | 'watch_list'>, config: Pick<FlowConfig, 'watch_list'>, read: readonly string[]): string | null {
-  if (plates === undefined && watch_list !== true) return null
-  const wanted = new Set([...(plates ?? []), ...(watch_list === true ? config.watch_list : [])].map(bare))
-  return read.some((plate) => wanted.has(bare(plate))) ? null : 'none of the plates was read'
-}
+/** As plates are stored; null: none are asked for. */
+const wantedOf = ({ plates, watch_list }: WhenOptions, config: FlowConfig) =>
+  plates === undefined && watch_list !== true ? null : new Set([...(plates ?? []), ...(watch_list === true ? config.watch_list : [])].map(bare))
 
 /** As plates are stored: letters and digits. */
 const bare = (plate: string): string => plate.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')

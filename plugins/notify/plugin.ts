@@ -31,7 +31,7 @@ export const MailOptions = Type.Object({
 export type MailOptions = Static<typeof MailOptions>
 
 /** What is said when the message has no `body` of its own. */
-const Said = { body: Type.Optional(Anything), name: Type.Optional(Type.String()), camera: Type.Optional(Type.String()), sha256: Type.Optional(Type.String()), start_ms: Type.Optional(Type.Union([Type.Number(), Type.Null()])), plates: Type.Optional(Type.Number()) }
+const Said = { body: Type.Optional(Anything), name: Type.Optional(Type.String()), camera: Type.Optional(Type.String()), sha256: Type.Optional(Type.String()), start_ms: Type.Optional(Type.Union([Type.Number(), Type.Null()])), plates: Type.Optional(Type.Number()), matched: Type.Optional(Type.Array(Type.String())) }
 
 export const WebhookInput = Type.Object(Said)
 export type WebhookInput = Static<typeof WebhookInput>
