@@ -15,6 +15,7 @@ const PALETTE = [
   of('x.count', 'stage', { takes: [port('length_s', 'string')] }),
   of('flow.if', 'rule', { fields: [{ ...width, name: 'condition', kind: 'text', default: '' }] }),
   of('flow.join', 'stage', { gathers: true }),
+  of('flow.when', 'stage'),
 ]
 const PARTS: CheckParts = { palette: PALETTE, unable: (stage) => (stage === 'x.count' ? 'needs a GPU with 8000 MiB' : null), isKnown: (type) => !type.startsWith('other-') }
 const node = (id: string, type: string, to: string[] = [], more: Partial<FlowEntry> = {}): FlowEntry => ({ id, type, z: 'tab', wires: [to], ...more })
@@ -49,6 +50,11 @@ test('settings outside what the schema allows, conditions that cannot be read, t
   expect([thumbs('8'), thumbs('wide'), thumbs(''), thumbs('17.5')]).toEqual([['d error: Width (px) must be at least 16.'], ['d error: Width (px) must be a whole number.'], [], ['d error: Width (px) must be a whole number.']])
   expect(check(node('a', 'x.came', ['b']), node('b', 'flow.if', [], { condition: 'camera is' }))).toEqual(['b error: The condition cannot be read: a value is missing at the end.'])
   expect(check(node('o', 'other-thing'))).toEqual(['o error: No node of the type “other-thing” is installed; while it is in the flow, nothing runs at all.'])
+})
+
+test('half a circle is said', () => {
+  const when = (more: Partial<FlowEntry>) => check(node('a', 'x.came', ['w']), node('w', 'flow.when', [], more))
+  expect([when({ lat_deg: '52.5', lon_deg: '' }), when({ lon_deg: 0 }), when({ lat_deg: '0', lon_deg: '13' }), when({ lat_deg: '' })]).toEqual([['w error: The circle lacks its longitude: fill in both, or neither.'], ['w error: The circle lacks its latitude: fill in both, or neither.'], [], []])
 })
 
 test('a subflow is looked through', () => {

@@ -74,6 +74,8 @@ const nameOf = (entry: FlowEntry, ours: ReadonlyMap<string, PaletteNode>) => ent
 /** What the form was set to, against what its schema wants. */
 export function settingsAgainst(of: PaletteNode, entry: FlowEntry): string[] {
   const wrong = of.fields.flatMap((field) => fieldAgainst(field, entry[field.name]) ?? [])
+  const has = (name: string) => ![undefined, null, ''].includes(entry[name] as string)
+  if (of.type === 'flow.when' && has('lat_deg') !== has('lon_deg')) return [...wrong, `The circle lacks its ${has('lat_deg') ? 'longitude' : 'latitude'}: fill in both, or neither.`]
   if (of.type !== 'flow.if') return wrong
   try {
     parseCondition(String(entry['condition'] ?? ''))

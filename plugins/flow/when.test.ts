@@ -62,6 +62,11 @@ test('which of the plates were read goes on with the message', async () => {
   expect([await matched({}), await matched({ watch_list: true }), await matched({ plates: ['b-ab 123', 'X 1'], watch_list: true }), await matched({ plates: ['X 1'] })]).toEqual([[], ['MXY99'], ['BAB123', 'MXY99'], []])
 })
 
+test('half a circle is a setting to mend, not a place that always holds', async () => {
+  await expect(when({ lat_deg: 52.5 })).rejects.toMatchObject({ code: 'config/invalid', message: 'The circle has a latitude and no longitude: fill in both in the node When, or neither, and deploy.' })
+  await expect(when({ lon_deg: 13.4 })).rejects.toMatchObject({ code: 'config/invalid' })
+})
+
 test('how long a delay waits follows from when it was asked for', () => {
   const until = (options: Partial<DelayOptions>, until_ms?: number) => momentOf({ ...(until_ms === undefined ? {} : { until_ms }) }, Value.Default(DelayOptions, options) as DelayOptions, CONFIG, at(20))
   expect(until({ wait_s: 60 })).toBe(at(20) + 60_000)

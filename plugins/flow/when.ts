@@ -7,6 +7,7 @@ import type { FlowConfig, WhenInput, WhenOptions, WhenOutput } from './schemas.t
 
 export async function run(input: WhenInput, ctx: OwnContext<FlowConfig, WhenOptions>): Promise<OwnAnswer<WhenOutput>> {
   const { config, options, look } = ctx
+  if ((options.lat_deg === undefined) !== (options.lon_deg === undefined)) throw new Fault('config/invalid', `The circle has a ${options.lat_deg === undefined ? 'longitude and no latitude' : 'latitude and no longitude'}: fill in both in the node When, or neither, and deploy.`)
   const wanted = wantedOf(options, config)
   const why = await against(input, ctx)
   if (why !== null) return { output: { way: 'no', why, matched: [] } }
