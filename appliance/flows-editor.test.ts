@@ -1,5 +1,5 @@
 /** Somebody rewires the pipeline in a real browser, with mouse and keyboard alone, and what comes in then takes the new way. */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { desk, installed, skipped, type Desk } from './test/editor.ts'
@@ -56,5 +56,33 @@ describe.skipIf(!installed)(`the editor in a browser${skipped}`, () => {
       return Math.abs(at.x + at.width / 2 - of.x - of.width / 2)
     }, { timeout: 10_000 }).toBeLessThan(40)
     await d.shot('flows-at-node')
+  }, 120_000)
+
+  test('a tab that is exported and imported has its junctions and groups again, and the wires through them', async () => {
+    const { page } = d
+    await page.evaluate(() => {
+      const { view } = (globalThis as unknown as { RED: { view: { importNodes(nodes: object[], how: object): void } } }).RED
+      view.importNodes([
+        { id: 'around', type: 'tab', label: 'Round the corner' },
+        { id: 'group', type: 'group', z: 'around', name: 'Both', nodes: ['from'], x: 100, y: 60, w: 200, h: 80 },
+        { id: 'bend', type: 'junction', z: 'around', x: 300, y: 100, wires: [['to']] },
+        { id: 'from', type: 'function', z: 'around', g: 'group', name: 'From', func: 'return msg', outputs: 1, x: 200, y: 100, wires: [['bend']] },
+        { id: 'to', type: 'function', z: 'around', name: 'To', func: 'return msg', outputs: 1, x: 420, y: 100, wires: [[]] },
+      ], { generateIds: false })
+    })
+    await page.evaluate(() => (globalThis as unknown as { RED: { workspaces: { show(id: string): void }; sidebar: { show(id: string): void } } }).RED.workspaces.show('around'))
+    await page.evaluate(() => (globalThis as unknown as { RED: { sidebar: { show(id: string): void } } }).RED.sidebar.show('viewshed'))
+    await page.locator('.viewshed-bar summary', { hasText: 'Pipelines' }).click()
+    const saved = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Export this tab' }).click()
+    await page.getByLabel('A pipeline’s file').setInputFiles({ name: 'around.json', mimeType: 'application/json', buffer: await readFile(await (await saved).path()) })
+    interface Entry { readonly id: string; readonly type: string; readonly z?: string; readonly g?: string; readonly name?: string; readonly label?: string; readonly wires?: readonly (readonly string[])[] }
+    const flow = () => page.evaluate(() => (globalThis as unknown as { RED: { nodes: { createCompleteNodeSet(how: object): unknown[] } } }).RED.nodes.createCompleteNodeSet({ credentials: false })) as Promise<Entry[]>
+    const imported = async () => (await flow()).find(({ type, label, id }) => type === 'tab' && label === 'Round the corner' && id !== 'around')?.id
+    await expect.poll(imported, { timeout: 20_000 }).toBeDefined()
+    const tab = await imported()
+    const on = (await flow()).filter(({ z }) => z === tab)
+    const [from, bend, to, group] = [on.find(({ name }) => name === 'From'), on.find(({ type }) => type === 'junction'), on.find(({ name }) => name === 'To'), on.find(({ type }) => type === 'group')]
+    expect([from!.wires, bend!.wires, from!.g]).toEqual([[[bend!.id]], [[to!.id]], group!.id])
   }, 120_000)
 })

@@ -29,7 +29,7 @@ declare const window: { onbeforeunload: unknown }
 declare const location: { readonly hash: string; reload(): void }
 declare const $: ((what: string) => Dollar) & { ajax(how: object): Asking }
 declare const RED: {
-  readonly nodes: { createCompleteNodeSet(options: object): object[]; node(id: string): EditorNode | null; eachNode(each: (node: EditorNode) => void): void; createExportableNodeSet(nodes: unknown[]): object[]; filterNodes(filter: { z: string }): unknown[]; workspace(id: string): { label: string } | undefined; dirty(): boolean }
+  readonly nodes: { createCompleteNodeSet(options: object): object[]; node(id: string): EditorNode | null; eachNode(each: (node: EditorNode) => void): void; createExportableNodeSet(nodes: unknown[]): object[]; filterNodes(filter: { z: string }): unknown[]; groups(z: string): unknown[]; junctions(z: string): unknown[]; workspace(id: string): { label: string } | undefined; dirty(): boolean }
   readonly view: { redraw(now?: boolean): void; reveal(id: string): void; importNodes(nodes: unknown, options?: object): void; readonly annotations: { register(id: string, options: object): void } }
   readonly events: { on(event: string, listener: () => void): void }
   readonly sidebar: { addTab(tab: object): void; show(id: string): void }
@@ -182,7 +182,7 @@ function page(own: boolean, most_bytes: number): void {
   function exportTab(): void {
     const tab = RED.workspaces.active()
     const workspace = RED.nodes.workspace(tab)
-    const nodes = RED.nodes.createExportableNodeSet([...(workspace ? [workspace] : []), ...RED.nodes.filterNodes({ z: tab })])
+    const nodes = RED.nodes.createExportableNodeSet([...(workspace ? [workspace] : []), ...RED.nodes.groups(tab), ...RED.nodes.junctions(tab), ...RED.nodes.filterNodes({ z: tab })])
     const link = document.createElement('a')
     link.href = URL.createObjectURL(new Blob([JSON.stringify(nodes, null, 2)], { type: 'application/json' }))
     link.download = `${(workspace?.label ?? 'pipeline').replace(/[^\w-]+/g, '-').toLowerCase()}.json`
