@@ -59,8 +59,8 @@ function page(own: boolean, most_bytes: number): void {
       .done(told as (answer: never) => void)
       .fail(({ statusText, responseJSON }) => RED.notify(plain(responseJSON?.message ?? statusText), 'error'))
 
-  // As our pages have it, until somebody chooses in the editor's own settings; it reads this before it loads us.
-  if (localStorage.getItem('view-dark-theme') === null) {
+  // Ours as our pages have it, until somebody chooses in the editor's own settings; it reads this before it loads us.
+  if (own && localStorage.getItem('view-dark-theme') === null) {
     const kept = localStorage.getItem('theme')
     localStorage.setItem('view-dark-theme', kept ?? 'auto')
     document.documentElement.classList.toggle('nr-theme-dark', kept ? kept === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches)

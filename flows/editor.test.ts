@@ -54,7 +54,7 @@ test('a clock that is made, copied or imported begins now; one that was deployed
 })
 
 /** Runs a page of the palette where everything answers with anything and every question fails; what was noticed. */
-function noticed(html: string, press: (definitions: Map<string, unknown>) => void = () => undefined): string[] {
+function noticed(html: string, press: (definitions: Map<string, unknown>) => void = () => undefined, kept: object = { getItem: () => 'light' }): string[] {
   const notices: string[] = []
   const definitions = new Map<string, unknown>()
   const anything: unknown = new Proxy(() => undefined, { get: (_, name) => (name === Symbol.toPrimitive ? () => '' : name === Symbol.iterator ? function* () { /* none */ } : anything), apply: () => anything })
@@ -62,7 +62,7 @@ function noticed(html: string, press: (definitions: Map<string, unknown>) => voi
   const answers = { done: () => answers, fail: (told: (failed: object) => void) => { told({ statusText: 'error', responseJSON: { message: 'no <img src=x onerror=alert(1)> here' } }); return answers } }
   runInNewContext(/<script type="text\/javascript">\n([\s\S]*?)\n<\/script>/.exec(html)![1]!, {
     RED: over({ notify: (text: string) => { notices.push(text) }, nodes: over({ registerType: (type: string, definition: unknown) => definitions.set(type, definition), createCompleteNodeSet: () => [] }) }),
-    $: over({ ajax: () => answers }), document: anything, localStorage: { getItem: () => 'light' }, Blob, location: { hash: '' },
+    $: over({ ajax: () => answers }), document: anything, localStorage: kept, matchMedia: () => ({ matches: false }), Blob, location: { hash: '' },
     setTimeout: (then: () => void) => then(), setInterval: () => undefined, clearTimeout: () => undefined,
   })
   press(definitions)
@@ -77,6 +77,15 @@ test('whatever a node is called and the box says, a notice shows it as text', ()
   })
   expect(pressed).toEqual(['&#60;img src=x onerror=alert(1)&#62;: no &#60;img src=x onerror=alert(1)&#62; here'])
   expect(new Set(noticed(files.get('editor.html')!))).toEqual(new Set(['no &#60;img src=x onerror=alert(1)&#62; here']))
+})
+
+test('our own editor takes the theme of our pages; somebody else’s keeps the one that it has', () => {
+  const set = (elsewhere: boolean) => {
+    const themes: string[][] = []
+    noticed(packageOf([node], { hand: 'mine', manifest: {}, nodes: {}, files: new Map(), elsewhere }).get('editor.html')!, undefined, { getItem: () => null, setItem: (...what: string[]) => themes.push(what) })
+    return themes
+  }
+  expect([set(false), set(true)]).toEqual([[['view-dark-theme', 'auto']], []])
 })
 
 let folder = ''
