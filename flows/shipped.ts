@@ -24,9 +24,10 @@ export function standing(flow: readonly FlowEntry[], { id, entries }: Pipeline):
   return changesOf(entries, here).some(({ what, fields }) => what !== 'moved' && !(what === 'changed' && fields.every(({ name }) => name === 'disabled' || name === 'since_ms'))) ? 'changed' : 'as shipped'
 }
 
-/** The flow with this pipeline as it was shipped, in the place that it had; everything else as it is. @param now_ms From when on its clocks count: what is slept through after that is made up for */
+/** The flow with this pipeline as it was shipped, in the place that it had, and on or off as it was; everything else as it is. @param now_ms From when on its clocks count: what is slept through after that is made up for */
 export function restored(flow: readonly FlowEntry[], { id, entries: shipped }: Pipeline, now_ms: number): FlowEntry[] {
-  const entries = shipped.map((entry) => (entry.type === 'flow.at' ? { ...entry, since_ms: now_ms } : entry))
+  const off = flow.find((entry) => entry.id === id)?.disabled
+  const entries = shipped.map((entry) => (entry.type === 'flow.at' ? { ...entry, since_ms: now_ms } : entry.id === id && off !== undefined ? { ...entry, disabled: off } : entry))
   const own = new Set(entries.map((entry) => entry.id))
   const others = flow.filter((entry) => entry.id !== id && entry.z !== id && !own.has(entry.id))
   const at = flow.findIndex((entry) => entry.id === id)

@@ -52,5 +52,7 @@ test('a shipped pipeline is told apart from a changed one, and restored in its p
   expect(restored(changed, shipped, 5)).toEqual([...shipped.entries, ...other])
   expect(restored([...other, ...changed.slice(0, 3)], shipped, 5)).toEqual([...other, ...shipped.entries])
   expect(restored(other, shipped, 5)).toEqual([...other, ...shipped.entries])
+  const on = { ...shipped.entries[0]!, disabled: false }
+  expect(restored([on, ...changed.slice(1)], pipelineOf([{ ...shipped.entries[0]!, disabled: true }, ...shipped.entries.slice(1)], false), 5)[0]).toEqual(on) // what was switched on stays on
   expect(() => pipelineOf(other.concat(node('x')), false)).toThrow('one tab')
 })
