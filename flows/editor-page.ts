@@ -52,6 +52,7 @@ function page(own: boolean, most_bytes: number): void {
   const REVEAL_MS = 400 // so long the editor takes to show the node that its address names
   const byNode = (found: readonly Problem[]) => found.reduce((all, problem) => all.set(problem.node, [...(all.get(problem.node) ?? []), problem]), new Map<string, readonly Problem[]>())
   let problems = byNode([])
+  const mayWrite = () => RED.user.hasPermission('flows.write')
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 9.5e6 ? 1 : 0).replace('.0', '')} MB`
   const element = (name: string) => document.createElementNS('http://www.w3.org/2000/svg', name)
   const ask = <T>(type: 'GET' | 'POST', url: string, told: (answer: T) => void, body?: object) =>
@@ -163,11 +164,11 @@ function page(own: boolean, most_bytes: number): void {
     if (own) ask<{ pipelines: readonly Pipeline[] }>('GET', 'pipelines', ({ pipelines }) => {
       pipelineList.empty()
       const file = $('<input type="file" accept=".json,application/json" style="display:none">').attr('aria-label', 'A pipeline’s file')
-      pipelineList.append($('<li>').append(button('Export this tab', exportTab), button('Import a file', () => file.click()), file))
+      pipelineList.append($('<li>').append(button('Export this tab', exportTab), ...(mayWrite() ? [button('Import a file', () => file.click()), file] : [])))
       file.on('change', () => importFile(file[0].files?.[0]))
       for (const { id, label, example, info, state } of pipelines) {
         const line = $('<li>').append($('<b>').text(label), $('<small>').text(`${example ? `Example, ${state}` : state[0]!.toUpperCase() + state.slice(1)}. ${info.split('\n')[0]}`))
-        if (state !== 'as shipped') line.append(button(state === 'changed' ? 'Restore' : 'Add', () => {
+        if (state !== 'as shipped' && mayWrite()) line.append(button(state === 'changed' ? 'Restore' : 'Add', () => {
           const told = RED.notify(`<p>${state === 'changed' ? `“${plain(label)}” becomes what it was when it was shipped. What you changed in it stays among the versions.` : `“${plain(label)}” is added and deployed.`}</p>${RED.nodes.dirty() ? '<p>What you have drawn and not deployed stays in this page only.</p>' : ''}`, {
             modal: true, fixed: true,
             buttons: [{ text: 'Cancel', click: () => told.close() }, { text: state === 'changed' ? 'Restore' : 'Add', class: 'primary', click() { told.close(); ask('POST', `pipelines/${id}`, reload) } }],
@@ -213,9 +214,9 @@ function page(own: boolean, most_bytes: number): void {
         const what = (['added', 'changed', 'removed'] as const).filter((one) => changes[one] > 0).map((one) => `${changes[one]} ${one}`).join(', ')
         const detail = $('<div>')
         const line = $('<li>').append($('<b>').text(new Date(at_ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })), $('<small>').text(`${by || 'from the file'}${what ? ` · ${what}` : ''}${i === 0 ? ' · now' : ''}`))
-        if (i > 0) line.append(button('Compare', () => compare(id, detail)), button('Go back', () => {
+        if (i > 0) line.append(button('Compare', () => compare(id, detail)), ...(mayWrite() ? [button('Go back', () => {
           const told = RED.notify('<p>This version is deployed again. The one of now stays in the list.</p>', { modal: true, fixed: true, buttons: [{ text: 'Cancel', click: () => told.close() }, { text: 'Go back', class: 'primary', click() { told.close(); ask('POST', `versions/${id}`, reload) } }] })
-        }), detail)
+        })] : []), detail)
         versionList.append(line)
       })
     })

@@ -60,7 +60,7 @@ const htmlOf = (nodes: readonly PaletteNode[], elsewhere: boolean): string => [
 
 interface EditorField { typedInput(what: Record<string, unknown>): void; val(value: unknown): void; prop(name: string, value: unknown): void }
 interface Answering { done(told: (answer: { what: string }) => void): Answering; fail(told: (failed: { statusText: string; responseJSON?: { message?: string } }) => void): Answering }
-declare const RED: { nodes: { registerType(type: string, definition: Record<string, unknown>): void }; events: { on(event: 'nodes:add', listener: (node: { type: string; changed?: boolean; since_ms?: number }) => void): void }; notify(text: string, kind: 'success' | 'warning' | 'error'): void }
+declare const RED: { user: { hasPermission(permission: string): boolean }; nodes: { registerType(type: string, definition: Record<string, unknown>): void }; events: { on(event: 'nodes:add', listener: (node: { type: string; changed?: boolean; since_ms?: number }) => void): void }; notify(text: string, kind: 'success' | 'warning' | 'error'): void }
 declare const $: ((selector: string) => EditorField) & { ajax(how: { url: string; type: string }): Answering }
 
 /** Runs in the editor, printed as it stands: nothing outside it is known there. */
@@ -100,7 +100,7 @@ function registerAll(nodes: readonly PaletteNode[], elsewhere: boolean): void {
       inputLabels: lines(node.takes),
       outputLabels: node.ways.length > 0 ? node.ways : lines(node.gives),
       button: {
-        visible(this: { selected?: boolean }) { return node.kind === 'event' || this.selected === true }, // it would lie on the wires that come in
+        visible(this: { selected?: boolean }) { return RED.user.hasPermission('flows.write') && (node.kind === 'event' || this.selected === true) }, // it would lie on the wires that come in
         enabled(this: { changed?: boolean }) { return !this.changed },
         onclick(this: { id: string; name?: string; changed?: boolean }) {
           if (this.changed) return RED.notify('Deploy first: what runs is what was deployed.', 'warning')

@@ -107,6 +107,12 @@ test('nobody, devices and writes of others than admins do not get there', async 
   expect((await get('/flowsy', admin)).status).toBe(404)
 })
 
+test('who may only look may ask what can be said against a flow, as the editor does every few seconds, and is known for a reader', async () => {
+  const answer = await get('/flows/viewshed/check', door.bearer('viewer', 'vic'), { method: 'POST', body: '[]' })
+  expect([answer.status, heard.at(-1)!.body, userOf(heard.at(-1)!.headers)]).toEqual([200, '[]', { name: 'vic', access: 'read' }])
+  expect((await get('/flows/viewshed/versions/1', door.bearer('viewer'), { method: 'POST', body: '{}' })).status).toBe(403)
+})
+
 /** As it stands, chunked; the answer's first line. */
 const chunked = (first: string, headers: Record<string, string>, body: string): Promise<string> => new Promise((answered, failed) => {
   const socket = connect(door.port, '127.0.0.1').on('error', failed)
