@@ -27,6 +27,9 @@ const File = Type.Object({
 }, { additionalProperties: false })
 type File = Static<typeof File>
 
+/** Where Docker and Podman put a secret of this name. */
+const FLOWS_SECRET = '/run/secrets/viewshed-node-red'
+
 export interface Config {
   readonly name: string
   readonly folder: string // viewshed.yaml, the stores, Node-RED's flows, models
@@ -40,10 +43,11 @@ export interface Config {
   readonly remotes?: readonly RemoteSpec[] // volumes that are reached over the network
   readonly inbox: string
   readonly flowsAt?: string | null // the Node-RED elsewhere that runs the flows; null: ours does
+  readonly flowsKey?: string | null // a file with the key of what nodes keep secret; null: one is made in `folder`
   readonly plugins: Readonly<Record<string, Record<string, unknown>>>
 }
 
-/** @param env VIEWSHED_CONFIG, _MEDIA, _ARCHIVE, _INBOX, _HOST, _PORT, _MQTT_PORT. Throws `config/invalid` with file, field and what is expected. */
+/** @param env VIEWSHED_CONFIG, _MEDIA, _ARCHIVE, _INBOX, _HOST, _PORT, _MQTT_PORT, _FLOWS_KEY. Throws `config/invalid` with file, field and what is expected. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const folder = resolve(env.VIEWSHED_CONFIG ?? (existsSync('/config') ? '/config' : '.viewshed/config'))
   const media = resolve(env.VIEWSHED_MEDIA ?? (existsSync('/media') && existsSync('/config') ? '/media' : '.viewshed/media'))
@@ -67,6 +71,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     remotes: far,
     inbox,
     flowsAt: file.flows?.elsewhere ?? null,
+    flowsKey: env.VIEWSHED_FLOWS_KEY ? resolve(env.VIEWSHED_FLOWS_KEY) : existsSync(FLOWS_SECRET) ? FLOWS_SECRET : null,
     plugins: {
       ...file.plugins,
       folder: { ...folderConfig, inboxes: withInbox(folderConfig['inboxes'], inbox) },

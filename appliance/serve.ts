@@ -22,7 +22,7 @@ export async function serve(config: Config): Promise<Appliance> {
   const log = pino({ name: 'core', level: process.env.VIEWSHED_LOG ?? 'info' }, pino.destination(2))
   const core = await openCore(config, plugins, log)
   const flows = config.flowsAt ? null : await startFlows({
-    userDir: join(config.folder, 'node-red'), credentialKeyPath: join(config.folder, 'node-red.key'),
+    userDir: join(config.folder, 'node-red'), credentialKeyPath: join(config.folder, 'node-red.key'), credentialKeyOutside: config.flowsKey ?? null,
     socketPath: core.sockets.flows, coreSocket: core.sockets.core, secret: core.flowSecret, token: core.tokenFor('flows', OWN_FLOWS, 'flows'),
     palette: makePalette(plugins), defaultFlow: firstFlow, pipelines: PIPELINES, palettes: core.palettesOn, onChange: core.flowsChanged, logger: log.child({ name: 'node-red' }),
   })

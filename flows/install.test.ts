@@ -45,10 +45,32 @@ test('without a backup nothing is put in its place: what waits for its nodes wou
   expect((await readdir(folder)).sort()).toEqual(['flows.broken-5.json', 'flows.json'])
 })
 
+const fail = (text: string) => { throw new Error(text) }
+
 test('the key is made once and is its owner’s alone', async () => {
   const path = join(folder, 'secrets', 'flows.key')
-  const key = await credentialKey(path)
+  const key = await credentialKey(path, null, folder, fail)
   expect(key).toMatch(/^[0-9a-f]{64}$/)
-  expect(await credentialKey(path)).toBe(key)
+  expect(await credentialKey(path, null, folder, fail)).toBe(key)
   expect((await stat(path)).mode & 0o777).toBe(0o600)
+})
+
+test('a key from outside is used and none is made here; one that was made here before goes on, and is said to be moved', async () => {
+  const [path, outside] = [join(folder, 'node-red.key'), join(folder, 'secret')]
+  await expect(credentialKey(path, outside, folder, fail)).rejects.toMatchObject({ code: 'config/invalid', message: expect.stringContaining(outside) })
+  await writeFile(outside, 'from outside\n')
+  expect([await credentialKey(path, outside, folder, fail), await readdir(folder)]).toEqual(['from outside', ['secret']])
+  await writeFile(path, 'made before\n')
+  const warned: string[] = []
+  expect(await credentialKey(path, outside, folder, (text) => warned.push(text))).toBe('made before')
+  expect(warned).toEqual([`what nodes keep secret is encrypted with the key in ${path}: put its content into ${outside}, start again, and remove ${path}`])
+  await writeFile(outside, 'made before')
+  expect(await credentialKey(path, outside, folder, fail)).toBe('made before')
+})
+
+test('for secrets that another key encrypts no new one is made: they would be lost with the next deploy', async () => {
+  const path = join(folder, 'node-red.key')
+  await writeFile(join(folder, 'flows_cred.json'), '{"$": "4f2a"}')
+  await expect(credentialKey(path, null, folder, fail)).rejects.toMatchObject({ code: 'config/invalid', message: expect.stringContaining(`put it back at ${path}`) })
+  expect(await readdir(folder)).toEqual(['flows_cred.json'])
 })

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { Fault } from '../core/contract/fault.ts'
 import { readOrNull, writeDurable } from '../core/store/durable.ts'
 import type { FlowEntry } from './red.ts'
 
@@ -37,15 +38,28 @@ async function keptAs(userDir: string, text: string): Promise<string | null> {
   return null
 }
 
-/** The key by which Node-RED encrypts what nodes keep secret; made once, readable by its owner alone. */
-export async function credentialKey(path: string): Promise<string> {
-  const known = await readOrNull(path)
-  if (known !== null && known.trim() !== '') return known.trim()
+/**
+ * The key by which Node-RED encrypts what nodes keep secret; made once, readable by its owner alone.
+ * One at `path` that is there goes on being used: what is encrypted with it would be lost.
+ * @param outside A file elsewhere that has it instead, where a backup of `path` and `userDir` does not reach; null: none.
+ * @param userDir Of Node-RED. Where it keeps secrets already, no other key is made for them.
+ * Throws Fault `config/invalid`.
+ */
+export async function credentialKey(path: string, outside: string | null, userDir: string, warn: (text: string) => void): Promise<string> {
+  const [inside, given] = await Promise.all([keyIn(path), outside === null ? null : keyIn(outside)])
+  if (inside !== null && outside !== null && given !== inside) warn(`what nodes keep secret is encrypted with the key in ${path}: put its content into ${outside}, start again, and remove ${path}`)
+  const known = inside ?? given
+  if (known !== null) return known
+  if (outside !== null) throw new Fault('config/invalid', `There is no key for what nodes keep secret in ${outside}: put 64 random hexadecimal digits there, for instance with openssl rand -hex 32.`)
+  const secrets = join(userDir, 'flows_cred.json')
+  if (((await readOrNull(secrets)) ?? '{}').includes('"$"')) throw new Fault('config/invalid', `${secrets} is encrypted with a key that is not there: put it back at ${path}, or remove that file and enter the passwords of the nodes again.`)
   const key = randomBytes(32).toString('hex')
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await writeDurable(path, `${key}\n`, 0o600)
   return key
 }
+
+const keyIn = async (path: string) => (await readOrNull(path))?.trim() || null
 
 /** What the text of a flow file says; null: it is no flow. */
 export function readFlow(text: string): readonly FlowEntry[] | null {

@@ -23,7 +23,8 @@ import { openVersions } from './versions.ts'
 export interface FlowsOptions {
   readonly userDir: string // flows.json, Node-RED's settings, the generated palette
   readonly socketPath: string // where Node-RED listens; at most 107 bytes on Linux
-  readonly credentialKeyPath: string // made when it is not there; best outside the volume that userDir is on
+  readonly credentialKeyPath: string // made when it is not there
+  readonly credentialKeyOutside?: string | null // a file that has it instead, outside of what is backed up
   readonly coreSocket: string // where core answers the board's HTTP port
   readonly token: string // by which core knows it
   readonly secret: string // of signFlowToken
@@ -87,7 +88,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   const { hang_ms = 10_000 } = options
   const logger = remember(options.logger, Date.now)
   const enteredPath = `${options.socketPath}.entered`
-  const key = await credentialKey(options.credentialKeyPath)
+  const key = await credentialKey(options.credentialKeyPath, options.credentialKeyOutside ?? null, options.userDir, logger.warn)
   let child: ChildProcess | null = null
   const look_ms = Math.min(1_000, hang_ms / 4)
   let silent_ms = 0 // in looks of the watchdog: while this process itself stands still (paused, suspended) it is nobody's silence
