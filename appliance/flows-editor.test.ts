@@ -85,4 +85,28 @@ describe.skipIf(!installed)(`the editor in a browser${skipped}`, () => {
     const [from, bend, to, group] = [on.find(({ name }) => name === 'From'), on.find(({ type }) => type === 'junction'), on.find(({ name }) => name === 'To'), on.find(({ type }) => type === 'group')]
     expect([from!.wires, bend!.wires, from!.g]).toEqual([[[bend!.id]], [[to!.id]], group!.id])
   }, 120_000)
+
+  test('before one goes back, the nodes are named that come back without their passwords', async () => {
+    const { page } = d
+    await page.evaluate(() => {
+      const { view, workspaces } = (globalThis as unknown as { RED: { view: { importNodes(nodes: object[], how: object): void }; workspaces: { show(id: string): void } } }).RED
+      view.importNodes([
+        { id: 'asks', type: 'tab', label: 'Asks' },
+        { id: 'ask', type: 'http request', z: 'asks', name: 'Ask the gate', method: 'GET', ret: 'txt', url: 'http://127.0.0.1:1', x: 300, y: 100, wires: [[]] },
+      ], { generateIds: false })
+      workspaces.show('asks')
+    })
+    await d.deploy()
+    await page.mouse.click(...await d.middle(d.node('Ask the gate')))
+    await page.keyboard.press('Delete')
+    await d.node('Ask the gate').waitFor({ state: 'detached' })
+    await d.deploy()
+    await page.locator('.viewshed-bar summary', { hasText: 'Versions' }).click()
+    await page.locator('.viewshed-bar').getByRole('button', { name: 'Go back' }).first().click()
+    const told = page.locator('.red-ui-notification', { hasText: 'come back without the passwords' })
+    await told.waitFor()
+    expect(await told.locator('li').allInnerTexts()).toEqual(['Ask the gate (http request)'])
+    await d.shot('flows-go-back-bare')
+    await told.getByRole('button', { name: 'Cancel' }).click()
+  }, 120_000)
 })

@@ -29,7 +29,7 @@ declare const window: { onbeforeunload: unknown }
 declare const location: { readonly hash: string; reload(): void }
 declare const $: ((what: string) => Dollar) & { ajax(how: object): Asking }
 declare const RED: {
-  readonly nodes: { createCompleteNodeSet(options: object): object[]; node(id: string): EditorNode | null; eachNode(each: (node: EditorNode) => void): void; createExportableNodeSet(nodes: unknown[]): object[]; filterNodes(filter: { z: string }): unknown[]; groups(z: string): unknown[]; junctions(z: string): unknown[]; workspace(id: string): { label: string } | undefined; dirty(): boolean }
+  readonly nodes: { createCompleteNodeSet(options: object): object[]; node(id: string): EditorNode | null; eachNode(each: (node: EditorNode) => void): void; createExportableNodeSet(nodes: unknown[]): object[]; filterNodes(filter: { z: string }): unknown[]; groups(z: string): unknown[]; junctions(z: string): unknown[]; workspace(id: string): { label: string } | undefined; getType(type: string): { readonly credentials?: object } | undefined; dirty(): boolean }
   readonly view: { redraw(now?: boolean): void; reveal(id: string): void; importNodes(nodes: unknown, options?: object): void; readonly annotations: { register(id: string, options: object): void } }
   readonly events: { on(event: string, listener: () => void): void }
   readonly sidebar: { addTab(tab: object): void; show(id: string): void }
@@ -214,10 +214,18 @@ function page(own: boolean, most_bytes: number): void {
         const what = (['added', 'changed', 'removed'] as const).filter((one) => changes[one] > 0).map((one) => `${changes[one]} ${one}`).join(', ')
         const detail = $('<div>')
         const line = $('<li>').append($('<b>').text(new Date(at_ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })), $('<small>').text(`${by || 'from the file'}${what ? ` · ${what}` : ''}${i === 0 ? ' · now' : ''}`))
-        if (i > 0) line.append(button('Compare', () => compare(id, detail)), ...(mayWrite() ? [button('Go back', () => {
-          const told = RED.notify('<p>This version is deployed again. The one of now stays in the list.</p>', { modal: true, fixed: true, buttons: [{ text: 'Cancel', click: () => told.close() }, { text: 'Go back', class: 'primary', click() { told.close(); ask('POST', `versions/${id}`, reload) } }] })
-        })] : []), detail)
+        if (i > 0) line.append(button('Compare', () => compare(id, detail)), ...(mayWrite() ? [button('Go back', () => goBack(id))] : []), detail)
         versionList.append(line)
+      })
+    })
+  }
+
+  /** What a node keeps secret goes with it at the deploy that takes it out, and is in no version. */
+  function goBack(id: string): void {
+    ask<{ changes: readonly Change[] }>('GET', `versions/${id}`, ({ changes }) => {
+      const bare = changes.filter(({ what, type }) => what === 'removed' && RED.nodes.getType(type)?.credentials).map(({ name, type }) => `<li>${plain(name === type ? type : `${name} (${type})`)}</li>`).join('')
+      const told = RED.notify(`<p>This version is deployed again. The one of now stays in the list.</p>${bare === '' ? '' : `<p>These nodes come back without the passwords that they may have had. Enter them again, and deploy:</p><ul>${bare}</ul>`}`, {
+        modal: true, fixed: true, buttons: [{ text: 'Cancel', click: () => told.close() }, { text: 'Go back', class: 'primary', click() { told.close(); ask('POST', `versions/${id}`, reload) } }],
       })
     })
   }
