@@ -151,6 +151,19 @@ for (const commands of [true, false]) describe.skipIf(NONE !== null)(NONE ?? `a 
     await archived(again, await again.stage(task, 'archive', 'a/clip.mp4', path, signal), content)
   })
 
+  test('whose disk was replaced is away, until somebody says that the new one is it', async () => {
+    const remotes = shed()
+    await remotes.look('archive')
+    await expect(remotes.stranger('archive')).rejects.toMatchObject({ code: 'input/invalid' })
+    await rm(join(root, '.viewshed'), { recursive: true })
+    expect(await remotes.look('archive')).toMatchObject({ mounted: false, why: expect.stringContaining('viewshed volumes adopt archive') })
+    expect(await remotes.stranger('archive')).toEqual({ marker: null, empty: true })
+    await remotes.adopt('archive')
+    expect(remotes.view('archive')).toMatchObject({ mounted: true, why: null })
+    const { path, content } = await clip(1_000)
+    await archived(remotes, await remotes.stage(task, 'archive', 'a/clip.mp4', path, signal), content)
+  })
+
   test('behind a slow link takes its time', async () => {
     const slow = await openSlow(sshd.port, 3 * MIB)
     const remotes = shed(slow.port)

@@ -14,6 +14,7 @@ import { Mode, Settings } from '../devices/settings.ts'
 import type { RetentionView } from '../retention/desk.ts'
 import type { RunNote } from '../retention/journal.ts'
 import type { AssetView, DriveView, PlateHit, SightingHit } from '../store/port.ts'
+import type { VolumeState } from '../store/volumes.ts'
 import type { FlowsView } from '../tasks/flows-desk.ts'
 import { MOST_HELD, type HeldView, type NodePlace } from '../tasks/held.ts'
 import type { StageCount, TaskView } from '../tasks/port.ts'
@@ -99,7 +100,7 @@ export interface StatusView {
     readonly elsewhere: string | null // address of the Node-RED that runs them; null: ours does, at /flows
     readonly last: NodePlace | null // node that a message entered last before a flow stood still or crashed; over with the next deploy
   }
-  readonly volumes: readonly { name: string; mounted: boolean; bytes_free: number | null; bytes_total: number | null }[]
+  readonly volumes: readonly VolumeState[]
   readonly inbox: { readonly path: string; readonly busy: string | null }
 }
 /** Where a stage or an event stands in the flow; the editor opens it at `/flows#node/<id>`. */

@@ -207,7 +207,7 @@ describe.skipIf(!MOSQUITTO)('at a Mosquitto (apt-get install mosquitto; elsewher
 
 test('whatever there is to tell, each entity has its own id, each template finds its field, and nothing but what is described is asked', () => {
   const name = fc.constantFrom('gpu', 'gpu-1', 'gpu_1', 'a.b', 'GPU')
-  const volume = fc.record({ name: fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/), mounted: fc.boolean(), bytes_free: fc.option(fc.nat()), bytes_total: fc.constant(null) })
+  const volume = fc.record({ name: fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/), mounted: fc.boolean(), why: fc.constant(null), beside: fc.constant([]), bytes_free: fc.option(fc.nat()), bytes_total: fc.constant(null) })
   const look = fc.record({
     status: fc.record({ version: fc.string(), box: fc.string(), tasks: fc.record({ pending: fc.nat(), running: fc.nat(), complete: fc.nat(), parked: fc.nat() }), totals: fc.record({ to_ms: fc.option(fc.date({ noInvalidDate: true }).map(Number)) }), flows: fc.record({ running: fc.boolean(), trouble: fc.option(fc.string()), held: fc.nat(), stuck: fc.nat(), elsewhere: fc.option(fc.webUrl()), last: fc.constant(null) }), volumes: fc.uniqueArray(volume, { selector: (one) => one.name, maxLength: 4 }) }),
     devices: fc.uniqueArray(fc.record({ id: name, online: fc.boolean(), rests: fc.option(fc.string()), capability: fc.constantFrom(null, view('x').capability, { ...view('x').capability!, battery: true, gpus: [{ name: 'g', memory_mib: 1, driver: '1' }] }), conditions: fc.constantFrom(null, CONDITIONS, { ...CONDITIONS, temperature_c: 40 }) }), { selector: (one) => one.id, maxLength: 4 }).map((all) => all.map(({ id, ...change }) => view(id, change))),

@@ -19,7 +19,7 @@ export interface RetentionView {
   readonly groups: readonly { readonly reason: string; readonly goes: boolean; readonly files: number; readonly bytes: number; readonly wins_bytes: number }[]
   readonly lines: readonly PlanLine[] // of the reason asked for, or of all; what goes first
   readonly makes: number // smaller copies that a run would ask for
-  readonly volumes: readonly { readonly name: string; readonly mounted: boolean; readonly files: number; readonly there: number; readonly going: number; readonly bytes_free: number | null; readonly bytes_total: number | null }[]
+  readonly volumes: readonly { readonly name: string; readonly mounted: boolean; readonly files: number; readonly there: number; readonly going: number; readonly why: string | null; readonly beside: readonly string[]; readonly bytes_free: number | null; readonly bytes_total: number | null }[]
   readonly ages: readonly { readonly week: number; readonly bytes: Readonly<Record<string, number>> }[] // by age of the recording; bytes by role, on all volumes that are thinned or not
   readonly trash: readonly { readonly id: string; readonly sha256: string; readonly name: string; readonly role: string; readonly bytes: number; readonly volume: string; readonly why: string; readonly left: readonly string[]; readonly at_ms: number; readonly ends_ms: number }[]
 }
@@ -73,13 +73,13 @@ export function openDesk({ retention, states, box, clock }: { retention: Retenti
 }
 
 export function viewOf({ library, plan, leaving, switch: state, last, terms }: Survey, states: readonly VolumeState[], { reason, limit }: { readonly reason?: string; readonly limit: number }): RetentionView {
-  const total = new Map(states.map(({ name, bytes_total }) => [name, bytes_total]))
+  const known = new Map(states.map((state) => [state.name, state]))
   return {
     on: state.on, by: state.by, since_ms: state.at_ms, at_ms: library.now_ms, next: terms.at, grace_days: terms.grace_days, most_part: terms.most_part, steps: terms.steps, says: terms.says, last,
     groups: groupsOf(plan.lines),
     lines: plan.lines.filter((line) => reason === undefined || line.reason === reason).slice(0, limit),
     makes: plan.makes.length,
-    volumes: [...library.volumes].map(([name, { mounted, files, there, bytes_free }]) => ({ name, mounted, files, there, bytes_free, going: plan.lines.filter((line) => line.goes && line.media.volume === name).length, bytes_total: total.get(name) ?? null })),
+    volumes: [...library.volumes].map(([name, { mounted, files, there, bytes_free }]) => ({ name, mounted, files, there, bytes_free, going: plan.lines.filter((line) => line.goes && line.media.volume === name).length, why: known.get(name)?.why ?? null, beside: known.get(name)?.beside ?? [], bytes_total: known.get(name)?.bytes_total ?? null })),
     ages: agesOf(library.items.flatMap(({ asset, files }) => (asset.start_ms === null ? [] : files.map((file) => ({ start_ms: asset.start_ms!, file })))), library.now_ms),
     trash: leaving.filter((entry) => entry.state !== 'planned').map((entry) => trashOf(entry, terms.grace_days)),
   }

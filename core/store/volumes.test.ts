@@ -69,7 +69,7 @@ describe('a volume whose marker is gone', () => {
     await mkdir(join(dir, 'media'))
     expect(await faultOf(volumes.put('media', 'a', await write('a')))).toBe('media/unmounted')
     expect(await faultOf(volumes.resolve('media', 'a'))).toBe('media/unmounted')
-    expect(await volumes.states()).toEqual([{ name: 'media', mounted: false, bytes_free: null, bytes_total: null }])
+    expect(await volumes.states()).toEqual([{ name: 'media', mounted: false, why: expect.stringContaining('is missing'), beside: [], bytes_free: null, bytes_total: null }])
     expect(await readdir(join(dir, 'media'))).toEqual([])
   })
 
@@ -90,9 +90,46 @@ describe('a volume whose marker is gone', () => {
   })
 })
 
+describe('another disk in the place of one that is no more', () => {
+  const marker = () => join(dir, 'media/.viewshed/volume.json')
+
+  test('is the volume once somebody says so; what lies on it stays', async () => {
+    const { seen } = await open()
+    const before = seen.get('media')
+    await rm(join(dir, 'media'), { recursive: true })
+    const { volumes } = await open(seen)
+    expect(await faultOf(volumes.stranger('media'))).toBe('media/missing') // no folder is made in the place of a mount
+    await mkdir(join(dir, 'media'))
+    expect(await volumes.stranger('media')).toEqual({ marker: null, empty: true })
+    await writeFile(join(dir, 'media/by hand.mp4'), 'brought over')
+    expect(await volumes.stranger('media')).toEqual({ marker: null, empty: false })
+    await volumes.adopt('media')
+    expect(await volumes.states()).toMatchObject([{ mounted: true, why: null }])
+    expect(seen.get('media')).not.toBe(before)
+    expect(JSON.parse(await readFile(marker(), 'utf8'))).toMatchObject({ id: seen.get('media'), name: 'media' })
+    expect(await readFile(join(dir, 'media/by hand.mp4'), 'utf8')).toBe('brought over')
+    await expect(volumes.adopt('media')).rejects.toMatchObject({ code: 'input/invalid', message: expect.stringContaining('nothing to adopt') })
+  })
+
+  test('is taken with the marker that it has, unless that is of another volume', async () => {
+    const { volumes, seen } = await open()
+    await writeFile(marker(), JSON.stringify({ id: 'elsewhere', name: 'media', created: '' }))
+    await volumes.adopt('media')
+    expect([seen.get('media'), (await volumes.states())[0]?.mounted]).toEqual(['elsewhere', true])
+    await writeFile(marker(), JSON.stringify({ id: 'other', name: 'archive', created: '' }))
+    await expect(volumes.adopt('media')).rejects.toMatchObject({ code: 'input/invalid', message: expect.stringContaining('the volume archive') })
+    expect(seen.get('media')).toBe('elsewhere')
+  })
+
+  test('that it is the same disk as that of another volume is said', async () => {
+    const volumes = await openVolumes(['media', 'archive'].map((name) => ({ name, root: join(dir, name), org: 'home' })), memory())
+    expect((await volumes.states()).map(({ beside }) => beside)).toEqual([['archive'], ['media']])
+  })
+})
+
 describe('a mount that is broken or does not answer', () => {
   const media = async (seen: VolumeMemory) => openVolumes([{ name: 'media', root: join(dir, 'media'), org: 'home' }], seen)
-  const away = [{ name: 'media', mounted: false, bytes_free: null, bytes_total: null }]
+  const away = [{ name: 'media', mounted: false, why: expect.any(String), beside: [], bytes_free: null, bytes_total: null }]
 
   test('stops nobody from starting nor from asking how the others are; what it is is said', async () => {
     await symlink('media', join(dir, 'media')) // ELOOP: as good an error as that of a share whose machine is off

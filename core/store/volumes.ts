@@ -3,12 +3,13 @@
  * marker is: an empty mount point is not an empty volume, and nothing is written to it or concluded from it.
  */
 import { randomUUID } from 'node:crypto'
-import { lstat, readdir, realpath, rm, statfs, unlink } from 'node:fs/promises'
+import { lstat, readdir, realpath, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { MediaRef } from '../contract/media.ts'
 import { crashPoint } from './crash.ts'
 import { copyHashed, errno, hashFile, makeFolders, moveNew, readFault, stateAt, syncFolder, writeFault } from './durable.ts'
+import { markedAs, strangerAt, type Stranger } from './volume/adopt.ts'
 import { openFolder } from './volume/folder.ts'
 import { inTime, readMarker } from './volume/marker.ts'
 import { safeParts } from './volume/path.ts'
@@ -17,7 +18,14 @@ import { MARKER, OWN, type Volume } from './volume/volume.ts'
 
 /** `id`: what its marker must say, where that is known without the log. */
 export interface VolumeSpec { readonly name: string; readonly root: string; readonly org: string; readonly id?: string }
-export interface VolumeState { readonly name: string; readonly mounted: boolean; readonly bytes_free: number | null; readonly bytes_total: number | null }
+export interface VolumeState {
+  readonly name: string
+  readonly mounted: boolean
+  readonly why: string | null // why it is not
+  readonly beside: readonly string[] // volumes in folders on the same disk: it dies with both
+  readonly bytes_free: number | null
+  readonly bytes_total: number | null
+}
 
 /** Which volume was seen under a name before; kept in the log, so that a strange or empty disk is not taken for it. */
 export interface VolumeMemory { get(name: string): string | undefined; set(name: string, id: string): Promise<void> }
@@ -37,7 +45,7 @@ export type Volumes = Awaited<ReturnType<typeof openVolumes>>
 /** @param memory null for a process that only uses volumes which core has opened (an agent): it never makes a marker. @param far volumes that have no folder here */
 export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMemory | null, far: Remotes = openRemotes([], NOWHERE)) {
   const byName = new Map(specs.map((spec) => [spec.name, spec]))
-  if (memory) await Promise.all(specs.map((spec) => ifMounted(adopt(spec, memory))))
+  if (memory) await Promise.all(specs.filter(({ name }) => memory.get(name) === undefined).map((spec) => ifMounted(take(spec, memory)))) // seen for the first time
 
   async function root(volume: string): Promise<string> {
     const spec = byName.get(volume)
@@ -47,7 +55,7 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
     const marker = await readMarker(spec.root).catch((e: unknown) => { throw e instanceof Fault ? away(e.message, e) : e })
     const right = memory ? memory.get(volume) : (spec.id ?? marker?.id)
     if (!marker || marker.name !== volume || marker.id !== right)
-      throw away(`its marker ${MARKER} is ${marker ? 'that of another volume' : 'missing'}`)
+      throw away(`its marker ${MARKER} is ${marker ? 'that of another volume' : 'missing'}. Was it replaced? Then viewshed volumes adopt ${volume}`)
     return spec.root
   }
 
@@ -154,14 +162,33 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
   async function states(): Promise<readonly VolumeState[]> {
     const here = await Promise.all([...byName.values()].map(async ({ name }) => {
       try {
-        const fs = await inTime(statfs(await root(name)))
-        return { name, mounted: true, bytes_free: fs.bavail * fs.bsize, bytes_total: fs.blocks * fs.bsize }
+        const base = await root(name)
+        const [fs, { dev }] = await inTime(Promise.all([statfs(base), stat(base)]))
+        return { name, dev, mounted: true, why: null, bytes_free: fs.bavail * fs.bsize, bytes_total: fs.blocks * fs.bsize }
       } catch (e) {
-        if (e instanceof Fault || errno(e) !== '') return { name, mounted: false, bytes_free: null, bytes_total: null }
+        if (e instanceof Fault || errno(e) !== '') return { name, dev: null, mounted: false, why: (e as Error).message, bytes_free: null, bytes_total: null }
         throw e
       }
     }))
-    return [...here, ...far.views().map(({ name, mounted, bytes_free, bytes_total }) => ({ name, mounted, bytes_free, bytes_total }))]
+    const told = here.map(({ dev, ...state }): VolumeState => ({ ...state, beside: here.filter((other) => dev !== null && other.dev === dev && other.name !== state.name).map(({ name }) => name) }))
+    return [...told, ...far.views().map(({ name, mounted, why, bytes_free, bytes_total }) => ({ name, mounted, why, beside: [], bytes_free, bytes_total }))]
+  }
+
+  /** What lies in its place. Throws as `strangerAt` does; `media/unmounted` where there is no folder. */
+  async function stranger(volume: string): Promise<Stranger> {
+    if (far.has(volume)) return far.stranger(volume)
+    const spec = byName.get(volume)
+    if (!spec) throw new Fault('not-found', `There is no volume ${volume}: look at volumes in viewshed.yaml.`)
+    const there = await inTime(stat(spec.root)).catch((e: unknown) => { throw readFault(e, spec.root) })
+    if (!there.isDirectory()) throw new Fault('media/unmounted', `${spec.root} is no folder.`)
+    return strangerAt(openFolder(spec.root), volume, memory?.get(volume))
+  }
+
+  /** What lies in its place is the volume from now on. Only for a person who was asked. */
+  async function adopt(volume: string): Promise<void> {
+    if (far.has(volume)) return far.adopt(volume)
+    await stranger(volume)
+    await take(byName.get(volume)!, memory!)
   }
 
   /** A volume as a port, wherever it is. Throws `media/unmounted` unless it is really that one. */
@@ -170,20 +197,15 @@ export async function openVolumes(specs: readonly VolumeSpec[], memory: VolumeMe
   /** Within an org only its own volumes have a name. */
   const orgOf = (volume: string): string | null => byName.get(volume)?.org ?? far.orgOf(volume)
 
-  return { names: [...byName.keys(), ...far.names], specs, far, orgOf, at, root, resolve, stage, stagedPath, verify, place, drop, tasks, put, sweep, states }
+  return { names: [...byName.keys(), ...far.names], specs, far, orgOf, at, root, resolve, stage, stagedPath, verify, place, drop, tasks, put, sweep, states, stranger, adopt }
 }
 
 /** Where on its volume the bytes that come in lie already, for they came before; null: nowhere, or nobody can tell now. */
 export type TwinOf = (ref: MediaRef) => Promise<string | null>
 export const noTwin: TwinOf = async () => null
 
-async function adopt(spec: VolumeSpec, memory: VolumeMemory): Promise<void> {
-  if (memory.get(spec.name)) return // there or not: `root` says so each time it is asked
-  const marker = await readMarker(spec.root)
-  if (marker) return memory.set(spec.name, marker.id)
-  const id = randomUUID()
-  await openFolder(spec.root).mark({ id, name: spec.name, created: new Date().toISOString() })
-  await memory.set(spec.name, id)
+async function take({ name, root }: VolumeSpec, memory: VolumeMemory): Promise<void> {
+  await memory.set(name, await markedAs(name, openFolder(root), await readMarker(root)))
 }
 
 const namePart = (id: string): string => {

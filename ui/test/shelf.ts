@@ -20,6 +20,7 @@ export interface Shelf {
   last: View['last']
   /** Volumes that are not there. */
   readonly away: Set<string>
+  oneDisk: boolean // both volumes lie on it
   readonly answers: { [R in ShelfRoutes]: (query: Ask<R>) => Answer<R> }
   volumes(): StatusView['volumes']
   /** A person marked a recording keep, or no longer. */
@@ -38,7 +39,7 @@ export function shelfAt(now_ms: number, world: World, box: string): Shelf {
   const volumes = (): View['volumes'] => SPACE.map(({ name, bytes_free, bytes_total }) => {
     const here = lines().filter(({ media }) => media.volume === name)
     const mounted = !shelf.away.has(name)
-    return { name, mounted, files: here.length, there: mounted ? here.length : 0, going: here.filter(({ goes }) => goes).length, bytes_free: mounted ? bytes_free : null, bytes_total: mounted ? bytes_total : null }
+    return { name, mounted, files: here.length, there: mounted ? here.length : 0, going: here.filter(({ goes }) => goes).length, why: mounted ? null : `volume ${name} is not mounted at /mnt/${name}: its marker .viewshed/volume.json is missing. Was it replaced? Then viewshed volumes adopt ${name}`, beside: shelf.oneDisk ? SPACE.map((one) => one.name).filter((other) => other !== name) : [], bytes_free: mounted ? bytes_free : null, bytes_total: mounted ? bytes_total : null }
   })
 
   function groups(all: readonly PlanLine[]): View['groups'] {
@@ -68,9 +69,9 @@ export function shelfAt(now_ms: number, world: World, box: string): Shelf {
   }
 
   const shelf: Shelf = {
-    on: false, last: null, away: new Set(),
+    on: false, last: null, away: new Set(), oneDisk: false,
     keep(sha256, on) { items = items.map((item) => (item.line.sha256 !== sha256 || item.line.media.volume === 'archive' ? item : { ...item, line: on ? stays(item.line, 'kept', 'somebody marked it keep') : stays(item.line, 'young', 'it was kept a moment ago') })) },
-    volumes: () => volumes().map(({ name, mounted, bytes_free, bytes_total }) => ({ name, mounted, bytes_free, bytes_total })),
+    volumes: () => volumes().map(({ name, mounted, why, beside, bytes_free, bytes_total }) => ({ name, mounted, why, beside, bytes_free, bytes_total })),
     set(scene) {
       const all = scene === 'empty' ? [] : [...recent(now_ms, world), ...older(now_ms)]
       shelf.on = scene === 'on' || scene === 'away'

@@ -173,6 +173,23 @@ describe.skipIf(!installed)(`storage in chromium${skipped}`, { timeout: 120_000 
     expect(await page.getByText('The archive is off').count()).toBe(0)
   })
 
+  test('a volume that is away says why, and two volumes on one disk are said to be no second copy', async () => {
+    v.box.shelf.set('away')
+    const page = await v.desk('/storage')
+    await page.getByText('Was it replaced? Then viewshed volumes adopt archive').waitFor()
+    v.box.shelf.set('on')
+    v.box.shelf.oneDisk = true
+    await page.reload()
+    const said = page.getByText('On the same disk as media: when that dies, both are gone.')
+    await said.waitFor()
+    expect(await said.count()).toBe(1)
+    await v.shot(page, 'storage-one-disk-desk-light')
+    await page.setViewportSize({ width: 390, height: 844 })
+    await said.scrollIntoViewIfNeeded()
+    await v.shot(page, 'storage-one-disk-phone-light')
+    v.box.shelf.oneDisk = false
+  })
+
   test('Keep marks a clip, X takes it back; a whole drive at once; who may not sees only that it is kept', async () => {
     const view = v.box.world.views.find(({ asset, removed }) => asset.event === 'normal' && removed.length === 0)!
     const kept = () => v.box.shelf.answers.retention({}).groups.find(({ reason }) => reason === 'kept')!.files

@@ -3,11 +3,12 @@
  * is its content, so whoever comes next goes on with it and two who write it do each other no harm; the same bytes for two places are staged twice.
  * Core moves it to its place when the task is complete.
  */
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { Fault } from '../../contract/fault.ts'
 import type { MediaRef, Reread } from '../../contract/media.ts'
 import { hashFile, readFault } from '../durable.ts'
+import { markedAs, strangerAt, type Stranger } from './adopt.ts'
 import { safeParts } from './path.ts'
 import type { S3Place } from './s3-bucket.ts'
 import { persist } from './persist.ts'
@@ -85,12 +86,9 @@ export function openRemotes(specs: readonly RemoteSpec[], memory: RemoteMemory, 
       entry.seen_ms = performance.now()
       return volume
     }
-    if (right !== undefined || !memory.keep) throw new Fault('media/unmounted', `volume ${name} is not mounted at ${entry.spec.url}: its marker is ${marker ? 'that of another volume' : 'missing'}`)
+    if (right !== undefined || !memory.keep) throw new Fault('media/unmounted', `volume ${name} is not mounted at ${entry.spec.url}: its marker is ${marker ? 'that of another volume' : 'missing'}. Was it replaced? Then viewshed volumes adopt ${name}`)
     if (marker && marker.name !== name) throw new Fault('media/unmounted', `${entry.spec.url} is the volume ${marker.name}, not ${name}: look at volumes in viewshed.yaml`)
-    // Seen for the first time. A marker that is there stays: the appliance may have been set up anew.
-    const fresh = marker ?? { id: randomUUID(), name, created: new Date().toISOString() }
-    if (!marker) await volume.mark(fresh)
-    await memory.keep.id(name, fresh.id)
+    await memory.keep.id(name, await markedAs(name, volume, marker)) // seen for the first time
     entry.seen_ms = performance.now()
     return volume
   }
@@ -204,12 +202,22 @@ export function openRemotes(specs: readonly RemoteSpec[], memory: RemoteMemory, 
     return look(name)
   }
 
+  /** What lies in its place. Throws as `strangerAt` does. */
+  const stranger = async (name: string): Promise<Stranger> => strangerAt(await driver(name), name, memory.id(name))
+
+  /** What lies in its place is the volume from now on. Only for a person who was asked. */
+  async function adopt(name: string): Promise<void> {
+    const { marker } = await stranger(name)
+    await memory.keep!.id(name, await markedAs(name, await driver(name), marker))
+    await look(name)
+  }
+
   const lookAll = () => Promise.all([...known.keys()].map((name) => look(name)))
   const looking = look_ms > 0 && specs.length > 0 ? setInterval(() => void lookAll(), look_ms).unref() : undefined
   if (look_ms > 0) void lookAll()
 
   return {
-    specs, stage, reread, verify, place, sweep, look, view, trust,
+    specs, stage, reread, verify, place, sweep, look, view, trust, stranger, adopt,
     /** Throws `media/unmounted` unless it is really that volume. */
     at: (name: string) => at(name),
     /** For whoever only reads: it was there a moment ago. */

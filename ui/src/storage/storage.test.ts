@@ -52,7 +52,7 @@ test.each([[1, '1 day'], [7, '1 week'], [14, '2 weeks'], [30, '30 days'], [90, '
   expect(ageWord(days)).toBe(said)
 })
 
-const volume = (name: string, over: object = {}) => ({ name, mounted: true, files: 1000, there: 1000, going: 20, bytes_free: 1, bytes_total: 2, ...over })
+const volume = (name: string, over: object = {}) => ({ name, mounted: true, files: 1000, there: 1000, going: 20, why: null, beside: [], bytes_free: 1, bytes_total: 2, ...over })
 
 test('every guard is met, or says what is not', () => {
   const well = guardsOf({ volumes: [volume('media'), volume('archive', { going: 0 })], groups: [group('kept', false, 3), group('locked', false, 2)], most_part: 0.05 })
