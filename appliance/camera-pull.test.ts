@@ -118,7 +118,8 @@ describe('a clip arrives byte for byte', () => {
     const had = into.bytes
     await fetch(into)
     expect(had).toBeGreaterThan(0)
-    expect(camera.served[before]!.from).toBe(had - compared) // the end of it is compared before anything is added
+    expect(camera.served[before]!.from).toBeLessThanOrEqual(had - compared) // the end of it is compared before anything is added
+    expect(camera.served[before]!.from).toBeGreaterThanOrEqual(had - 4 * compared) // more of it when this disk made it wait
     expect((await into.place()).sha256).toBe(sha256(clip))
   })
 

@@ -23,8 +23,11 @@ const FAST: Pace = { batch_bytes: 64 << 10, most_waiting_bytes: 192 << 10, sync_
 /** So much is looked at to tell which it is. No camera's radio brings it in less, not counting what the disk takes. */
 const PROBE_BYTES = 2 << 20
 const PROBE_MS = 100
-/** In a row: what waited in the socket while the disk stood still comes as by a cable, but there is not more of it. */
+/** In a row: what waited in the socket while the disk stood still comes as by a cable, but there is not more of it. The file after one that came fast needs one more only. */
 const PROBES = 3
+/** A disk that takes so long to sync: meanwhile the source goes on sending, and what waits in the socket is lost with this process, too. Each time twice as much may be behind, up to a point. */
+const STALL_MS = 40
+const MOST_STALLED_BYTES = 4 << 20
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(t: T) => Type.Union([t, Type.Null()])
 const Note = Type.Object({
@@ -44,6 +47,7 @@ type Note = Static<typeof Note>
  */
 export function openReceiving(volumes: Pick<Volumes, 'root'>, boot: string | null = thisBoot(), twin: TwinOf = noTwin) {
   const busy = new Set<string>()
+  const source = { fast: 0 } // probes in a row
   return async function receive(volume: string, path: string, key: string): Promise<Receiving> {
     const root = await volumes.root(volume)
     safeParts(path)
@@ -52,7 +56,7 @@ export function openReceiving(volumes: Pick<Volumes, 'root'>, boot: string | nul
     busy.add(folder)
     try {
       let held = true
-      return await begin({ volume, path, key, root, folder, boot, twin, let_go: () => {
+      return await begin({ volume, path, key, root, folder, boot, source, twin, let_go: () => {
         if (held) busy.delete(folder)
         held = false
       } })
@@ -63,9 +67,9 @@ export function openReceiving(volumes: Pick<Volumes, 'root'>, boot: string | nul
   }
 }
 
-interface Place { readonly volume: string; readonly path: string; readonly key: string; readonly root: string; readonly folder: string; readonly boot: string | null; readonly twin: TwinOf; readonly let_go: () => void }
+interface Place { readonly volume: string; readonly path: string; readonly key: string; readonly root: string; readonly folder: string; readonly boot: string | null; readonly source: { fast: number }; readonly twin: TwinOf; readonly let_go: () => void }
 
-async function begin({ volume, path, key, root, folder, boot, twin, let_go }: Place): Promise<Receiving> {
+async function begin({ volume, path, key, root, folder, boot, source, twin, let_go }: Place): Promise<Receiving> {
   await makeFolders(folder)
   const part = join(folder, 'bytes')
   const noted = join(folder, 'said.json')
@@ -86,7 +90,7 @@ async function begin({ volume, path, key, root, folder, boot, twin, let_go }: Pl
   const had = file ? (await file.stat()).size : 0
   if (file) from(had)
   let unsure_bytes = boot === null || note.boot !== boot ? Math.min(had, note.unsynced_bytes) : 0
-  let probe: { readonly at: number; readonly from_ms: number; readonly waited_ms: number; readonly fast: number } | null = null
+  let probe: { readonly at: number; readonly from_ms: number; readonly waited_ms: number } | null = null
   let waited_ms = 0 // for the disk
 
   const remember = async (next: Note) => {
@@ -98,16 +102,22 @@ async function begin({ volume, path, key, root, folder, boot, twin, let_go }: Pl
     return file
   }
   /** Said before it is done: after a power cut so much more is compared. */
+  async function become(next: Pace): Promise<void> {
+    // Never less than before: of an earlier process more may not be on the disk yet.
+    await remember({ ...note, unsynced_bytes: Math.max(note.unsynced_bytes, next.most_unsynced_bytes) })
+    Object.assign(pace, next)
+  }
   async function speedUp(): Promise<void> {
-    if (pace.most_unsynced_bytes === FAST.most_unsynced_bytes) return
-    const now = { at: sink.at, from_ms: performance.now(), waited_ms, fast: 0 }
+    if (pace.sync_every_bytes === FAST.sync_every_bytes) return
+    const now = { at: sink.at, from_ms: performance.now(), waited_ms }
     if (probe === null || sink.at < probe.at) probe = now
     if (sink.at - probe.at < PROBE_BYTES) return
     const isFast = now.from_ms - probe.from_ms - (waited_ms - probe.waited_ms) < PROBE_MS
-    probe = { ...now, fast: isFast ? probe.fast + 1 : 0 }
-    if (probe.fast < PROBES) return
-    await remember({ ...note, unsynced_bytes: FAST.most_unsynced_bytes })
-    Object.assign(pace, FAST)
+    probe = now
+    source.fast = isFast ? source.fast + 1 : 0
+    if (source.fast < PROBES) return
+    source.fast = PROBES - 1
+    await become(FAST)
   }
   async function close(): Promise<void> {
     const closing = file
@@ -162,7 +172,9 @@ async function begin({ volume, path, key, root, folder, boot, twin, let_go }: Pl
       await speedUp()
       const from_ms = performance.now()
       await sink.write(chunk).catch((e: unknown) => { throw writeFault(e, path) })
-      waited_ms += performance.now() - from_ms
+      const took_ms = performance.now() - from_ms
+      waited_ms += took_ms
+      if (took_ms > STALL_MS && pace.most_unsynced_bytes < MOST_STALLED_BYTES) await become({ ...pace, most_unsynced_bytes: pace.most_unsynced_bytes * 2 })
     },
     async place(to = path) {
       const own = safeParts(to).join('/')
