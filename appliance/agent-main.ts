@@ -34,7 +34,10 @@ export async function agentMain(args: readonly string[]): Promise<void> {
     const folder = values.folder ?? agentFolder(process.platform, process.env, homedir())
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const wish = values.join ?? (values.discover ? '' : null)
-    let device = await joined(folder, wish, values.name ?? nameOf(hostname()), stop.signal)
+    let device = await joined(folder, wish, values.name ?? nameOf(hostname()), stop.signal).catch((e: unknown) => {
+      if (stop.signal.aborted) process.exit(0) // nobody is told: whoever knocks and goes is forgotten
+      throw e
+    })
     const keep = (change: Partial<Device>) => keepDevice(folder, device = { ...device, ...change })
     const find = async () => {
       const address = await foundAgain(device, await discover(), stop.signal)

@@ -149,13 +149,19 @@ describe('a machine joins an appliance', () => {
     expect(again.said()).toMatch(/has not joined an appliance any more: .* does not know it\. viewshed agent --join/)
   }, 120_000)
 
-  test('refused, it says so and ends; an appliance that does not answer is waited for', async () => {
+  test('refused, it says so and ends; Ctrl-C at the code ends it without a word; an appliance that does not answer is waited for', async () => {
     const refused = start('--join', core.url, '--folder', join(dir, 'other'), '--name', 'other')
     const shown = await vi.waitFor(() => code(refused.said()) ?? expect.fail('no code yet'), LONG)
     const ended = once(refused.agent, 'exit')
     await core.devices.refuse({ code: shown }, ANNA)
     expect((await ended)[0]).toBe(1)
     expect(refused.said()).toContain('refused other')
+    const gone = start('--join', core.url, '--folder', join(dir, 'gone'), '--name', 'gone')
+    await vi.waitFor(() => code(gone.said()) ?? expect.fail('no code yet'), LONG)
+    const left = once(gone.agent, 'exit')
+    gone.agent.kill('SIGINT')
+    expect((await left)[0]).toBe(0)
+    expect(gone.said()).not.toContain('AbortError')
     const lost = start('--join', 'http://127.0.0.1:9', '--folder', join(dir, 'lost'), '--name', 'lost')
     await vi.waitFor(() => expect(lost.said()).toContain('It is tried again every'), LONG)
     expect(lost.agent.exitCode).toBeNull()
