@@ -118,7 +118,7 @@ export async function runAgent(order: AgentOrder, { signal: told, keepToken, fin
     if (at === met) return
     met = at
     link?.end()
-    link = joinBroker({ device: order.device, home, token: address.token, where, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring, onCameras: order.watchers ? cameras.wake : null })
+    link = joinBroker({ device: order.device, home, token: address.token, where, baseUrl: address.baseUrl, url: order.mqtt_url, birth: capability(), state: conditions.now(), onOrder: hear, onWork: bell.ring, onTrouble: (why) => log.warn(why), onCameras: order.watchers ? cameras.wake : null })
   }
 
   let may: Pick<HelloAnswer, 'settings' | 'allowed' | 'rests'>

@@ -21,6 +21,7 @@ export interface BrokerLinkParts {
   readonly state: Conditions
   readonly onOrder: (order: Static<typeof Order>) => void
   readonly onWork: () => void
+  readonly onTrouble: (why: string) => void // once for each reason; it tries again by itself
   readonly onCameras: (() => void) | null // somebody decided something about one; null: this device watches none
 }
 
@@ -40,7 +41,7 @@ const KEEPALIVE_S = 10 // the broker misses a device after one and a half of it
 const LEAVE_MS = 1_000
 
 /** Null: there is no broker for it. */
-export function joinBroker({ device, home, token, where, baseUrl, url, birth, state, onOrder, onWork, onCameras }: BrokerLinkParts): BrokerLink | null {
+export function joinBroker({ device, home, token, where, baseUrl, url, birth, state, onOrder, onWork, onTrouble, onCameras }: BrokerLinkParts): BrokerLink | null {
   const at = url ?? where.url ?? (where.port === null ? null : `mqtt://${new URL(baseUrl ?? 'http://127.0.0.1').hostname}:${where.port}`)
   if (at === null) return null
   const say = { birth: JSON.stringify(birth), state: JSON.stringify(state) }
@@ -49,8 +50,14 @@ export function joinBroker({ device, home, token, where, baseUrl, url, birth, st
     clientId: `${device}:agent`, username: where.username, password: where.password ?? token, reconnectPeriod: 1_000, keepalive: KEEPALIVE_S,
     will: { topic: deviceTopic(device, 'availability'), payload: Buffer.from('offline'), ...options },
   })
-  client.on('error', () => undefined) // it connects again by itself
+  let trouble: string | null = null
+  client.on('error', (error) => {
+    const why = error.message || String((error as { code?: unknown }).code)
+    if (why !== trouble) onTrouble(`the MQTT broker at ${new URL(at).host} cannot be used: ${why}. Work goes on without it, a few seconds later each time; it is tried again`)
+    trouble = why
+  })
   client.on('connect', () => {
+    trouble = null
     client.publish(deviceTopic(device, 'birth'), say.birth, options)
     client.publish(deviceTopic(device, 'state'), say.state, options)
     client.publish(deviceTopic(device, 'availability'), 'online', options)

@@ -58,7 +58,7 @@ async function connect(url: string, options: IClientOptions): Promise<MqttClient
   return peer
 }
 function link(name: string, hello: HelloAnswer, more: Partial<BrokerLinkParts> = {}) {
-  const made = joinBroker({ device: name, home: SCOPE, token: 'of no use there', where: hello.mqtt, baseUrl: core.url, url: null, birth: CAPABILITY, state: CONDITIONS, onOrder: () => undefined, onWork: () => undefined, onCameras: null, ...more })!
+  const made = joinBroker({ device: name, home: SCOPE, token: 'of no use there', where: hello.mqtt, baseUrl: core.url, url: null, birth: CAPABILITY, state: CONDITIONS, onOrder: () => undefined, onWork: () => undefined, onTrouble: () => undefined, onCameras: null, ...more })!
   ends.push(() => made.leave())
   return made
 }
@@ -71,6 +71,16 @@ async function joined(name: string): Promise<{ api: Client; hello: HelloAnswer }
   const api = client({ baseUrl: core.url, headers: { authorization: `Bearer ${answer.token}` } })
   return { api, hello: await api.hello({ capability: CAPABILITY, conditions: CONDITIONS }) }
 }
+
+test('a broker that cannot be used is said once for each reason, not at each try', { timeout: 60_000 }, async () => {
+  await start('name: Attic\n')
+  const { hello } = await joined('gpu')
+  const why: string[] = []
+  link('gpu', hello, { url: 'mqtt://127.0.0.1:1', onTrouble: (one) => why.push(one) })
+  await eventually(() => why.length).toBe(1)
+  await new Promise((later) => setTimeout(later, 3_000))
+  expect(why).toEqual([expect.stringMatching(/^the MQTT broker at 127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED/)])
+})
 
 test('a key is shown once, comes in over HTTP and MQTT, is listed, and is out at once when it is revoked', { timeout: 90_000 }, async () => {
   await start('name: Attic\n', { VIEWSHED_MQTT_PORT: '0' })
