@@ -19,6 +19,7 @@ export function limit({ tries, refill_ms, clock }: { tries: number; refill_ms: n
     take(key) {
       const now_ms = clock()
       const bucket = buckets.get(key) ?? { left: tries, at_ms: now_ms }
+      if (now_ms < bucket.at_ms) bucket.at_ms = now_ms // the clock was set back: what was used up comes back from now on
       const back = Math.max(0, Math.floor((now_ms - bucket.at_ms) / refill_ms))
       const left = Math.min(tries, bucket.left + back)
       if (left < 1) return false
