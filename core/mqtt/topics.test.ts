@@ -111,6 +111,6 @@ test('whatever the topic, a device is never heard under another name, nor by ano
   }))
 })
 
-test.each([['nas', true], ['gpu-2.local', true], ['Box_1', true], ['bridge', false], ['', false], ['@ann', false], ['-x', false], ['a/b', false], ['a b', false], ['+', false], ['#', false], ['x'.repeat(64), false]])('%j as a device name: %s', (name, fits) => {
+test.each([['nas', true], ['gpu-2.local', true], ['Box_1', true], ['bridge', false], ['core', false], ['', false], ['@ann', false], ['-x', false], ['a/b', false], ['a b', false], ['+', false], ['#', false], ['x'.repeat(64), false]])('%j as a device name: %s', (name, fits) => {
   expect(isDeviceName(name)).toBe(fits)
 })

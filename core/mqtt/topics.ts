@@ -8,6 +8,7 @@
  */
 import { holds } from '../access/role.ts'
 import type { Home, Principal, Scope } from '../access/scope.ts'
+import { OWN } from '../tasks/port.ts'
 
 export const DEVICE_KINDS = ['birth', 'availability', 'progress', 'state'] as const
 export const BRIDGE_KINDS = ['work', 'changed', 'state', 'request', 'response'] as const
@@ -30,8 +31,8 @@ export type Topic =
   | { readonly of: 'discovery'; readonly org: string; readonly site: string; readonly shown: Shown }
   | { readonly of: 'home-assistant' } // whether it is there
 
-/** A device's name: one level of a topic, and never mistaken for the bridge or for a person. */
-export const isDeviceName = (name: string): boolean => /^[a-z0-9][a-z0-9._-]{0,62}$/i.test(name) && name !== 'bridge'
+/** A device's name: one level of a topic, and never mistaken for the bridge, for a person, or for core where it does work itself. */
+export const isDeviceName = (name: string): boolean => /^[a-z0-9][a-z0-9._-]{0,62}$/i.test(name) && name !== 'bridge' && name !== OWN
 
 const isFlowTopic = (topic: string): boolean => /^[A-Za-z0-9_-]{1,64}$/.test(topic)
 
