@@ -218,7 +218,7 @@ export async function openCore(config: Config, plugins: readonly AnyPlugin[], lo
     work: async (scope) => shownWork(await board.counts(scope), await deployed()),
   })
   const requests = openRequests({ acts: handlers, say: broker.say, log, registry: metrics })
-  const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), devices: await devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
+  const home = openHomeAssistant({ scope: HOME, say: broker.say, log, look: async () => ({ status: await status(SCOPE), per_hour: (await board.counts(SCOPE)).reduce((sum, { per_hour }) => sum + per_hour, 0), devices: await devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
   devices.attach(broker)
   ownWork = openOwnWork({ home: SCOPE, board, registry, outcomes, catalogue, index: indexes.index(SCOPE), say: broker.tell, warn: (error, message) => log.warn(error, message) })
 

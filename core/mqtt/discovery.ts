@@ -9,6 +9,7 @@ import { bridgeTopic, cameraTopic, discoveryId, discoveryTopic, stateTopic } fro
 /** What there is to tell. */
 export interface Look {
   readonly status: Pick<StatusView, 'version' | 'box' | 'tasks' | 'volumes' | 'flows'> & { readonly totals: Pick<StatusView['totals'], 'to_ms'> }
+  readonly per_hour: number // tasks, of all stages
   readonly devices: readonly DeviceView[] // all that the appliance knows: whoever is missing is taken out of Home Assistant
   readonly cameras: readonly CameraView[] // likewise
 }
@@ -27,9 +28,8 @@ export function messages(scope: Home, look: Look): Map<string, string> {
   return new Map(values.map(([topic, value]) => [topic, JSON.stringify(value)]))
 }
 
-function applianceState({ status, devices }: Look) {
+function applianceState({ status, per_hour, devices }: Look) {
   const { tasks, volumes, flows, totals } = status
-  const rates = devices.flatMap(({ rates }) => rates)
   const problems = [
     ...(tasks.parked > 0 ? [`${tasks.parked} ${tasks.parked === 1 ? 'task is' : 'tasks are'} parked`] : []),
     ...volumes.filter(({ mounted }) => !mounted).map(({ name }) => `The volume ${name} is not mounted`),
@@ -37,7 +37,7 @@ function applianceState({ status, devices }: Look) {
   ]
   return {
     waiting: tasks.pending, running: tasks.running, parked: tasks.parked,
-    per_hour: Math.round(rates.reduce((sum, { per_hour }) => sum + per_hour, 0) * 10) / 10,
+    per_hour: Math.round(per_hour * 10) / 10,
     last_clip: totals.to_ms === null ? null : new Date(totals.to_ms).toISOString(),
     paused: devices.length > 0 && devices.every(({ settings }) => settings.mode === 'paused'),
     problems,

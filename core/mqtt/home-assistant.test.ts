@@ -58,7 +58,7 @@ function attach(): void {
     const sum = (of: 'pending' | 'running' | 'complete' | 'parked') => all.reduce((total, one) => total + one[of], 0)
     return { pending: sum('pending'), running: sum('running'), complete: sum('complete'), parked: sum('parked') }
   }
-  home = openHomeAssistant({ scope: SCOPE, say: yard.broker.say, log: { warn: (fields) => { throw new Error(JSON.stringify(fields)) } }, every_ms: 50, birthSpread_ms: 20, look: async () => ({ status: { ...status, tasks: await tasks() }, devices: await yard.devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
+  home = openHomeAssistant({ scope: SCOPE, say: yard.broker.say, log: { warn: (fields) => { throw new Error(JSON.stringify(fields)) } }, every_ms: 50, birthSpread_ms: 20, look: async () => ({ status: { ...status, tasks: await tasks() }, per_hour: (await counts()).reduce((sum, { per_hour }) => sum + per_hour, 0), devices: await yard.devices.views(SCOPE), cameras: cameras.views(SCOPE) }) })
   onAsked = (asked) => {
     home!.asked(asked)
     void requests.asked(asked)
@@ -205,12 +205,18 @@ describe.skipIf(!MOSQUITTO)('at a Mosquitto (apt-get install mosquitto; elsewher
   })
 })
 
+test('throughput is that of the board, whatever devices did in other hours of the day', () => {
+  const rate = (stage: string) => ({ stage, per_hour: 40, took_s: 1 })
+  const told = messages(SCOPE, { status: STATUS, per_hour: 12.34, devices: [view('gpu', { rates: [rate('clip.probe'), rate('clip.thumbs')] })], cameras: [] })
+  expect(JSON.parse(told.get('viewshed/bridge/home/home/state')!)).toMatchObject({ per_hour: 12.3 })
+})
+
 test('whatever there is to tell, each entity has its own id, each template finds its field, and nothing but what is described is asked', () => {
   const name = fc.constantFrom('gpu', 'gpu-1', 'gpu_1', 'a.b', 'GPU')
   const volume = fc.record({ name: fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/), mounted: fc.boolean(), why: fc.constant(null), beside: fc.constant([]), bytes_free: fc.option(fc.nat()), bytes_total: fc.constant(null) })
   const look = fc.record({
     status: fc.record({ version: fc.string(), box: fc.string(), tasks: fc.record({ pending: fc.nat(), running: fc.nat(), complete: fc.nat(), parked: fc.nat() }), totals: fc.record({ to_ms: fc.option(fc.date({ noInvalidDate: true }).map(Number)) }), flows: fc.record({ running: fc.boolean(), trouble: fc.option(fc.string()), held: fc.nat(), stuck: fc.nat(), elsewhere: fc.option(fc.webUrl()), last: fc.constant(null) }), volumes: fc.uniqueArray(volume, { selector: (one) => one.name, maxLength: 4 }) }),
-    devices: fc.uniqueArray(fc.record({ id: name, online: fc.boolean(), rests: fc.option(fc.string()), capability: fc.constantFrom(null, view('x').capability, { ...view('x').capability!, battery: true, gpus: [{ name: 'g', memory_mib: 1, driver: '1' }] }), conditions: fc.constantFrom(null, CONDITIONS, { ...CONDITIONS, temperature_c: 40 }) }), { selector: (one) => one.id, maxLength: 4 }).map((all) => all.map(({ id, ...change }) => view(id, change))),
+    per_hour: fc.nat(), devices: fc.uniqueArray(fc.record({ id: name, online: fc.boolean(), rests: fc.option(fc.string()), capability: fc.constantFrom(null, view('x').capability, { ...view('x').capability!, battery: true, gpus: [{ name: 'g', memory_mib: 1, driver: '1' }] }), conditions: fc.constantFrom(null, CONDITIONS, { ...CONDITIONS, temperature_c: 40 }) }), { selector: (one) => one.id, maxLength: 4 }).map((all) => all.map(({ id, ...change }) => view(id, change))),
     cameras: fc.uniqueArray(fc.record({ id: fc.oneof(fc.constantFrom('gpu', 'Blue van'), fc.string({ minLength: 1, maxLength: 64 })), here: fc.boolean(), watched: fc.boolean(), trouble: fc.option(fc.string()), paused_by: fc.constantFrom(null, 'person' as const, 'settings' as const), seen_ms: fc.option(fc.nat()), waiting: fc.nat() }), { selector: (one) => one.id, maxLength: 4 })
       .map((all) => all.map(({ here, waiting, ...camera }) => ({ ...STANDING, ...camera, device: 'nas', heard_ms: 0, address: here ? 'van' : null, counts: { ...STANDING.counts, waiting } }))),
   })

@@ -65,7 +65,7 @@ describe.skipIf(!MOSQUITTO)('at a Mosquitto', () => {
     const yard = await openYard((records) => ({ port: null, outside: outsideAt(url), scopeOf: (id) => (records.get(id) ? SCOPE : null), onAnnounce: () => home.changed() }))
     atEnd(yard)
     const online = async () => (await yard.devices.views(SCOPE)).filter((one) => one.online).map(({ id }) => id).toSorted()
-    const home = atEnd(openHomeAssistant({ scope: HOME, say: yard.broker.say, log: { warn: () => undefined }, every_ms: 100, look: async () => ({ status: STATUS, devices: await yard.devices.views(SCOPE), cameras: [] }) }))
+    const home = atEnd(openHomeAssistant({ scope: HOME, say: yard.broker.say, log: { warn: () => undefined }, every_ms: 100, look: async () => ({ status: STATUS, per_hour: 0, devices: await yard.devices.views(SCOPE), cameras: [] }) }))
     for (const id of JOINED) await yard.join(id)
     const agents = JOINED.map((id) => client(device(id, url)))
     const told = { ...Object.fromEntries(JOINED.map((id) => [`viewshed/${id}/availability`, 'online'])), 'viewshed/bridge/availability': 'online' }
