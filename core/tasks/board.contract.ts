@@ -163,12 +163,24 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       bench.clock.now_ms += SECOND_MS
       await publish({ stage: 'plate.read', input: { clip: 'newer' } })
       bench.clock.now_ms += SECOND_MS
-      await publish(probe('newest'), probe('urgent', { priority: 4 }), probe('idle', { priority: 9 }))
+      await publish(probe('newest'), probe('urgent', { priority: 4 }), probe('idle', { priority: 7 }))
       bench.clock.now_ms += 3_000 * SECOND_MS
       await publish(probe('late'))
 
       const claims = await bench.device('nas').claim('nas', HOME, ['plate.read', 'clip.probe'], 10)
       expect(claims.map(({ input }) => input['clip'])).toEqual(['urgent', 'old', 'newer', 'newest', 'idle', 'late'])
+    })
+
+    test('back-fill goes behind all that comes within a week, and has its turn at last', async () => {
+      const DAY_MS = 86_400 * SECOND_MS
+      await publish(probe('later still', { priority: 9 }), probe('back-fill', { priority: 8 }))
+      bench.clock.now_ms += 6 * DAY_MS
+      await publish(probe('of the sixth day', { priority: 7 }))
+      bench.clock.now_ms += 2 * DAY_MS
+      await bench.restart()
+      await publish(probe('of the eighth day'))
+      const claims = await bench.device('nas').claim('nas', HOME, ['clip.probe'], 10)
+      expect(claims.map(({ input }) => input['clip'])).toEqual(['of the sixth day', 'back-fill', 'of the eighth day', 'later still'])
     })
 
     test('a device gets the stages it asks for, as many as it asks for, and each task once', async () => {

@@ -24,7 +24,7 @@ export const Publication = Type.Object({
   stage: Type.String(), // `clip.probe`
   input: Type.Record(Type.String(), Type.Unknown()), // declared fields are picked and checked; others are ignored
   options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })), // 0 is first; default 5
+  priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })), // 0 is first; each next one waits as if it had come ten minutes later, 8 and 9 a week and two; default 5
   waiter: Type.Optional(Waiter), // none: nobody waits, the work is for its records
 })
 export type Publication = Static<typeof Publication>
@@ -133,7 +133,7 @@ export interface BoardDesk {
   retry(scope: Scope, which: Which, by: string): Promise<number>
   /** Pending and parked ones are dropped, with whoever waits for them. */
   cancel(scope: Scope, which: Which, by: string): Promise<number>
-  /** Complete work is done once more, behind fresh footage, and its outcome goes the way of the first one. Work whose newest run is
+  /** Complete work is done once more, behind the footage of the week that follows, and its outcome goes the way of the first one. Work whose newest run is
    *  not complete is passed over, so asking again while one is pending changes nothing, and after a crash half way does the rest.
    *  A stage whose version was raised does it under the new one; work that no longer fits it is passed over, and when nothing is
    *  left of what was asked for, it is Fault `input/invalid`. */

@@ -40,10 +40,17 @@ export const done = (task: TaskRecord, output: Record<string, unknown>, device: 
 /** A task of the next priority has the turn of one that came so much earlier, so every task has its turn at last. */
 export const AGEING_MS = 600_000
 
+/** What comes with the last two is done over days, and footage that arrives meanwhile goes before it; at last it has its turn too. */
+export const BACK_FILL = 8
+const BACK_FILL_MS = 7 * 86_400_000
+
+/** How much later than a task of priority 0 it has its turn. */
+export const ageing_ms = (priority: number): number => (priority < BACK_FILL ? priority * AGEING_MS : (priority - BACK_FILL + 1) * BACK_FILL_MS)
+
 const TURN_LENGTH = 9
 
 export const orderOf = (turn_ms: number, priority: number, seq: string): string =>
-  Math.max(0, Math.floor(turn_ms) + priority * AGEING_MS).toString(36).padStart(TURN_LENGTH, '0') + seq
+  Math.max(0, Math.floor(turn_ms) + ageing_ms(priority)).toString(36).padStart(TURN_LENGTH, '0') + seq
 
 /** When a task has its turn, ageing counted in. */
 export const turnOf = (order: string): number => Number.parseInt(order.slice(0, TURN_LENGTH), 36)
@@ -99,12 +106,11 @@ export class Tasks {
   /** The latest turn that a pending task was given, less what its priority added; 0 when none is pending. */
   async latestTurn(): Promise<number> {
     const newest = await Promise.all(this.counts(null).filter(({ pending }) => pending > 0).map(async ({ home, stage }) => {
-      const prefix = pendingPrefix(home, stage)
-      const [last] = await this.#log.range({ gte: prefix, lt: past(prefix), limit: 1, reverse: true })
-      const task = last === undefined ? null : this.read(last[1])
-      return task === null ? 0 : turnOf(task.order) - task.priority * AGEING_MS
+      // The youngest as well: behind all others by turn there may be one that was to be done over days, and came long ago.
+      const lasts = await Promise.all([pendingPrefix(home, stage), listPrefix(home, 'pending', stage)].map((prefix) => this.#log.range({ gte: prefix, lt: past(prefix), limit: 1, reverse: true })))
+      return lasts.flat().map(([, id]) => this.read(id)).map((task) => (task === null ? 0 : turnOf(task.order) - ageing_ms(task.priority)))
     }))
-    return Math.max(0, ...newest)
+    return Math.max(0, ...newest.flat())
   }
 
   counts(home: Home | null): readonly Readonly<Count>[] {

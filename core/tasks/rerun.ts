@@ -8,7 +8,7 @@ import { noteEvent } from './event-record.ts'
 import { journalKey, nextRunKey } from './keys.ts'
 import type { Lanes } from './lanes.ts'
 import type { Outcomes } from './outcomes.ts'
-import { begun, type TaskRecord, type Tasks } from './record.ts'
+import { BACK_FILL, begun, type TaskRecord, type Tasks } from './record.ts'
 import { workOf, type StageRules, type Work } from './rules.ts'
 
 export interface RerunParts {
@@ -21,9 +21,6 @@ export interface RerunParts {
   readonly lanes: Lanes
   readonly deliveries: Deliveries
 }
-
-/** Behind everything that was asked for within the last half hour. */
-const PRIORITY = 8
 
 export interface Reran { readonly asked: readonly TaskRecord[]; readonly unfit: readonly Fault[] }
 
@@ -60,7 +57,7 @@ export async function rerun(parts: RerunParts, home: Home, ids: readonly string[
       batch.put(nextRunKey(task.id), work.id)
       // The same work came under its new version before it was asked for again: that is its next run.
       if (tasks.read(work.id) !== null || asked.some(({ id }) => id === work.id)) continue
-      const next = deliveries.askAgain(batch, begun(work, now_ms, turn(), PRIORITY, outcomes.sequence.next(batch)), former)
+      const next = deliveries.askAgain(batch, begun(work, now_ms, turn(), BACK_FILL, outcomes.sequence.next(batch)), former)
       tasks.write(batch, null, next)
       asked.push(next)
     }

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Claim } from './port.ts'
-import { AGEING_MS } from './record.ts'
+import { ageing_ms, AGEING_MS } from './record.ts'
 import { MAX_PASSED, NEAR } from './stock.ts'
 import { HOME, inProcess, type Bench } from './testing/bench.ts'
 
@@ -42,7 +42,7 @@ test('each goes out once and in its turn, ageing counted in; whoever holds an in
       if (s.do === 'publish') {
         const fresh = Array.from({ length: s.many }, (_, i) => ({ nth: nth++, clip: i % s.every === s.every - 1 ? held : 'x' }))
         const published = await bench.board.publish(HOME, fresh.map((one) => ({ stage: 'clip.probe', input: { clip: one.clip, camera: `${one.nth}` }, priority: s.priority })))
-        waiting.push(...fresh.map((one, i) => ({ ...one, id: published[i]!.id, turn_ms: bench.clock.now_ms + s.priority * AGEING_MS, passed: 0 })))
+        waiting.push(...fresh.map((one, i) => ({ ...one, id: published[i]!.id, turn_ms: bench.clock.now_ms + ageing_ms(s.priority), passed: 0 })))
         all.push(...published.map(({ id }) => id))
         waiting.sort((a, b) => a.turn_ms - b.turn_ms || a.nth - b.nth)
       }
