@@ -221,6 +221,31 @@ test('who has not said what it can do since the start is asked to, and then gets
   expect(await code(claim('gpu', token))).toBe('device/unheard')
 })
 
+test('what a device may not run it can neither take by a token of its own making nor complete; what it holds it may end', async () => {
+  const token = await yard.join('gpu', ['plate.read'])
+  await hello(token)
+  await publish('clip.probe', 1)
+  await publish('plate.read', 2)
+  const [probe] = await yard.bench.board.tasks({ ...SCOPE, role: 'admin' }, { stage: 'clip.probe', limit: 9 })
+  const board = boardClient({ baseUrl: yard.url, token })
+  const made = { id: probe!.id, token: 'a'.repeat(32) }
+  expect(await board.renew('gpu', [made])).toEqual([])
+  expect(await code(board.complete('gpu', { ...made, output: { length: 1 }, files: [] }))).toBe('access/denied')
+  expect(await board.fault('gpu', made.id, made.token, { code: 'stage/failed', message: 'no' })).toBe('stale')
+  expect(await yard.bench.board.task({ ...SCOPE, role: 'admin' }, probe!.id)).toMatchObject({ state: 'pending', running: null, attempts: 0 })
+
+  const [held, late] = await board.claim('gpu', SCOPE, ['plate.read'], 2)
+  await yard.restart()
+  await hello(token)
+  const again = boardClient({ baseUrl: yard.url, token })
+  expect(await again.complete('gpu', { id: late!.id, token: late!.token, output: { plates: [] }, files: [] })).toBe('complete') // its lease ended with core
+  expect(await again.renew('gpu', [held!])).toEqual([held!.token])
+  await admin().setDevice({ id: 'gpu', stages: [] })
+  expect(await again.complete('gpu', { id: held!.id, token: held!.token, output: { plates: [] }, files: [] })).toBe('complete')
+  board.close()
+  again.close()
+})
+
 test('a device whose software does a stage in another version is not given it; its page says what to update', async () => {
   const token = await yard.join('gpu')
   await publish('plate.read', 1)

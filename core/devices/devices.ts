@@ -208,6 +208,7 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
         if (restsNow(record) !== null) return []
         return stages.filter((name) => isAllowed(record, name) && canRun(capability, name))
       },
+      mayAnswer: (who, stage) => who.kind !== 'device' || isAllowed(known(who.id), stage),
       heard,
     },
 

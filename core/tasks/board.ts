@@ -61,6 +61,8 @@ export interface OpenBoard extends Board, BoardDesk {
   running(scope: Home): readonly RunningTask[]
   /** Whether the task is one of this org and site. */
   within(scope: Home, task: string): boolean
+  /** What a task of this org and site is, and who has it; null: there is none. */
+  standing(scope: Home, task: string): { readonly stage: string; readonly device: string | null } | null
   /** Whether it is, and what is written under this token may still count. */
   mayStage(scope: Home, task: string, token: string): boolean
   /** Complete tasks whose files are not at their place yet. */
@@ -251,6 +253,11 @@ class TaskBoard implements OpenBoard {
   within(scope: Home, task: string): boolean {
     const found = this.#tasks.read(task)
     return found !== null && homeKey(found) === homeKey(scope)
+  }
+
+  standing(scope: Home, task: string): { readonly stage: string; readonly device: string | null } | null {
+    const found = this.#tasks.read(task)
+    return found === null || homeKey(found) !== homeKey(scope) ? null : { stage: found.stage, device: this.#lending.leases.get(task)?.device ?? null }
   }
 
   mayStage(scope: Home, id: string, token: string): boolean {

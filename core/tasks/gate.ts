@@ -5,6 +5,8 @@ export interface DeviceGate {
   /** Those of `stages` that it may run now: allowed by a person, within its means, and not while it rests.
    *  Throws Fault `device/unheard` when it has not said what it can do since the appliance started. */
   stagesFor(who: Principal, stages: readonly string[]): readonly string[]
+  /** Whether a person lets it run the stage at all: it goes on with what it began before core did, and answers for it. */
+  mayAnswer(who: Principal, stage: string): boolean
   /** It spoke. Every authenticated request of it counts. */
   heard(device: string): void
 }

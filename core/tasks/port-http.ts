@@ -56,6 +56,12 @@ export function boardRoutes({ board, outcomes, events, gate, seat, isIn = () => 
     }
   })
 
+  /** Leases end with core, and late answers count: of a device that holds none, what it may run decides. */
+  const mayAnswer = (who: Principal, id: string): boolean => {
+    const task = board.standing(who.scope, id)
+    return task !== null && (task.device === who.id || gate === undefined || gate.mayAnswer(who, task.stage))
+  }
+
   const post = <S extends TSchema>(path: string, may: (who: Principal) => boolean, schema: S, answer: (who: Principal, body: Static<S>) => Promise<object>, most_bytes = MAX_MESSAGE_BYTES) =>
     router.post(path, async (ctx) => {
       const who = allowed(ctx, may)
@@ -66,13 +72,14 @@ export function boardRoutes({ board, outcomes, events, gate, seat, isIn = () => 
 
   post('/board/publish', isFlows, Publish, (who, { calls }) => answers(calls, ({ scope, publications }) => board.publish({ ...scope, role: who.scope.role }, publications)), MAX_BODY_BYTES)
   post('/board/claim', isDevice, ClaimFor, async (who, { stages, count, holds }) => ({ claims: await board.claim(who.id, who.scope, gate === undefined || who.kind !== 'device' ? stages : gate.stagesFor(who, stages), count, holds) }))
-  post('/board/renew', isDevice, Renew, async (who, { leases }) => ({ tokens: await board.renew(who.id, leases.filter(({ id }) => board.within(who.scope, id))) }))
+  post('/board/renew', isDevice, Renew, async (who, { leases }) => ({ tokens: await board.renew(who.id, leases.filter(({ id }) => mayAnswer(who, id))) }))
   post('/board/complete', isDevice, Complete, (who, { completions }) => answers(completions, async (completion) => {
     if (!board.within(who.scope, completion.id)) throw new Fault('task/unknown', `There is no task ${completion.id}; it may have been cancelled`)
+    if (!mayAnswer(who, completion.id)) throw new Fault('access/denied', `${who.name} may not run this stage. Allow it on the device's page.`)
     return board.complete(who.id, completion)
   }), MAX_BODY_BYTES)
   post('/board/fault', isDevice, Faults, (who, { faults }) => answers(faults, async ({ id, token, report }) =>
-    board.within(who.scope, id) ? board.fault(who.id, id, token, { ...report, code: isFaultCode(report.code) ? report.code : 'stage/failed' }) : 'stale'))
+    mayAnswer(who, id) ? board.fault(who.id, id, token, { ...report, code: isFaultCode(report.code) ? report.code : 'stage/failed' }) : 'stale'))
   post('/board/release', isDevice, Release, (who, { leases }) => answers(leases, async ({ id, token }) => {
     if (board.within(who.scope, id)) await board.release(who.id, id, token)
     return null
