@@ -21,6 +21,7 @@ test.each<[string, readonly DeviceView[] | null, string]>([
   ['there is none', [], 'waits for a device that can read plates'],
   ['none can', [device('nas', { can: ['clip.probe'] }), device('old', { can: [] })], 'waits for a device that can read plates'],
   ['the one that can may not', [device('nas', { allowed: ['clip.probe'] })], 'waits: nas may not read plates'],
+  ['the one that can runs none at once', [device('nas', { settings: { ...device('nas').settings, stage_slots: { 'inference.plates': 0 } } })], 'waits: nas may not read plates'],
   ['it is busy', [device('gpu-pc', busy)], 'waits its turn on gpu-pc'],
   ['it has nothing to do', [device('gpu-pc')], 'gpu-pc takes it next'],
   ['it rests', [device('gpu-pc', { rests: 'works from 22:00 to 06:00' }), device('shed', away)], 'waits for gpu-pc: works from 22:00 to 06:00'],

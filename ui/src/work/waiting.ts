@@ -8,7 +8,7 @@ export function waiting(task: Pick<TaskView, 'stage' | 'not_before_ms'>, devices
   if (task.not_before_ms > now_ms) return `again in ${lasting((task.not_before_ms - now_ms) / 1000)}`
   if (devices === null) return 'waits for a device'
   const able = devices.filter((device) => device.capability?.stages.includes(task.stage) ?? false)
-  const allowed = able.filter((device) => device.allowed?.includes(task.stage) ?? true)
+  const allowed = able.filter((device) => (device.allowed?.includes(task.stage) ?? true) && device.settings.stage_slots[task.stage] !== 0)
   if (allowed.length === 0) return able.length > 0 ? `waits: ${either(able)} may not ${does(title)}` : `waits for a device that can ${does(title)}`
   const here = allowed.filter((device) => device.online)
   const free = here.filter((device) => device.rests === null)
