@@ -246,6 +246,14 @@ test('what a device may not run it can neither take by a token of its own making
   again.close()
 })
 
+test('who saves some settings leaves the others as they are: a pause that was made meanwhile stays', async () => {
+  await yard.join('gpu')
+  await admin().setDevice({ id: 'gpu', settings: { slots: 2 } })
+  await admin().steerDevice({ id: 'gpu', mode: 'paused' })
+  await admin().setDevice({ id: 'gpu', settings: { on_battery: true } })
+  expect((await view('gpu'))!.settings).toEqual({ ...SETTINGS, mode: 'paused', slots: 2, on_battery: true })
+})
+
 test('a device whose software does a stage in another version is not given it; its page says what to update', async () => {
   const token = await yard.join('gpu')
   await publish('plate.read', 1)

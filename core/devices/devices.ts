@@ -261,7 +261,7 @@ export async function openDevices(parts: DevicesParts): Promise<Devices> {
     async set({ id, stages, settings }, by) {
       visible(id, by)
       if (stages !== undefined) checkStages(stages)
-      const record = await records.change(id, (now) => ({ ...now, ...(stages === undefined ? {} : { allowed: stages }), ...(settings === undefined ? {} : { settings }) }), { type: 'device.set', payload: { device: id, by: by.name, stages, settings } })
+      const record = await records.change(id, (now) => ({ ...now, ...(stages === undefined ? {} : { allowed: stages }), settings: { ...now.settings, ...settings } }), { type: 'device.set', payload: { device: id, by: by.name, stages, settings } })
       tell(record)
       if (record.settings.mode === 'paused') await letGo(id)
     },

@@ -43,7 +43,7 @@ const Prove = Type.Object({ claims: Type.String({ pattern: '^[\\w-]+\\.[\\w-]+$'
 const Accept = Type.Object({ code: Code, name: Type.Optional(DeviceName), stages: Type.Optional(Stages) })
 const Refuse = Type.Object({ code: Code })
 const Steer = Type.Object({ id: Type.String({ maxLength: 63 }), mode: Mode })
-const SetDevice = Type.Object({ id: Type.String({ maxLength: 63 }), stages: Type.Optional(Stages), settings: Type.Optional(Settings) })
+const SetDevice = Type.Object({ id: Type.String({ maxLength: 63 }), stages: Type.Optional(Stages), settings: Type.Optional(Type.Partial(Settings)) }) // what is left out stays as it is
 const Hello = Type.Object({ capability: Capability, conditions: Conditions })
 /** Tasks by name, or all of a stage, of some recordings, of a drive, of a time of recording; together they narrow. One of them must be there. */
 const Which = Type.Object({

@@ -81,7 +81,7 @@ export function yardAt(now_ms: number, world: World): Yard {
       },
       refuseDevice: ({ code }) => { yard.joining = yard.joining.filter((one) => one.code !== code); return {} },
       steerDevice: ({ id, mode }) => change(id, (device) => ({ rests: null, ...stripped({ ...device.settings, mode }), settings: { ...device.settings, mode } })),
-      setDevice: ({ id, stages, settings }) => change(id, (device) => ({ ...(stages === undefined ? {} : { allowed: stages }), settings: settings ?? device.settings })),
+      setDevice: ({ id, stages, settings }) => change(id, (device) => ({ ...(stages === undefined ? {} : { allowed: stages }), settings: { ...device.settings, ...settings } })),
       revokeDevice: ({ id }) => { if (!find(id)) return null; yard.devices = yard.devices.filter((device) => device.id !== id); return {} },
       join: () => null, joinState: () => null, hello: () => null, goodbye: () => null, renewToken: () => null, prove: () => null, // an agent's, not a page's
     },
