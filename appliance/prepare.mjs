@@ -10,10 +10,11 @@ import { spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { basename, delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { npmOf, packagedNode } from './programs.mjs'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const BIN = join(ROOT, 'node_modules', '.bin')
-const NODE = join(BIN, 'node')
+const NODE = packagedNode(process.platform, ROOT)
 const LEAST_NODE = 20
 const LOCK = join(ROOT, '.viewshed', 'prepare.lock')
 const LOCK_LOOK_MS = 200
@@ -72,8 +73,8 @@ function packagesMissing() {
 async function installPackages() {
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip', NO_UPDATE_NOTIFIER: '1', npm_config_update_notifier: 'false' }
   const options = ['--no-audit', '--no-fund', '--loglevel=error', ...(testing ? ['--include=dev'] : [])]
-  const { npm_execpath: path } = process.env
-  const npm = (...args) => quietly(...(path && /npm-cli\.c?js$/.test(path) ? [process.execPath, [path, ...args, ...options]] : ['npm', [...args, ...options]]), env)
+  const [program, ...words] = npmOf(process.platform, { execPath: process.execPath, npm_execpath: process.env.npm_execpath })
+  const npm = (...args) => quietly(program, [...words, ...args, ...options], env)
   let { code, said } = await npm('ci')
   // A lock file that one npm wrote can look incomplete to another: then the same versions by the slower way, and it stays as it is.
   if (code !== 0 && said.includes('EUSAGE')) ({ code, said } = await npm('install', '--no-save'))
