@@ -134,7 +134,7 @@ describe.skipIf(!installed)(`deploying in a browser${skipped}`, { timeout: 180_0
     await (await part('What can be said against it')).getByText('It has 50 MB, and a flow of more than 5 MB is not taken.').waitFor()
     await d.told('Deploy failed: The flow has 50 MB, and more than 5 MB are not taken.', () => d.page.locator('#red-ui-header-button-deploy').click())
     await d.shot('flows-too-large')
-    expect((await answer<Answer<'status'>>('status')).flows).toEqual({ running: true, trouble: null, held: 0, stuck: 0, elsewhere: null, last: null })
+    expect((await answer<Answer<'status'>>('status')).flows).toEqual({ running: true, trouble: null, held: 0, stuck: 0, faults: 1, elsewhere: null, last: null }) // the archive copy that could not use a refused file
   })
 
   const flowFile = () => join(d.userDir, 'flows.json')

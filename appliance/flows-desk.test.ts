@@ -24,7 +24,7 @@ const desk = (started = true) => {
   const opened: ReturnType<typeof openFlowsDesk> = openFlowsDesk({
     log, box: 'shed', userDir: dir, elsewhere: null, clock: () => 5, note: (what) => notes.push(what),
     flows: () => (started ? { state: () => { throw new Error('is not asked') }, said: () => [], restart: async () => { restarts.push(opened.palettesOn()) }, resend: () => undefined, dismiss: () => undefined } : null),
-    outcomes: { get: () => null, dismiss: async () => undefined }, seat: openSeat({ elsewhere: null, clock: () => 5 }), deployed: async () => [], palette: [],
+    outcomes: { get: () => null, dismiss: async () => undefined, faults: { list: () => [], of: async () => [] }, dismissFaults: async () => undefined }, seat: openSeat({ elsewhere: null, clock: () => 5 }), deployed: async () => [], palette: [],
   })
   return opened
 }

@@ -1,8 +1,9 @@
 /** What people see of Node-RED and do with it; the switch for palettes of others is kept in the log. */
+import { HOME } from '../core/access/scope.ts'
 import type { Log } from '../core/store/log.ts'
 import { Fault } from '../core/contract/fault.ts'
 import type { FlowsDesk } from '../core/tasks/flows-desk.ts'
-import { NOTHING_HELD, STUCK_MS, type HeldOutcome, type HeldView } from '../core/tasks/held.ts'
+import { NOTHING_HELD, payloadOf, STUCK_MS, subjectOf, type HeldOutcome, type HeldView } from '../core/tasks/held.ts'
 import type { Outcomes } from '../core/tasks/outcomes.ts'
 import type { Outcome } from '../core/tasks/port.ts'
 import { assetsOf } from '../core/tasks/record.ts'
@@ -18,7 +19,7 @@ export type SteeredFlows = Pick<Flows, 'state' | 'said' | 'restart' | 'resend' |
 
 export interface FlowsDeskOptions {
   readonly log: Log
-  readonly outcomes: Pick<Outcomes, 'get' | 'dismiss'>
+  readonly outcomes: Pick<Outcomes, 'get' | 'dismiss' | 'faults' | 'dismissFaults'>
   readonly box: string
   readonly userDir: string // of Node-RED
   readonly elsewhere: string | null
@@ -72,6 +73,14 @@ export function openFlowsDesk({ log, outcomes, box, userDir, elsewhere, flows, s
       await outcomes.dismiss(seqs, by)
       routing()?.dismiss(seqs)
     },
+    async faults() {
+      const flow = await deployed()
+      return outcomes.faults.list(HOME).map(({ node, name, type, ...fault }) => ({ ...fault, title: titles.get(type) ?? type, node: placeOf(node, flow) ?? { id: node, name, tab: '' } }))
+    },
+    async dismissFaults(nodes, by) {
+      note(`${by} has seen to what ${nodes.length} nodes of the flow could not do`)
+      await outcomes.dismissFaults(HOME, nodes)
+    },
     palettesOn: () => palettes().on,
     async view() {
       const started = flows()
@@ -102,18 +111,9 @@ export function openFlowsDesk({ log, outcomes, box, userDir, elsewhere, flows, s
   }
 }
 
-function heldView({ seq, held_ms, last, why }: HeldOutcome, { task, message }: Omit<Outcome, 'seq'>, title: string, flow: readonly FlowEntry[], now_ms: number): HeldView {
-  const { payload } = message
-  const input = payload !== null && typeof payload === 'object' ? (payload as Record<string, unknown>) : {}
+function heldView({ seq, held_ms, last, words, why }: HeldOutcome, { task, message }: Omit<Outcome, 'seq'>, title: string, flow: readonly FlowEntry[], now_ms: number): HeldView {
   return {
-    seq, title, task, subject: subjectOf(input), asset: assetsOf({ input })[0] ?? null, since_ms: now_ms - held_ms,
-    last: last === '' ? null : placeOf(last.slice(last.lastIndexOf(':') + 1), flow), waits: why === 'node not running',
+    seq, title, task, subject: subjectOf(message), asset: assetsOf({ input: payloadOf(message) })[0] ?? null, since_ms: now_ms - held_ms,
+    last: last === '' ? null : placeOf(last.slice(last.lastIndexOf(':') + 1), flow), words, waits: why === 'node not running',
   }
-}
-
-/** The plate, or else the file, that a message is about. */
-function subjectOf({ plate, name, media }: Record<string, unknown>): string | null {
-  if (typeof plate === 'string') return plate
-  const path = typeof name === 'string' ? name : media !== null && typeof media === 'object' && 'path' in media ? media.path : null
-  return typeof path === 'string' ? path.slice(path.lastIndexOf('/') + 1) : null
 }

@@ -44,12 +44,12 @@ async function open(lines: string) {
 
 test('flows elsewhere: a key of the flows routes, and says what is shown; the page is told where, and /flows leads there', async () => {
   const { api, ask, viewer, admin, own } = await open('flows: { elsewhere: "http://red.lan:1880" }')
-  expect((await api.status({})).flows).toEqual({ running: false, trouble: 'They run in your Node-RED at http://red.lan:1880, which has not been heard since the appliance started.', held: 0, stuck: 0, elsewhere: 'http://red.lan:1880', last: null })
+  expect((await api.status({})).flows).toEqual({ running: false, trouble: 'They run in your Node-RED at http://red.lan:1880, which has not been heard since the appliance started.', held: 0, stuck: 0, faults: 0, elsewhere: 'http://red.lan:1880', last: null })
 
   const flow = [{ id: 'tab', type: 'tab' }, { id: 'a', type: 'clip.probe', z: 'tab', wires: [['b']] }, { id: 'b', type: 'switch', z: 'tab', wires: [['c']] }, { id: 'c', type: 'inference.plates', z: 'tab', wires: [[]] }]
   const told = await ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, held: { total: 2, stuck: 0, oldest: [] }, flow } })
   expect(told.body as unknown as BeatAnswer).toMatchObject({ asks_flow: false, unable: {}, counts: expect.arrayContaining([expect.objectContaining({ stage: 'clip.probe', pending: 0 })]) })
-  expect((await api.status({})).flows).toEqual({ running: true, trouble: null, held: 2, stuck: 0, elsewhere: 'http://red.lan:1880', last: null })
+  expect((await api.status({})).flows).toEqual({ running: true, trouble: null, held: 2, stuck: 0, faults: 0, elsewhere: 'http://red.lan:1880', last: null })
   expect((await api.work({})).links).toContainEqual({ from: 'clip.probe', to: 'inference.plates' })
 
   expect((await ask('GET', '/api/flows', { token: admin })).body).toMatchObject({ elsewhere: 'http://red.lan:1880', pid: null, lines: [], palettes: { on: false, installed: [] } })
@@ -68,12 +68,12 @@ test('what a node there swallowed is shown with its age and that node; sent agai
   for (const name of ['a.mp4', 'b.mp4', 'c.mp4']) await ask('POST', '/api/events', { token: core!.tokenFor('device', 'nas', 'device'), body: { type: 'folder.refused', key: name, payload: { name: `/inbox/${name}`, camera: 'Van', code: 'clip/unsupported', message: 'no' } } })
   const [a, b, c] = ((await ask('GET', '/api/outcomes')).body['outcomes'] as { seq: string }[]).map(({ seq }) => seq)
   const flow = [{ id: 'tab', type: 'tab', label: 'Mine' }, { id: 'j', type: 'join', name: 'Both halves', z: 'tab' }]
-  const says = (...held: [seq: string | undefined, held_s: number][]) => ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, flow, held: { total: held.length, stuck: held.filter(([, s]) => s >= 60).length, oldest: held.map(([seq, s]) => ({ seq, type: 'folder.refused', node: null, held_ms: s * 1000, last: 'join:j', why: 'not ended' })) } } })
+  const says = (...held: [seq: string | undefined, held_s: number][]) => ask('POST', '/api/flows/beat', { body: { host: 'pi', idle: null, flow, held: { total: held.length, stuck: held.filter(([, s]) => s >= 60).length, oldest: held.map(([seq, s]) => ({ seq, type: 'folder.refused', node: null, held_ms: s * 1000, last: 'join:j', words: 'no half', why: 'not ended' })) } } })
   await says([a, 90], [b, 90], [c, 5])
 
   expect((await api.status({})).flows).toMatchObject({ held: 3, stuck: 2 })
   const shown = await api.heldMessages({})
-  expect(shown).toEqual({ stuck: 2, held: ['a.mp4', 'b.mp4'].map((subject, i) => ({ seq: [a, b][i], title: 'A file was refused', subject, asset: null, task: null, since_ms: expect.any(Number) as number, last: { id: 'j', name: 'Both halves', tab: 'Mine' }, waits: false })) })
+  expect(shown).toEqual({ stuck: 2, held: ['a.mp4', 'b.mp4'].map((subject, i) => ({ seq: [a, b][i], title: 'A file was refused', subject, asset: null, task: null, since_ms: expect.any(Number) as number, last: { id: 'j', name: 'Both halves', tab: 'Mine' }, words: 'no half', waits: false })) })
   expect(Math.abs(Date.now() - 90_000 - shown.held[0]!.since_ms)).toBeLessThan(60_000)
 
   const order = (what: string, seqs: readonly (string | undefined)[], token = operator) => ask('POST', `/api/flows/held/${what}`, { token, body: { seqs } })

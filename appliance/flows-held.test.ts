@@ -1,4 +1,4 @@
-/** A message that a node of the user's swallows, in the appliance with its real Node-RED. */
+/** What goes wrong with a message in nodes of the user's, in the appliance with its real Node-RED. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +19,8 @@ const node = (id: string, type: string, wires: readonly (readonly string[])[], m
 /** It keeps the first message of each file, and lets the second go on. */
 const FLOW: readonly FlowEntry[] = [
   { id: 'tab', type: 'tab', label: 'Mine' },
-  node('refused', 'folder.refused', [['keep']]),
+  node('refused', 'folder.refused', [['keep', 'odd']]),
+  node('odd', 'function', [[]], { name: 'Only odd ones', outputs: 1, initialize: '', finalize: '', func: 'if (msg.payload.name === "odd.mp4") return msg.payload.nobody.length' }),
   node('keep', 'function', [['lost'], ['note']], { outputs: 2, initialize: '', finalize: '', func: 'const seen = context.get("seen") || []; context.set("seen", [...seen, msg.payload.name]); return seen.includes(msg.payload.name) ? [null, msg] : [msg, null]' }),
   node('lost', 'link call', [[]], { links: ['nowhere'], linkType: 'static', timeout: '3600' }),
   node('nowhere', 'link in', [[]], { links: [], name: 'Nothing comes back' }),
@@ -68,4 +69,14 @@ test('a message that a node swallowed is held; sent again it goes on, and dismis
   await flows.restart()
   await expect.poll(() => flows.state().running, { timeout: 60_000 }).toBe(true)
   expect(await noted()).toEqual(['again.mp4'])
+}, 240_000)
+
+test('what a node could not do is shown by that node with its words until somebody has seen to it', async () => {
+  await happens('odd.mp4')
+  await expect.poll(() => flows.held().total, { timeout: 60_000 }).toBe(1) // its other way
+  await api().resendHeld({ seqs: flows.held().oldest.map(({ seq }) => seq) })
+  await expect.poll(async () => (await api().status({})).flows.faults, { timeout: 60_000 }).toBe(1)
+  expect((await api().flowFaults({})).faults).toMatchObject([{ node: { id: 'odd', name: 'Only odd ones', tab: 'Mine' }, words: "TypeError: Cannot read properties of undefined (reading 'length')", count: 1, title: 'A file was refused', task: null, subject: 'odd.mp4' }])
+  await api().dismissFaults({ nodes: ['odd'] })
+  expect([(await api().flowFaults({})).faults, (await api().status({})).flows.faults]).toEqual([[], 0])
 }, 240_000)

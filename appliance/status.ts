@@ -11,6 +11,9 @@ import type { FlowsState } from '../flows/process.ts'
 import type { Config } from './config.ts'
 import manifest from '../package.json' with { type: 'json' }
 
+/** How those stand that route. */
+type Routing = Omit<StatusView['flows'], 'faults'>
+
 export interface Rooms {
   readonly config: Config
   readonly board: OpenBoard
@@ -19,7 +22,7 @@ export interface Rooms {
   readonly indexes: Indexes
   readonly volumes: Volumes
   readonly watched: ReadonlySet<string>
-  readonly flows: () => StatusView['flows']
+  readonly flows: () => Routing
 }
 
 export const statusOf = ({ config, board, outcomes, projector, indexes, volumes, watched, flows }: Rooms) => async (scope: Scope): Promise<StatusView> => {
@@ -31,12 +34,12 @@ export const statusOf = ({ config, board, outcomes, projector, indexes, volumes,
   const settling = looking || outcomes.unrouted() > 0 || board.unplaced() > 0 || !projector.idle() || !indexes.isCaughtUp(scope)
   return {
     version: manifest.version, box: config.name, tasks, totals: await indexes.index(scope).totals(), settling, tiles: config.tiles,
-    flows: flows(), volumes: states, inbox: { path: config.inbox, busy: looking ? 'looking for files' : null },
+    flows: { ...flows(), faults: outcomes.faults.list(scope).length }, volumes: states, inbox: { path: config.inbox, busy: looking ? 'looking for files' : null },
   }
 }
 
 /** @param state Null: not started. */
-export function ownFlows(state: FlowsState | null): StatusView['flows'] {
+export function ownFlows(state: FlowsState | null): Routing {
   if (!state) return { running: false, trouble: null, held: 0, stuck: 0, elsewhere: null, last: null }
   const kept = `The flow file could not be read; it is kept as ${state.aside}`
   const why = { stalled: 'A flow kept Node-RED from answering', crashing: 'Node-RED ended again and again', 'broken flow file': kept }
@@ -47,7 +50,7 @@ export function ownFlows(state: FlowsState | null): StatusView['flows'] {
 }
 
 /** Of flows that run in somebody's own Node-RED at `address`. */
-export function farFlows(address: string, { routes, host, idle, held, heard_ms }: SeatState): StatusView['flows'] {
+export function farFlows(address: string, { routes, host, idle, held, heard_ms }: SeatState): Routing {
   const trouble = routes ? null
     : heard_ms === null ? `They run in your Node-RED at ${address}, which has not been heard since the appliance started.`
     : heard_ms > LATE_MS ? `They run in your Node-RED at ${address}, which has not been heard for ${Math.round(heard_ms / 60_000) || 'less than'} min.`

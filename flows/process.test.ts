@@ -198,6 +198,26 @@ test('what a function throws is in the log in its words', async () => {
   await expect.poll(() => log.some((line) => line.includes('[function:Odd] TypeError: Cannot read properties of undefined')), { timeout: 20_000 }).toBe(true)
 })
 
+test('what no catch took is said with the acknowledgement, by the node and its words: thrown, said, refused by a stage, and inside a subflow', async () => {
+  const { core } = await deployed([TAB, node('came', 'test.came', ['throws', 'later', 'says', 'first', 'sub1', 'guarded']),
+    fn('throws', 'return msg.payload.nobody.length', [], { name: 'Odd' }),
+    fn('later', 'await new Promise((r) => setTimeout(r, 20)); throw new Error("too late")', []),
+    fn('says', 'node.error("no plate", msg); return null', []), node('first', 'test.second', []),
+    { id: 'sub', type: 'subflow', name: 'Sub', in: [{ x: 0, y: 0, wires: [{ id: 'inner' }] }], out: [] }, node('sub1', 'subflow:sub', []), { ...fn('inner', 'throw new Error("deep")', []), z: 'sub' },
+    fn('guarded', 'throw new Error("caught")', []), node('catch', 'catch', [], { scope: ['guarded'], uncaught: false })])
+  const seq = core.emit('test.came', {})
+  await core.settled()
+  const [of_came, more] = [core.faults.filter((fault) => fault.seq === seq), core.faults.filter((fault) => fault.seq !== seq)]
+  expect(more).toEqual([])
+  expect(of_came.map(({ node, name, words }) => [node, name, words]).sort()).toEqual([
+    ['first', 'test.second', 'test.second needs n'],
+    ['inner', 'function', 'deep'],
+    ['later', 'function', expect.stringContaining('too late')],
+    ['says', 'function', 'no plate'],
+    ['throws', 'Odd', expect.stringMatching(/^TypeError: Cannot read properties of undefined \(reading 'length'\)/)],
+  ])
+})
+
 test('while core is away nothing is acknowledged and nothing is forgotten', async () => {
   const { core, log, until } = await deployed([TAB, node('came', 'test.came', ['delay']), node('delay', 'delay', ['first'], { pauseType: 'delay', timeout: '50', timeoutUnits: 'milliseconds', outputs: 1 }), node('first', 'test.first', [])])
   const seq = core.emit('test.came', { n: 1 })

@@ -1,6 +1,7 @@
 /** The part of Node-RED that we stand on, typed; it ships no types of its own. Loaded only inside its own process. */
 import { createRequire } from 'node:module'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { RedLog } from './uncaught.ts'
 
 export type Message = Record<string, unknown>
 /** One message, or for each output one, several or none. */
@@ -61,7 +62,7 @@ export interface NodeApi {
 }
 
 /** The same in a Node-RED that is not ours. */
-export interface StockApi extends NodeApi, Pick<Red, 'hooks' | 'events' | 'util'> {}
+export interface StockApi extends NodeApi, Pick<Red, 'hooks' | 'events' | 'util' | 'log'> {}
 
 export interface Red {
   init(server: Server, settings: Record<string, unknown>): void
@@ -76,6 +77,7 @@ export interface Red {
   }
   readonly runtime: { readonly flows: { getFlows(ask: object): Promise<{ readonly flows: readonly FlowEntry[] }>; setFlows(ask: { readonly flows: { readonly flows: readonly FlowEntry[] }; readonly deploymentType: 'full'; readonly user?: { readonly username: string }; readonly req?: object }): Promise<unknown> } }
   readonly nodes: { getType(type: string): unknown }
+  readonly log: RedLog
   readonly util: { cloneMessage(message: Message): Message }
 }
 

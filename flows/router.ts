@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { HOME } from '../core/access/scope.ts'
 import { Fault } from '../core/contract/fault.ts'
 import { isBroken } from '../core/store/crash.ts'
+import type { NodeFault } from '../core/tasks/flow-faults.ts'
 import { MOST_HELD, STUCK_MS, type Held, type HeldOutcome } from '../core/tasks/held.ts'
 import type { Outcome, OutcomeLog } from '../core/tasks/port.ts'
 import { outgoing, portable, readRoot, rootOf, type Root } from './message.ts'
@@ -28,6 +29,8 @@ export interface Router {
   started(deployed: readonly FlowEntry[]): void
   /** Flows end: messages under way are forgotten. */
   stopping(): void
+  /** A node could not do something, and nobody caught it: said with the acknowledgement of what it was at. @param node As it runs. */
+  failed(node: string, fault: Omit<NodeFault, 'seq'>): void
   held(): Held
   /** Sent once more, by the wires of now. */
   resend(seqs: readonly string[]): void
@@ -41,10 +44,13 @@ const PAGE = 256
 const WINDOW = 1024
 /** Not ended after this is called held, and shown. */
 const HELD_MS = 5_000
+/** So many nodes are named that failed on the way of one outcome, and in one acknowledgement: what is left over follows in the next. */
+const MOST_FAULTS = 8
+const FAULTS_AT_ONCE = 40
 /** A question to the log hangs for this long when there is nothing new. */
 const WAIT_MS = 25_000
 
-interface Open { readonly outcome: Pick<Outcome, 'seq' | 'type' | 'node'>; readonly root: string | null; readonly since_ms: number; readonly asked: Map<string, number> }
+interface Open { readonly outcome: Pick<Outcome, 'seq' | 'type' | 'node'>; readonly root: string | null; readonly since_ms: number; readonly asked: Map<string, number>; readonly faults: Map<string, NodeFault> }
 
 export function createRouter({ log, publisher, persist, tracked, nodes, clone }: {
   log: OutcomeLog
@@ -60,7 +66,7 @@ export function createRouter({ log, publisher, persist, tracked, nodes, clone }:
   const open = new Map<string, Open>() // by seq: sent, not ended
   const interrupted = new Set<string>() // open when a deploy came: their messages may live on in nodes that it left alone
   const ended = new Map<string, number>() // ended → page that was asked for when the log knew it; Infinity: it does not yet
-  const toAcknowledge: string[] = []
+  const toAcknowledge: { readonly seq: string; readonly faults: readonly NodeFault[] }[] = []
   let acknowledging = false
   let deployed = new Set<string>() // ids of all entries of the flow file, also disabled ones
   let types = new Set<string>() // of the same
@@ -106,17 +112,18 @@ export function createRouter({ log, publisher, persist, tracked, nodes, clone }:
     if (isBroken('ack-early')) end(outcome.seq)
   }
 
-  const note = ({ seq, type, node }: Outcome, root: string | null): void => void open.set(seq, { outcome: { seq, type, node }, root, since_ms: Date.now(), asked: new Map() })
+  const note = ({ seq, type, node }: Outcome, root: string | null): void => void open.set(seq, { outcome: { seq, type, node }, root, since_ms: Date.now(), asked: new Map(), faults: new Map() })
 
   /** A node inside a subflow is called after its instances, `instance-node`. */
   const isDeployed = (node: string) => deployed.has(node) || node.split('-').every((part) => deployed.has(part))
 
   function end(seq: string): void {
+    const faults = [...(open.get(seq)?.faults.values() ?? [])]
     open.delete(seq)
     interrupted.delete(seq)
     if (ended.has(seq)) return
     ended.set(seq, Infinity)
-    toAcknowledge.push(seq)
+    toAcknowledge.push({ seq, faults })
     wake()
     if (acknowledging) return
     acknowledging = true
@@ -125,8 +132,15 @@ export function createRouter({ log, publisher, persist, tracked, nodes, clone }:
 
   async function acknowledge(): Promise<void> {
     while (toAcknowledge.length > 0) {
-      const seqs = toAcknowledge.splice(0, 1_000)
-      await persist(() => log.acknowledge(seqs))
+      const seqs: string[] = []
+      const faults: NodeFault[] = []
+      for (const one of toAcknowledge) {
+        if (seqs.length === 1_000 || faults.length >= FAULTS_AT_ONCE) break
+        seqs.push(one.seq)
+        faults.push(...one.faults)
+      }
+      toAcknowledge.splice(0, seqs.length)
+      await persist(() => log.acknowledge(seqs, faults))
       for (const seq of seqs) ended.set(seq, pages)
     }
     acknowledging = false
@@ -141,10 +155,11 @@ export function createRouter({ log, publisher, persist, tracked, nodes, clone }:
   function held(): Held {
     const now_ms = Date.now()
     const last = new Map(tracker.held(now_ms - HELD_MS).map((root) => [root.root, root.last]))
-    const all = [...open.values()].flatMap(({ outcome, root, since_ms }): HeldOutcome[] => {
+    const all = [...open.values()].flatMap(({ outcome, root, since_ms, faults }): HeldOutcome[] => {
       const held_ms = Math.max(0, now_ms - since_ms)
-      return root === null ? [{ ...outcome, held_ms, last: '', why: 'node not running' }]
-        : last.has(root) ? [{ ...outcome, held_ms, last: last.get(root)!, why: 'not ended' }] : []
+      const words = [...faults.values()].at(-1)?.words ?? null
+      return root === null ? [{ ...outcome, held_ms, words, last: '', why: 'node not running' }]
+        : last.has(root) ? [{ ...outcome, held_ms, words, last: last.get(root)!, why: 'not ended' }] : []
     })
     return { total: all.length, stuck: all.filter(({ held_ms }) => held_ms >= STUCK_MS).length, oldest: all.slice(0, MOST_HELD) }
   }
@@ -198,6 +213,13 @@ export function createRouter({ log, publisher, persist, tracked, nodes, clone }:
       for (const seq of open.keys()) interrupted.add(seq)
       open.clear()
       wake()
+    },
+    failed(node, fault) {
+      for (const name of tracker.erring(node)) {
+        const seq = readRoot(name)?.seq ?? ''
+        const sent = open.get(seq)
+        if (sent?.root === name && sent.faults.size < MOST_FAULTS) sent.faults.set(fault.node, { ...fault, seq })
+      }
     },
     held,
     resend(seqs) {

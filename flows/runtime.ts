@@ -18,6 +18,7 @@ import { createPersist, createPublisher, persistentCalls } from './publisher.ts'
 import { loadRed, type NodeApi, type Red } from './red.ts'
 import { createRouter } from './router.ts'
 import { track } from './tracker.ts'
+import { onUncaught, type LogEntry } from './uncaught.ts'
 import { openVersions } from './versions.ts'
 
 export interface Runtime {
@@ -64,6 +65,7 @@ export async function runFlows(begin: Begin, core: Core, say: (message: FromChil
   }
   red.init(server, settingsOf({ begin, paletteDir, nodes, rooms, say, onDeploy: (by) => { deployer = by } }))
   app.use('/flows', red.httpAdmin)
+  onUncaught(red.log, router.failed)
 
   red.events.on('flows:started', ({ config }) => {
     router.started(config.flows)
@@ -170,7 +172,7 @@ function settingsOf({ begin, paletteDir, nodes, rooms, say, onDeploy }: Settings
       console: { level: 'off', metrics: false, audit: false },
       core: {
         level: 'info', metrics: false, audit: true,
-        handler: () => (entry: LogEntry) => {
+        handler: () => (entry: AuditEntry) => {
           if (entry.level !== AUDIT) say(logLine(entry))
           else if (entry.event === 'flows.set') onDeploy(entry.user?.username ?? '')
         },
@@ -189,7 +191,7 @@ const PALETTES = {
 /** Node-RED's level of what somebody did. */
 const AUDIT = 98
 
-interface LogEntry { readonly event?: string; readonly user?: { readonly username?: string }; readonly level: number; readonly msg?: unknown; readonly type?: string; readonly id?: string; readonly name?: string }
+interface AuditEntry extends LogEntry { readonly event?: string; readonly user?: { readonly username?: string } }
 
 /** Levels of Node-RED: 10 fatal, 20 error, 30 warn, 40 info. What a function throws is of a realm of its own, and no `instanceof Error` here. */
 function logLine({ level, msg, type, id, name }: LogEntry): FromChild {

@@ -27,6 +27,8 @@ export interface Tracker {
   run(root: string, send: () => void): void
   /** The roots that a message stands for; none when a person injected it. Also those already ended or forgotten. */
   rootsOf(message: Message): readonly string[]
+  /** What the node is at in this turn, whose error it was that it just said. Also those already ended or forgotten. */
+  erring(node: string): readonly string[]
   /** Roots begun before `before_ms` that have not ended, oldest first, with the node that was entered last. */
   held(before_ms: number): readonly HeldRoot[]
   forget(root?: string): void
@@ -48,6 +50,7 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
   const backlog = new Map<string, number>() // node without done → messages that it may not have come to yet
   const busy_ms = new Map<string, number>() // the same → when it last had some, of performance.now()
   let pacing = false
+  let failed: { readonly node: string; readonly roots: Roots } | null = null // of the `done` with an error in this synchronous turn
   let turn: Map<string, Roots[]> | null = null // node → what it sent in this synchronous turn
 
   const rootsOf = (message: Message): Roots => {
@@ -170,9 +173,13 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
     release(which)
   })
 
-  hooks.add('onComplete.viewshed', ({ msg, node }) => {
+  hooks.add('onComplete.viewshed', ({ msg, node, error }) => {
     const which = drop(msg, node.node)
     if (!which) return
+    if (error) {
+      failed = { node: node.id, roots: which }
+      queueMicrotask(() => { failed = null })
+    }
     const alive = timersOf(node.node)
     if (alive) for (const name of which) roots.get(name)?.timers.push(alive)
     release(which)
@@ -180,6 +187,7 @@ export function track(hooks: Hooks, options: { onEnded: (root: string) => void; 
 
   return {
     rootsOf,
+    erring: (node) => (failed?.node === node ? failed.roots : (ambient.getStore() ?? [])),
     run(name, send) {
       const root: Root = { tokens: 1, turn: 0, quiet: false, timers: [], through: new Set(), last: '', since_ms: now_ms() }
       roots.set(name, root)

@@ -15,6 +15,7 @@ import type { RetentionView } from '../retention/desk.ts'
 import type { RunNote } from '../retention/journal.ts'
 import type { AssetView, DriveView, PlateHit, SightingHit } from '../store/port.ts'
 import type { VolumeState } from '../store/volumes.ts'
+import type { FlowFaultView } from '../tasks/flow-faults.ts'
 import type { FlowsView } from '../tasks/flows-desk.ts'
 import { MOST_HELD, type HeldView, type NodePlace } from '../tasks/held.ts'
 import type { StageCount, TaskView } from '../tasks/port.ts'
@@ -75,6 +76,7 @@ const SetRetention = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.
 /** Without ids: everything that is in the trash. */
 const Undo = Type.Object({ ids: Type.Optional(Type.Array(Type.String({ maxLength: 40 }), { maxItems: 10_000 })) })
 const HeldOnes = Type.Object({ seqs: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { minItems: 1, maxItems: MOST_HELD }) })
+const FaultyNodes = Type.Object({ nodes: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { minItems: 1, maxItems: 1_000 }) })
 const SetPalettes = Type.Object({ on: Type.Boolean(), name: Type.Optional(Type.String({ maxLength: 64, description: 'of the box; only to switch it on' })) })
 const RemovePalette = Type.Object({ name: Type.String({ minLength: 1, maxLength: 214 }) })
 const Decide = Type.Object({ id: Type.String({ maxLength: 100 }), way: Type.Union([Type.Literal('yes'), Type.Literal('no')]), note: Type.Optional(Type.String({ maxLength: 2_000 })) })
@@ -97,6 +99,7 @@ export interface StatusView {
     readonly trouble: string | null
     readonly held: number // outcomes whose messages have not ended
     readonly stuck: number // of these, for longer than a minute: a person should look
+    readonly faults: number // nodes that could not do something, which no `catch` took and no person has seen to
     readonly elsewhere: string | null // address of the Node-RED that runs them; null: ours does, at /flows
     readonly last: NodePlace | null // node that a message entered last before a flow stood still or crashed; over with the next deploy
   }
@@ -223,6 +226,8 @@ export const routes = {
   heldMessages: route<typeof Empty, { stuck: number; held: readonly HeldView[] }>('GET', '/api/flows/held', 'viewer', Empty),
   resendHeld: route<typeof HeldOnes, Record<string, never>>('POST', '/api/flows/held/resend', 'operator', HeldOnes),
   dismissHeld: route<typeof HeldOnes, Record<string, never>>('POST', '/api/flows/held/dismiss', 'operator', HeldOnes),
+  flowFaults: route<typeof Empty, { faults: readonly FlowFaultView[] }>('GET', '/api/flows/faults', 'viewer', Empty),
+  dismissFaults: route<typeof FaultyNodes, Record<string, never>>('POST', '/api/flows/faults/dismiss', 'operator', FaultyNodes),
   restartFlows: route<typeof Empty, Record<string, never>>('POST', '/api/flows/restart', 'admin', Empty),
   setPalettes: route<typeof SetPalettes, Record<string, never>>('POST', '/api/flows/palettes', 'admin', SetPalettes),
   removePalette: route<typeof RemovePalette, Record<string, never>>('POST', '/api/flows/palettes/remove', 'admin', RemovePalette),

@@ -65,6 +65,8 @@ const PROMISED: readonly [method: string, path: string, role: Role | null][] = [
   ['GET', '/api/flows/held', 'viewer'],
   ['POST', '/api/flows/held/resend', 'operator'],
   ['POST', '/api/flows/held/dismiss', 'operator'],
+  ['GET', '/api/flows/faults', 'viewer'],
+  ['POST', '/api/flows/faults/dismiss', 'operator'],
   ['POST', '/api/flows/restart', 'admin'],
   ['POST', '/api/flows/palettes', 'admin'],
   ['POST', '/api/flows/palettes/remove', 'admin'],

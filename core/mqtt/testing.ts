@@ -126,7 +126,7 @@ export async function emptyLibrary(): Promise<{ index(scope: Scope): Index; clos
 }
 
 export const STATUS: Look['status'] = {
-  version: '1.0.0', box: 'Attic', tasks: { pending: 3, running: 1, complete: 10, parked: 0 }, totals: { to_ms: Date.UTC(2026, 0, 1, 12) }, flows: { running: true, trouble: null, held: 0, stuck: 0, elsewhere: null, last: null },
+  version: '1.0.0', box: 'Attic', tasks: { pending: 3, running: 1, complete: 10, parked: 0 }, totals: { to_ms: Date.UTC(2026, 0, 1, 12) }, flows: { running: true, trouble: null, held: 0, stuck: 0, faults: 0, elsewhere: null, last: null },
   volumes: [{ name: 'media', mounted: true, why: null, beside: [], bytes_free: 5_000_000_000, bytes_total: 10_000_000_000 }, { name: 'second-disk', mounted: true, why: null, beside: [], bytes_free: 1 << 24, bytes_total: 1 << 30 }],
 }
 

@@ -39,7 +39,7 @@ export function boardClient(where: CoreDoor): BoardClient {
       const query = new URLSearchParams({ ...(after === null ? {} : { after }), limit: String(limit), wait_ms: String(Math.min(wait_ms, MAX_WAIT_MS)) })
       return (await ask<{ outcomes: Outcome[] }>('GET', `/api/outcomes?${query}`)).outcomes
     },
-    acknowledge: async (seqs) => void (await post('/api/outcomes/ack', { seqs })),
+    acknowledge: async (seqs, faults = []) => void (await post('/api/outcomes/ack', { seqs, ...(faults.length > 0 ? { faults } : {}) })),
     gone: async (seqs, why) => void (await post('/api/outcomes/gone', { seqs, why })),
     emit: async (_scope, type, key, payload) => void (await post('/api/events', { type, key, payload })),
     known: async (_scope, type, key) => (await post<{ known: boolean }>('/api/events/known', { type, key })).known,

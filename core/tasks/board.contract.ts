@@ -438,6 +438,34 @@ export function boardContract(how: string, open: () => Promise<Bench>): void {
       ])
     })
 
+    test('what nodes could not do on the way of an outcome is kept with its task, and by node until somebody has seen to it; said twice it counts once', async () => {
+      await publish(...['a', 'b'].map((clip) => probe(clip, { waiter: { node: clip, message: { payload: { name: `/inbox/${clip}.mp4` } } } })))
+      for (const held of await bench.device('nas').claim('nas', HOME, ['clip.probe'], 2)) await complete('nas', held)
+      await bench.device('nas').emit(HOME, 'folder.arrived', 'key', { name: 'c.mp4' })
+      const [a, b, c] = await unrouted()
+      const fault = (seq: string, node: string, words: string) => ({ seq, node, name: node.toUpperCase(), words })
+      const at_ms = bench.clock.now_ms
+      await bench.flow().acknowledge([a!.seq], [fault(a!.seq, 'fn', 'no plate'), fault('unknown', 'fn', 'nobody')])
+      await bench.flow().acknowledge([a!.seq], [fault(a!.seq, 'fn', 'no plate')])
+      bench.clock.now_ms += SECOND_MS
+      await bench.flow().acknowledge([b!.seq, c!.seq], [fault(b!.seq, 'fn', 'no way'), fault(c!.seq, 'mail', 'no server')])
+
+      const both = [
+        { node: 'fn', name: 'FN', words: 'no way', at_ms: at_ms + SECOND_MS, count: 2, first_ms: at_ms, type: 'clip.probe', task: b!.task, subject: 'b.mp4' },
+        { node: 'mail', name: 'MAIL', words: 'no server', at_ms: at_ms + SECOND_MS, count: 1, first_ms: at_ms + SECOND_MS, type: 'folder.arrived', task: null, subject: 'c.mp4' },
+      ]
+      const kept = () => bench.outcomes.faults.list(HOME)
+      expect(kept()).toEqual(both)
+      await bench.restart()
+      expect([kept(), bench.outcomes.faults.list(ELSEWHERE)]).toEqual([both, []])
+      await bench.outcomes.dismissFaults(HOME, ['fn', 'unknown'])
+      await bench.restart()
+      expect(kept()).toEqual(both.slice(1))
+      expect(await Promise.all([a, b].map(async (one) => (await bench.board.task(HOME, one!.task!))!.flow_faults))).toEqual([
+        [{ node: 'fn', name: 'FN', words: 'no plate', at_ms }], [{ node: 'fn', name: 'FN', words: 'no way', at_ms: at_ms + SECOND_MS }],
+      ])
+    })
+
     test('who waits for outcomes is woken by the first', async () => {
       const waiting = bench.flow().outcomes(null, 10, 20_000)
       await bench.device('nas').emit(HOME, 'folder.arrived', 'raw/a.mp4 1 2', { name: 'a.mp4' })

@@ -47,8 +47,8 @@ export function openDesk(parts: DeskParts): BoardDesk {
 
   const view = async (task: TaskRecord): Promise<TaskView> => {
     const { id, stage, state, input, options, output, attempts, interruptions, not_before_ms, faults, created_ms, completed_ms, device, run, interrupted } = task
-    const [made_by, made] = await Promise.all([linked(madeByPrefix(id)), linked(madePrefix(id))])
-    return { id, stage, state, running: running(leases.get(id)), input, options, output, attempts, interruptions, not_before_ms, faults, created_ms, completed_ms, device, run, interrupted, made_by, made }
+    const [made_by, made, flow_faults] = await Promise.all([linked(madeByPrefix(id)), linked(madePrefix(id)), outcomes.faults.of(id)])
+    return { id, stage, state, running: running(leases.get(id)), input, options, output, attempts, interruptions, not_before_ms, faults, created_ms, completed_ms, device, run, interrupted, made_by, made, flow_faults }
   }
 
   /** Changes those that are meant, a few in one batch, and lets others have their turn in between. Returns how many it changed. */

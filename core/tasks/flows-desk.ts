@@ -1,4 +1,5 @@
 /** Node-RED as people see and steer it: what it holds of their messages, what it said, whether it may install palettes of others. */
+import type { FlowFaultView } from './flow-faults.ts'
 import type { HeldView } from './held.ts'
 
 export interface FlowsView {
@@ -24,6 +25,10 @@ export interface FlowsDesk {
   resend(seqs: readonly string[], by: string): Promise<void>
   /** They go no further. Durable when it resolves. */
   dismiss(seqs: readonly string[], by: string): Promise<void>
+  /** What nodes could not do and nobody caught, the newest first. */
+  faults(): Promise<readonly FlowFaultView[]>
+  /** Somebody has seen to them. @param nodes Their ids. */
+  dismissFaults(nodes: readonly string[], by: string): Promise<void>
 
   view(): Promise<FlowsView>
   // What follows throws Fault `flows/unavailable` where flows run elsewhere.

@@ -8,6 +8,7 @@ export const HeldOutcome = Type.Object({
   node: Type.Union([Type.Null(), Type.String({ maxLength: 200 })], { description: 'that it left from' }),
   held_ms: Type.Number({ minimum: 0, description: 'for how long; the clock of another machine says nothing here' }),
   last: Type.String({ maxLength: 400, description: 'the node that was entered last, `join:abc123`; empty: none' }),
+  words: Type.Union([Type.Null(), Type.String({ maxLength: 400 })], { description: 'what a node could not do with it: one that throws keeps its message' }),
   why: Type.Union([Type.Literal('not ended'), Type.Literal('node not running')]),
 })
 export type HeldOutcome = Static<typeof HeldOutcome>
@@ -43,5 +44,16 @@ export interface HeldView {
   readonly task: string | null // whose outcome it is
   readonly since_ms: number
   readonly last: NodePlace | null // that it entered last; null: none, or one that is not in the flow any more
+  readonly words: string | null // what a node could not do with it
   readonly waits: boolean // it entered none: the node that it leaves from does not run
+}
+
+export const payloadOf = ({ payload }: Record<string, unknown>): Record<string, unknown> => (payload !== null && typeof payload === 'object' ? (payload as Record<string, unknown>) : {})
+
+/** The plate, or else the file, that a message is about. */
+export function subjectOf(message: Record<string, unknown>): string | null {
+  const { plate, name, media } = payloadOf(message)
+  if (typeof plate === 'string') return plate
+  const path = typeof name === 'string' ? name : media !== null && typeof media === 'object' && 'path' in media ? media.path : null
+  return typeof path === 'string' ? path.slice(path.lastIndexOf('/') + 1) : null
 }

@@ -12,6 +12,7 @@
  * n!org!site!stage                       how many are pending, complete, parked
  * o!seq  r!seq                           outcomes not routed, projections not applied
  * e!org!site!seq, y!org!site!type!seq    events; k!org!site!key: an event with that key is known
+ * f!task!node, g!org!site!node         what nodes of the flow could not do with the outcome of a task; what they could not do in all
  * s!next                                 no sequence number from here on was given out
  */
 import { hash } from 'node:crypto'
@@ -35,6 +36,9 @@ export const madeByPrefix = (child: string): string => `b!${child}!`
 export const nextRunKey = (task: string): string => `u!${task}`
 export const assetPrefix = (home: Home, sha256: string): string => `a!${homeKey(home)}!${word(sha256)}!`
 export const countKey = (home: Home, stage: string): string => `n!${homeKey(home)}!${word(stage)}`
+export const taskFaultPrefix = (task: string): string => `f!${task}!`
+export const FLOW_FAULTS = 'g!'
+export const flowFaultKey = (node: string): string => word(node)
 export const OUTCOMES = 'o!'
 export const PROJECTIONS = 'r!'
 export const eventPrefix = (home: Home): string => `e!${homeKey(home)}!`

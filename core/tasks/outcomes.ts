@@ -4,6 +4,7 @@ import type { Log } from '../store/log.ts'
 import type { Projection } from '../store/port.ts'
 import { Batch } from './batch.ts'
 import { noteEvent } from './event-record.ts'
+import { FlowFaults } from './flow-faults.ts'
 import { OUTCOMES, PROJECTIONS } from './keys.ts'
 import type { Outcome, OutcomeLog } from './port.ts'
 import { Queue } from './queue.ts'
@@ -14,6 +15,9 @@ export interface Outcomes extends OutcomeLog {
   /** How many the flow has not taken yet. */
   unrouted(): number
   readonly projections: Projections
+  readonly faults: Pick<FlowFaults, 'list' | 'of'>
+  /** Somebody has seen what these nodes could not do. */
+  dismissFaults(home: Home, nodes: readonly string[]): Promise<void>
   get(seq: string): Omit<Outcome, 'seq'> | null
   /** A person says that what came of it has ended; the audit says who. Unknown ones are passed over. */
   dismiss(seqs: readonly string[], by: string): Promise<void>
@@ -41,6 +45,7 @@ export async function openOutcomes({ log, clock }: { log: Log; clock: () => numb
   const sequence = await Sequence.open(log)
   const queue = await Queue.open<Omit<Outcome, 'seq'>>(log, sequence, OUTCOMES)
   const projected = await Queue.open<Omit<Projection, 'seq'>>(log, sequence, PROJECTIONS)
+  const faults = await FlowFaults.open(log, clock)
   const closed = new AbortController()
 
   /** Takes those that are still there off the list, and writes down why. */
@@ -59,6 +64,7 @@ export async function openOutcomes({ log, clock }: { log: Log; clock: () => numb
   return {
     queue,
     projected,
+    faults,
     sequence,
     unrouted: () => queue.count,
     get: (seq) => queue.get(seq),
@@ -80,8 +86,12 @@ export async function openOutcomes({ log, clock }: { log: Log; clock: () => numb
       }
     },
 
-    async acknowledge(seqs) {
+    async acknowledge(seqs, said = []) {
       const batch = new Batch()
+      for (const fault of said) {
+        const outcome = queue.get(fault.seq)
+        if (outcome !== null) faults.note(batch, outcome, fault)
+      }
       queue.drop(batch, seqs)
       await batch.commit(log)
       if (seqs.length > 0) crashPoint('outcome.acknowledged')
@@ -89,6 +99,12 @@ export async function openOutcomes({ log, clock }: { log: Log; clock: () => numb
 
     gone: (seqs, why) => end(seqs, 'flow.node-gone', { why }),
     dismiss: (seqs, by) => end(seqs, 'flow.dismissed', { by }),
+
+    async dismissFaults(home, nodes) {
+      const batch = new Batch()
+      faults.dismiss(batch, home, nodes)
+      await batch.commit(log)
+    },
 
     projections: {
       async pending(limit) {

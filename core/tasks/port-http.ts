@@ -7,6 +7,7 @@ import { readJson } from '../http/body.ts'
 import type { OpenBoard } from './board.ts'
 import { MAX_BODY_BYTES, MAX_CLAIMS, MAX_HOLDS, MAX_MESSAGE_BYTES, MAX_TOGETHER, MAX_WAIT_MS } from './caller.ts'
 import type { EventDoor } from './events.ts'
+import { NodeFault } from './flow-faults.ts'
 import type { DeviceGate } from './gate.ts'
 import { Completion, Publication, type OutcomeLog } from './port.ts'
 import { LIFE_HEADER, type Seat } from './seat.ts'
@@ -26,7 +27,7 @@ const Renew = Type.Object({ leases: Type.Array(Type.Object({ id: Id, token: Id }
 const Complete = Type.Object({ completions: some(Completion) })
 const Faults = Type.Object({ faults: some(Type.Object({ id: Id, token: Id, report: Type.Object({ code: Id, message: Type.String(), log: Type.Optional(Type.String()) }) })) })
 const Release = Type.Object({ leases: some(Type.Object({ id: Id, token: Id })) })
-const Seqs = Type.Object({ seqs: Type.Array(Id, { maxItems: 10_000 }) })
+const Ack = Type.Object({ seqs: Type.Array(Id, { maxItems: 10_000 }), faults: Type.Optional(Type.Array(NodeFault, { maxItems: 1_000 })) })
 const Gone = Type.Object({ seqs: Type.Array(Id, { maxItems: 10_000 }), why: Type.String({ maxLength: 1_000 }) })
 const Emit = Type.Object({ type: Id, key: Type.String({ minLength: 1, maxLength: 4_096 }), payload: Type.Record(Type.String(), Type.Unknown()) })
 const Known = Type.Object({ type: Id, key: Type.String({ minLength: 1, maxLength: 4_096 }) })
@@ -93,8 +94,8 @@ export function boardRoutes({ board, outcomes, events, gate, seat, isIn = () => 
     if (!isIn(who)) throw new Fault('access/unauthenticated', `The key ${who.name} was revoked`)
     ctx.body = { outcomes: found }
   })
-  post('/outcomes/ack', isFlows, Seqs, async (_, { seqs }) => {
-    await outcomes.acknowledge(seqs)
+  post('/outcomes/ack', isFlows, Ack, async (_, { seqs, faults }) => {
+    await outcomes.acknowledge(seqs, faults)
     return {}
   })
   post('/outcomes/gone', isFlows, Gone, async (_, { seqs, why }) => {

@@ -6,6 +6,7 @@ import { Type, type Static } from 'typebox'
 import type { Home, Scope } from '../access/scope.ts'
 import { MediaRef } from '../contract/media.ts'
 import type { FaultReport } from '../contract/fault.ts'
+import type { NodeFault, TaskFault } from './flow-faults.ts'
 
 /** The device that core itself is, where it does work. */
 export const OWN = 'core'
@@ -82,8 +83,9 @@ export interface Outcome {
 export interface OutcomeLog {
   /** Unrouted outcomes after `after` (exclusive), oldest first; waits up to `wait_ms` for the first one. */
   outcomes(after: string | null, limit: number, wait_ms: number): Promise<readonly Outcome[]>
-  /** Routed: every message that came of it has ended. Unknown ones are ignored, so a repeated call is harmless. */
-  acknowledge(seqs: readonly string[]): Promise<void>
+  /** Routed: every message that came of it has ended. Unknown ones are ignored, so a repeated call is harmless.
+   *  @param faults What nodes could not do on the way; kept by the same batch. */
+  acknowledge(seqs: readonly string[], faults?: readonly NodeFault[]): Promise<void>
   /** Its node is gone from the flow: recorded as such and taken off the list. */
   gone(seqs: readonly string[], why: string): Promise<void>
 }
@@ -107,6 +109,7 @@ export interface TaskView {
   readonly interrupted: readonly { device: string; at_ms: number; why: string }[] // leases that ended without a word, newest last, the newest 20
   readonly made_by: readonly TaskLink[] // tasks whose outcome asked for it; of each its newest run, as in `made`
   readonly made: readonly TaskLink[]
+  readonly flow_faults: readonly TaskFault[] // what nodes of the flow could not do with its outcome
 }
 
 /** Another task of the chain. */

@@ -19,7 +19,7 @@ const refusal = (what: () => void): string | null => {
     throw error
   }
 }
-const held = (...seqs: string[]): Held => ({ total: seqs.length, stuck: seqs.length, oldest: seqs.map((seq) => ({ seq, type: 'folder.arrived', node: null, held_ms: 90_000, last: 'join:j', why: 'not ended' })) })
+const held = (...seqs: string[]): Held => ({ total: seqs.length, stuck: seqs.length, oldest: seqs.map((seq) => ({ seq, type: 'folder.arrived', node: null, held_ms: 90_000, last: 'join:j', words: null, why: 'not ended' })) })
 const wire = new EventEmitter()
 const routes = (seat: Seat, life: string) => refusal(() => seat.admit(key('red'), life, wire)) === null
 

@@ -13,13 +13,14 @@ import { coreClient, type Core } from '../core.ts'
 import type { Ask, LiveNodes } from '../nodes.ts'
 import { createPersist, createPublisher, persistentCalls } from '../publisher.ts'
 import type { FlowEntry, Message, StockApi } from '../red.ts'
-import { createRouter } from '../router.ts'
+import { createRouter, type Router } from '../router.ts'
 import type { Tracker } from '../tracker.ts'
 
 export interface Link {
   readonly core: Core
   readonly ask: Ask
   nameOf(message: Message): string | null
+  failed: Router['failed']
   emit(type: string, key: string, payload: Record<string, unknown>): Promise<void>
   /** Flows run. @param idle Why nothing is routed all the same; null: it is. */
   started(flow: readonly FlowEntry[], idle: string | null): void
@@ -116,6 +117,7 @@ export function openLink({ address, key, red, tracked, nodes, onTrouble, onTold,
     core: { ...core, ...persistentCalls(core, persist) },
     ask: router.ask,
     nameOf: router.nameOf,
+    failed: router.failed,
     emit: (type, key, payload) => persist(() => core.emit(HOME, type, key, payload)),
     started(entries, why) {
       clearTimeout(stopped)

@@ -10,6 +10,7 @@ import { createNodes, type LiveNodes } from '../nodes.ts'
 import type { Palette } from '../palette.ts'
 import type { FlowEntry, RedNode, StockApi } from '../red.ts'
 import { track, type Tracker } from '../tracker.ts'
+import { onUncaught } from '../uncaught.ts'
 import { openLink, type Link, type Trouble } from './link.ts'
 
 /** What lies beside the bundle. */
@@ -123,6 +124,7 @@ function create({ version, palette }: Packed): Stock {
     if (red !== null) return
     red = api
     tracker = track(api.hooks, { onEnded: (root) => ended(root) })
+    onUncaught(api.log, (node, fault) => link?.failed(node, fault))
     nodeRoutes(api, {
       again: (id) => nodes.again(id),
       check: (entries) => checkFlow(entries, { palette, unable: (stage) => told?.unable[stage] ?? null, isKnown: () => true }), // Node-RED itself says which types are missing

@@ -3,6 +3,7 @@ import { createServer, createConnection, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { once } from 'node:events'
 import { Fault, type FaultReport } from '../../core/contract/fault.ts'
+import type { NodeFault } from '../../core/tasks/flow-faults.ts'
 import type { Outcome, Publication, Published } from '../../core/tasks/port.ts'
 import type { Core } from '../core.ts'
 
@@ -13,6 +14,7 @@ export interface FakeCore {
   finish(node: string, type: string, payload: Record<string, unknown>): string
   readonly published: { readonly seq: string | null; readonly stage: string; readonly work: string; readonly node: string; readonly input: Record<string, unknown> }[]
   readonly acknowledged: Map<string, number> // seq → how often
+  readonly faults: NodeFault[] // said with the acknowledgements
   readonly early: string[] // acknowledged, and asked for work afterwards
   readonly gone: Map<string, string>
   readonly unrouted: Map<string, Outcome>
@@ -48,11 +50,12 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
   }
 
   const core: FakeCore = {
-    published: [], acknowledged: new Map(), early: [], gone: new Map(), unrouted: new Map(), complete: new Map(), calls: new Map(), repeated: [], away: false,
+    published: [], acknowledged: new Map(), faults: [], early: [], gone: new Map(), unrouted: new Map(), complete: new Map(), calls: new Map(), repeated: [], away: false,
     emit: (type, payload) => happened.set(type, payload) && add({ kind: 'event', node: null, type, task: null, scope: { org: 'home', site: 'home' }, message: { payload } }),
     finish: (node, type, payload) => add({ kind: 'outcome', node, type, task: 'done', scope: { org: 'home', site: 'home' }, message: { payload } }),
     forget() {
       core.published.length = 0
+      core.faults.length = 0
       for (const map of [core.acknowledged, core.gone, core.unrouted, core.complete]) map.clear()
     },
     settled: () => core.until(() => core.unrouted.size === 0),
@@ -104,6 +107,7 @@ export async function fakeCore(socketPath: string, fields: Readonly<Record<strin
         return found()
       }
       case 'acknowledge':
+        core.faults.push(...(question.with[1] as NodeFault[]))
         for (const seq of question.with[0] as string[]) {
           core.acknowledged.set(seq, (core.acknowledged.get(seq) ?? 0) + 1)
           core.unrouted.delete(seq)
@@ -175,7 +179,7 @@ export function fakeCoreClient(socketPath: string): Core {
   return {
     publish: (scope, publications) => ask('publish', scope, publications),
     outcomes: (after, limit, wait_ms) => ask('outcomes', after, limit, wait_ms),
-    acknowledge: (seqs) => ask('acknowledge', seqs),
+    acknowledge: (seqs, faults) => ask('acknowledge', seqs, faults),
     gone: (seqs, why) => ask('gone', seqs, why),
     emit: (scope, type, key, payload) => ask('emit', scope, type, key, payload),
     call: (name, input) => ask('call', name, input),

@@ -51,6 +51,8 @@ const WIRE = {
   heldMessages: 'GET /api/flows/held',
   resendHeld: 'POST /api/flows/held/resend',
   dismissHeld: 'POST /api/flows/held/dismiss',
+  flowFaults: 'GET /api/flows/faults',
+  dismissFaults: 'POST /api/flows/faults/dismiss',
   restartFlows: 'POST /api/flows/restart',
   setPalettes: 'POST /api/flows/palettes',
   removePalette: 'POST /api/flows/palettes/remove',

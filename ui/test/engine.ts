@@ -3,7 +3,7 @@ import { Fault } from '../../core/contract/fault.ts'
 import type { Answer, Ask, StatusView } from '../../core/http/api.ts'
 
 type View = Answer<'flows'>
-type EngineRoutes = 'flows' | 'heldMessages' | 'resendHeld' | 'dismissHeld' | 'restartFlows' | 'setPalettes' | 'removePalette'
+type EngineRoutes = 'flows' | 'heldMessages' | 'resendHeld' | 'dismissHeld' | 'flowFaults' | 'dismissFaults' | 'restartFlows' | 'setPalettes' | 'removePalette'
 type Scene = 'runs' | 'let' | 'stalled' | 'left out' | 'elsewhere' | 'starts'
 
 export interface Engine {
@@ -11,13 +11,15 @@ export interface Engine {
   status(): StatusView['flows']
   /** What nodes hold, the oldest first. */
   holds(held: Answer<'heldMessages'>['held']): void
+  /** What nodes could not do. */
+  fails(faults: Answer<'flowFaults'>['faults']): void
   says(level: View['lines'][number]['level'], text: string): void
   /** It runs; with palettes that somebody let be installed; in safe mode for a loop; without its palettes; elsewhere; not yet. */
   set(scene: Scene): void
 }
 
 const BY = 'anna'
-const RUNS: StatusView['flows'] = { running: true, trouble: null, held: 0, stuck: 0, elsewhere: null, last: null }
+const RUNS: StatusView['flows'] = { running: true, trouble: null, held: 0, stuck: 0, faults: 0, elsewhere: null, last: null }
 const PALETTES = [{ name: 'node-red-contrib-sun-position', version: '2.2.0' }, { name: '@flowfuse/node-red-dashboard', version: '1.26.0' }]
 
 /** @param box its name, to be typed */
@@ -25,6 +27,7 @@ export function engineAt(now_ms: number, box: string): Engine {
   let scene: Scene = 'runs'
   let lines: View['lines'] = []
   let held: Answer<'heldMessages'>['held'] = []
+  let faults: Answer<'flowFaults'>['faults'] = []
   let starts = 1
   let palettes: View['palettes'] = { on: false, by: null, at_ms: null, left_out: false, installed: [] }
 
@@ -52,6 +55,11 @@ export function engineAt(now_ms: number, box: string): Engine {
       heldMessages: () => ({ stuck: held.length, held: held }),
       resendHeld: ({ seqs }) => release(seqs),
       dismissHeld: ({ seqs }) => release(seqs),
+      flowFaults: () => ({ faults }),
+      dismissFaults({ nodes }) {
+        faults = faults.filter(({ node }) => !nodes.includes(node.id))
+        return {}
+      },
       restartFlows: again,
       setPalettes({ on, name }) {
         if (on && name !== box) throw new Fault('input/invalid', `name: type ${box}, the name of this box, to let palettes of others be installed.`)
@@ -65,13 +73,14 @@ export function engineAt(now_ms: number, box: string): Engine {
       },
     },
     status: () => ({
-      runs: { ...RUNS, held: held.length, stuck: held.length }, let: RUNS,
+      runs: { ...RUNS, held: held.length, stuck: held.length, faults: faults.length }, let: RUNS,
       starts: { ...RUNS, running: false },
       stalled: { ...RUNS, running: false, held: 12, trouble: 'A flow kept Node-RED from answering. Node-RED runs in safe mode, without flows: mend the flow in the editor and deploy it.', last: { id: 'count', name: 'Count up', tab: 'Drive' } },
       'left out': { ...RUNS, running: false, held: 12, trouble: 'Node-RED ended or stood still without any flow, too. It runs without the palettes that were installed: remove the one that does it in the settings.' },
       elsewhere: { ...RUNS, elsewhere: 'http://nodered.lan:1880' },
     })[scene],
     holds: (next) => { held = next },
+    fails: (next) => { faults = next },
     says: (level, text) => { lines = [...lines, said(0, level, text)] },
     set(next) {
       scene = next

@@ -11,6 +11,7 @@ describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000
     await v.mend()
     v.box.engine.set('runs')
     v.box.engine.holds([])
+    v.box.engine.fails([])
   })
   const region = (page: Page, name: string) => page.getByRole('region', { name, exact: true })
   const said = (page: Page) => region(page, 'What Node-RED says').getByRole('listitem')
@@ -138,9 +139,9 @@ describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000
   const holds = () => {
     const { asset } = v.box.world.views[0]!
     v.box.engine.holds([
-      { seq: '1', title: 'Probe', subject: asset.name, asset: asset.sha256, task: v.box.world.tasks[0]!.id, since_ms: NOON_MS - 3 * 3_600_000, last: { id: 'both', name: 'Wait for both halves', tab: 'Drive' }, waits: false },
-      { seq: '2', title: 'A file was refused', subject: '20261117_181033_F.MP4', asset: null, task: null, since_ms: NOON_MS - 720_000, last: null, waits: false },
-      { seq: '3', title: 'A time of day came', subject: null, asset: null, task: null, since_ms: NOON_MS - 61_000, last: null, waits: true },
+      { seq: '1', title: 'Probe', subject: asset.name, asset: asset.sha256, task: v.box.world.tasks[0]!.id, since_ms: NOON_MS - 3 * 3_600_000, last: { id: 'both', name: 'Wait for both halves', tab: 'Drive' }, words: null, waits: false },
+      { seq: '2', title: 'A file was refused', subject: '20261117_181033_F.MP4', asset: null, task: null, since_ms: NOON_MS - 720_000, last: null, words: 'TypeError: Cannot read properties of undefined (reading \'length\')', waits: false },
+      { seq: '3', title: 'A time of day came', subject: null, asset: null, task: null, since_ms: NOON_MS - 61_000, last: null, words: null, waits: true },
     ])
   }
 
@@ -166,7 +167,7 @@ describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000
     await rows.first().waitFor()
     expect((await rows.allInnerTexts()).map((text) => plain(text).replace(/\s+/g, ' '))).toEqual([
       `${v.box.world.views[0]!.asset.name} Probe · held for 3 h · last in Wait for both halves on “Drive” Send again Dismiss…`,
-      '20261117_181033_F.MP4 A file was refused · held for 12 min · last in a node that is not in the flow any more Send again Dismiss…',
+      '20261117_181033_F.MP4 A file was refused · held for 12 min · last in a node that is not in the flow any more TypeError: Cannot read properties of undefined (reading \'length\') Send again Dismiss…',
       'A time of day came held for 61 s · the node that it leaves from does not run Send again Dismiss…',
     ])
     expect(await held.getByRole('link', { name: 'Wait for both halves' }).getAttribute('href')).toBe('/flows#node/both')
@@ -185,6 +186,48 @@ describe.skipIf(!installed)(`settings in chromium${skipped}`, { timeout: 120_000
     await page.getByRole('dialog', { name: 'Dismiss 2 messages?' }).getByRole('button', { name: 'Dismiss' }).click()
     await held.waitFor({ state: 'detached' })
     expect([v.asked('resendHeld'), v.asked('dismissHeld')]).toEqual([[{ seqs: ['1'] }, { seqs: ['1'] }], [{ seqs: ['2', '3'] }]])
+  })
+
+  const fails = () => {
+    const done = v.box.world.tasks.find((task) => task.state === 'complete')!
+    v.box.engine.fails([
+      { node: { id: 'night', name: 'Only at night', tab: 'Drive' }, words: "TypeError: Cannot read properties of undefined (reading 'start_ms')", at_ms: NOON_MS - 180_000, first_ms: NOON_MS - 9_000_000, count: 214, title: 'Probe', task: done.id, subject: '20261120_135400_F.MP4' },
+      { node: { id: 'copy', name: 'archive.copy', tab: 'Drive' }, words: 'archive.copy: its input does not fit: it lacks media and sha256', at_ms: NOON_MS - 7_200_000, first_ms: NOON_MS - 7_200_000, count: 1, title: 'A file was refused', task: null, subject: 'empty.MP4' },
+    ])
+    return done
+  }
+
+  for (const [size, theme] of LOOKS) {
+    test(`${size}, ${theme}: what nodes could not do fits its width, on the page of the work, with its task and at home`, async () => {
+      const done = fails()
+      const page = await v.open(await v.context(size, theme), '/work')
+      const look = v.look(page, size, theme)
+      await look('work-failed', '/work', '[aria-label="Failed nodes"] li', false)
+      await look('home-failed', '/', '.need', false)
+      expect(await page.locator('.need', { hasText: '2 nodes of the flow failed' }).count()).toBe(1)
+      Object.assign(done, { flow_faults: [{ node: 'night', name: 'Only at night', words: "TypeError: Cannot read properties of undefined (reading 'start_ms')", at_ms: NOON_MS - 180_000 }] })
+      await look('task-failed', `/work/${done.id}`, '.after li', true)
+      expect(v.complaints).toEqual([])
+      await page.close()
+    })
+  }
+
+  test('a node that failed is shown with its words, how often, and after what; dismissed, it is no more, one or all', async () => {
+    const done = fails()
+    const page = await v.desk('/work')
+    const failed = region(page, 'Failed nodes')
+    const rows = failed.getByRole('listitem')
+    await rows.first().waitFor()
+    expect((await rows.allInnerTexts()).map((text) => plain(text).replace(/\s+/g, ' '))).toEqual([
+      "Only at night on “Drive” TypeError: Cannot read properties of undefined (reading 'start_ms') 214 times, last 3 min ago, after Probe of 20261120_135400_F.MP4 Dismiss",
+      'archive.copy on “Drive” archive.copy: its input does not fit: it lacks media and sha256 2 h ago, after “A file was refused” (empty.MP4) Dismiss',
+    ])
+    expect(await failed.getByRole('link').evaluateAll((links) => links.map((link) => link.getAttribute('href')))).toEqual(['/flows#node/night', `/work/${done.id}`, '/flows#node/copy'])
+    await rows.nth(1).getByRole('button', { name: 'Dismiss' }).click()
+    await expect.poll(() => rows.count()).toBe(1)
+    await rows.getByRole('button', { name: 'Dismiss' }).click()
+    await failed.waitFor({ state: 'detached' })
+    expect(v.asked('dismissFaults')).toEqual([{ nodes: ['copy'] }, { nodes: ['night'] }])
   })
 
   test('who may not act sees what is held, and no button', async () => {

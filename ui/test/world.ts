@@ -143,7 +143,7 @@ function tasksOf(now_ms: number, views: readonly AssetView[]): TaskView[] {
   const idOf = (n: number, stage: string) => sha(`task ${n} ${stage}`).slice(0, 32)
   const task = (n: number, stage: string, view: AssetView | null, more: Partial<TaskView>): TaskView => ({
     id: idOf(n, stage), stage, state: 'complete', running: null, input: { name: view?.asset.name ?? `2026_1117_18103${n}F.MP4`, media: view?.asset.media ?? media(`raw/a229/broken/${n}.MP4`) }, options: {}, output: {}, attempts: 0, interruptions: 0, not_before_ms: 0, faults: [],
-    created_ms: now_ms - 900_000 - n * 30_000, completed_ms: now_ms - 840_000 - n * 30_000, device: 'nas', run: 0, interrupted: [], made_by: [], made: [], ...more,
+    created_ms: now_ms - 900_000 - n * 30_000, completed_ms: now_ms - 840_000 - n * 30_000, device: 'nas', run: 0, interrupted: [], made_by: [], made: [], flow_faults: [], ...more,
   })
   const link = ({ id, stage, state }: TaskView): TaskLink => ({ id, stage, state })
   const waits = { state: 'pending', output: null, completed_ms: null, device: null } as const
