@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { client } from '../core/http/client.ts'
 import { freePort } from '../core/http/free-port.ts'
 import { boardClient } from '../core/tasks/board-client.ts'
 import { LIFE_HEADER } from '../core/tasks/seat.ts'
@@ -23,7 +24,10 @@ const why = await whyNoStock()
 const node = (id: string, type: string, wires: readonly string[][], more: Partial<FlowEntry> = {}): FlowEntry => ({ id, type, z: 'tab', x: 0, y: 0, wires, ...more })
 const FLOW: readonly FlowEntry[] = [
   { id: 'tab', type: 'tab', label: 'Mine' },
-  node('refused', 'folder.refused', [['rule']]),
+  node('refused', 'folder.refused', [['rule', 'odd']]),
+  node('odd', 'function', [['lost']], { name: 'Only odd ones', outputs: 1, initialize: '', finalize: '', func: 'if (msg.payload.name === "a") throw new Error("not this one"); return msg.payload.name === "kept" ? msg : null' }),
+  node('lost', 'link call', [[]], { links: ['nowhere'], linkType: 'static', timeout: '3600' }),
+  node('nowhere', 'link in', [[]], { links: [] }),
   node('rule', 'flow.if', [['note'], ['linger']], { condition: 'name is not late' }),
   node('linger', 'function', [['note']], { outputs: 1, initialize: '', finalize: '', func: 'node.status({ text: "here" }); while (!flow.get("go")) await new Promise((r) => setTimeout(r, 20)); node.status({ text: "gone" }); return { payload: { ...msg.payload } }' }),
   node('go', 'inject', [['allow']], { props: [], repeat: '', crontab: '', once: false, topic: '' }),
@@ -154,6 +158,19 @@ describe.skipIf(why !== null)(`a stock Node-RED with the packed palette${why ===
       await deploy(applianceNode(address()))
       await expect.poll(noted).toEqual(['a', 'b', 'c'])
     }, 60_000)
+
+    test('what a node there could not do, and what one swallowed, is known here; dismissed here, it is no more there', async () => {
+      const api = client({ baseUrl: core.url, headers: { authorization: `Bearer ${core.tokenFor('person', 'otto', 'operator')}` } })
+      expect((await api.flowFaults({})).faults).toMatchObject([{ node: { id: 'odd', name: 'Only odd ones', tab: 'Mine' }, words: expect.stringContaining('not this one'), count: 1, subject: 'a' }])
+      await happens('kept')
+      const held = async () => (await api.status({})).flows.held
+      await expect.poll(async () => (await api.heldMessages({})).held, { timeout: 150_000, interval: 1_000 }).toMatchObject([{ title: 'A file was refused', subject: 'kept', last: { id: 'nowhere', name: 'link in', tab: 'Mine' }, waits: false }]) // held for a minute
+      await api.dismissHeld({ seqs: (await api.heldMessages({})).held.map(({ seq }) => seq) })
+      await expect.poll(held, { timeout: 30_000 }).toBe(0)
+      expect((await api.events({ type: 'flow.dismissed' })).events).toHaveLength(1)
+      await new Promise((resolve) => setTimeout(resolve, 5_000)) // two beats on, it has let go of it
+      expect(await held()).toBe(0)
+    }, 240_000)
   })
 
   test('the package needs no other, has the licences of what is in it, and pipelines to import', async () => {
