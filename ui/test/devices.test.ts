@@ -169,7 +169,7 @@ describe.skipIf(!installed)(`devices in chromium${skipped}`, { timeout: 120_000 
     const steered = asked('steerDevice').length
     await page.keyboard.press('p') // a list floats above the page: its keys rest
     await page.keyboard.press('Escape')
-    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.locator('dialog').waitFor({ state: 'detached' })
     expect(asked('steerDevice').length).toBe(steered)
     await page.keyboard.press('Enter')
     await page.waitForURL('**/devices/gpu-pc')

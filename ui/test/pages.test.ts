@@ -138,7 +138,7 @@ describe.skipIf(!installed)(`pages in chromium${skipped}`, { timeout: 120_000 },
     await page.keyboard.type('KU418')
     await page.getByRole('option', { name: /plate K U 4 1 8 O T/ }).waitFor()
     await page.keyboard.press('Escape')
-    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.locator('dialog').waitFor({ state: 'detached' })
   })
 
   test('who is on the plates already goes to another search all the same, and back to all of them', async () => {
