@@ -64,7 +64,7 @@ describe.skipIf(!installed)(`the editor in a browser${skipped}`, () => {
       const { view } = (globalThis as unknown as { RED: { view: { importNodes(nodes: object[], how: object): void } } }).RED
       view.importNodes([
         { id: 'around', type: 'tab', label: 'Round the corner' },
-        { id: 'group', type: 'group', z: 'around', name: 'Both', nodes: ['from'], x: 100, y: 60, w: 200, h: 80 },
+        { id: 'group', type: 'group', z: 'around', name: 'Both', nodes: ['from'], style: { label: true }, x: 100, y: 60, w: 200, h: 80 },
         { id: 'bend', type: 'junction', z: 'around', x: 300, y: 100, wires: [['to']] },
         { id: 'from', type: 'function', z: 'around', g: 'group', name: 'From', func: 'return msg', outputs: 1, x: 200, y: 100, wires: [['bend']] },
         { id: 'to', type: 'function', z: 'around', name: 'To', func: 'return msg', outputs: 1, x: 420, y: 100, wires: [[]] },
