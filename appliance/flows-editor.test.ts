@@ -102,6 +102,7 @@ describe.skipIf(!installed)(`the editor in a browser${skipped}`, () => {
     await d.node('Ask the gate').waitFor({ state: 'detached' })
     await d.deploy()
     await page.locator('.viewshed-bar summary', { hasText: 'Versions' }).click()
+    await page.locator('.viewshed-bar').getByText('1 removed · now').waitFor() // until then the list is that of before this deploy
     await page.locator('.viewshed-bar').getByRole('button', { name: 'Go back' }).first().click()
     const told = page.locator('.red-ui-notification', { hasText: 'come back without the passwords' })
     await told.waitFor()

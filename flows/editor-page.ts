@@ -34,6 +34,7 @@ declare const RED: {
   readonly events: { on(event: string, listener: () => void): void }
   readonly sidebar: { addTab(tab: object): void; show(id: string): void }
   readonly workspaces: { active(): string }
+  readonly comms: { subscribe(topic: string, listener: () => void): void }
   readonly actions: { add(name: string, what: () => void): void }
   notify(text: string, options: string | object): { close(): void }
   readonly user: { hasPermission(permission: string): boolean }
@@ -269,6 +270,7 @@ function page(own: boolean, most_bytes: number): void {
     showVersions()
   }
   RED.events.on('flows:loaded', first)
+  RED.comms.subscribe('notification/runtime-deploy', showVersions) // the flow runs only now, and somebody else may have deployed it
   RED.events.on('flows:loaded', () => setTimeout(bringToMiddle, REVEAL_MS))
   setTimeout(first, 1_500)
 }

@@ -26,17 +26,23 @@ const MOST = 50
 export function openVersions(folder: string): Versions {
   const names = async () => (await readdir(folder).catch(none)).filter((name) => /^\d{13}\.json$/.test(name)).sort()
   const read = async (name: string): Promise<Version> => ({ ...(JSON.parse(await readFile(join(folder, name), 'utf8')) as Omit<Version, 'id'>), id: name.slice(0, -'.json'.length) })
+  let keeping = Promise.resolve() // whoever looks sees what was deployed before they did
+  async function keep(flow: readonly FlowEntry[], by: string, at_ms: number): Promise<void> {
+    const there = await names()
+    const newest = there.at(-1)
+    if (newest !== undefined && JSON.stringify((await read(newest)).flow) === JSON.stringify(flow)) return
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const id = Math.max(at_ms, newest === undefined ? 0 : Number(newest.slice(0, 13)) + 1) // whatever the clock says, the newest is last
+    await writeDurable(join(folder, `${String(id).padStart(13, '0')}.json`), JSON.stringify({ at_ms, by, flow }), 0o600)
+    for (const old of there.slice(0, Math.max(0, there.length + 1 - MOST))) await rm(join(folder, old))
+  }
   return {
-    async keep(flow, by, at_ms) {
-      const there = await names()
-      const newest = there.at(-1)
-      if (newest !== undefined && JSON.stringify((await read(newest)).flow) === JSON.stringify(flow)) return
-      await mkdir(folder, { recursive: true, mode: 0o700 })
-      const id = Math.max(at_ms, newest === undefined ? 0 : Number(newest.slice(0, 13)) + 1) // whatever the clock says, the newest is last
-      await writeDurable(join(folder, `${String(id).padStart(13, '0')}.json`), JSON.stringify({ at_ms, by, flow }), 0o600)
-      for (const old of there.slice(0, Math.max(0, there.length + 1 - MOST))) await rm(join(folder, old))
+    keep(flow, by, at_ms) {
+      const kept = keeping.then(() => keep(flow, by, at_ms))
+      keeping = kept.catch(() => undefined) // its caller hears of it
+      return kept
     },
-    list: async () => Promise.all((await names()).reverse().map(read)),
+    list: () => keeping.then(async () => Promise.all((await names()).reverse().map(read))),
     get: async (id) => ((await names()).includes(`${id}.json`) ? read(`${id}.json`) : null),
   }
 }
